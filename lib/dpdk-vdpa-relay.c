@@ -1,0 +1,676 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+#include <config.h>
+
+#include "dpdk-vdpa-relay.h"
+
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <rte_mbuf.h>
+#include <rte_pause.h>
+
+#include "openvswitch/util.h"
+#include "ovs-atomic.h"
+#include "packets.h"
+#include "util.h"
+
+/* A lane asks its sink whether the head of the line can ever go out at the
+ * first poll in vain, and then once in so many. */
+#define STUCK_CHECK_INTERVAL 64
+
+/* Counters of a lane, written by its poller only. */
+struct lane_counters {
+    atomic_uint64_t rx_packets;
+    atomic_uint64_t rx_bytes;
+    atomic_uint64_t tx_packets;
+    atomic_uint64_t tx_bytes;
+    atomic_uint64_t retries;
+    atomic_uint64_t drops[DPDK_VDPA_N_DROP_REASONS];
+};
+
+struct lane {
+    /* Set by configure() while no poller runs, read by the poller. */
+    PADDED_MEMBERS(CACHE_LINE_SIZE,
+        const struct dpdk_vdpa_end *source;
+        const struct dpdk_vdpa_end *sink;    /* Null to drop everything. */
+        uint16_t source_queue;
+        uint16_t sink_queue;
+        uint32_t max_payload_len;       /* Longest frame without header. */
+        unsigned int retries_max;
+        enum dpdk_vdpa_drop_reason discard_reason;  /* If 'sink' is null. */
+    );
+
+    /* Written by the poller only: packets 'pending[first]' up to
+     * 'pending[first + n_pending - 1]' wait for the sink. */
+    PADDED_MEMBERS(CACHE_LINE_SIZE,
+        uint16_t first;
+        atomic_uint16_t n_pending;      /* Other threads read it for show. */
+        unsigned int n_stuck;           /* Polls since the sink took any. */
+        uint64_t pending_bytes;
+    );
+    struct rte_mbuf *pending[DPDK_VDPA_BURST];
+    PADDED_MEMBERS(CACHE_LINE_SIZE, struct lane_counters counters; );
+};
+
+struct dpdk_vdpa_poller {
+    /* True while the poller is inside dpdk_vdpa_relay_poll().  Written by it,
+     * read by configure(). */
+    PADDED_MEMBERS(CACHE_LINE_SIZE, atomic_bool busy; );
+
+    /* Set by configure() while no poller runs. */
+    struct dpdk_vdpa_relay *relay;
+    struct lane **lanes;                /* Polled every time. */
+    unsigned int n_lanes;
+    struct lane **extras;               /* Polled in turn, one at a time. */
+    unsigned int n_extras;
+    unsigned int next_extra;            /* Written by the poller. */
+};
+
+struct dpdk_vdpa_relay {
+    /* Tells the pollers to keep out.  Written by configure(). */
+    PADDED_MEMBERS(CACHE_LINE_SIZE, atomic_bool paused; );
+
+    /* The rest is for the functions that the caller serializes. */
+    struct dpdk_vdpa_relay_config config;
+    struct lane **lanes[DPDK_VDPA_N_DIRECTIONS];    /* 'n_lanes' of each. */
+    unsigned int n_lanes;
+    struct dpdk_vdpa_poller **pollers;  /* Never shrinks. */
+    unsigned int n_pollers;
+};
+
+const char *
+dpdk_vdpa_drop_reason_name(enum dpdk_vdpa_drop_reason reason)
+{
+    static const char *const names[] = {
+#define DROP_REASON(ENUM, NAME, MEANING) #NAME,
+        DPDK_VDPA_DROP_REASONS
+#undef DROP_REASON
+    };
+
+    return names[reason];
+}
+
+/* Adds 'n' to 'counter', which has one writer. */
+static inline void
+counter_add(atomic_uint64_t *counter, uint64_t n)
+{
+    uint64_t value;
+
+    atomic_read_relaxed(counter, &value);
+    atomic_store_relaxed(counter, value + n);
+}
+
+static inline uint16_t
+lane_n_pending(const struct lane *lane)
+{
+    uint16_t n;
+
+    atomic_read_relaxed(&CONST_CAST(struct lane *, lane)->n_pending, &n);
+    return n;
+}
+
+static void
+lane_drop(struct lane *lane, struct rte_mbuf **pkts, unsigned int n,
+          enum dpdk_vdpa_drop_reason reason)
+{
+    rte_pktmbuf_free_bulk(pkts, n);
+    counter_add(&lane->counters.drops[reason], n);
+}
+
+/* Drops from the 'n' packets at 'pkts' those of a length that is not for
+ * relaying.  Returns how many are left, and their length in '*bytesp', which
+ * on entry is the length of all. */
+static unsigned int __rte_noinline
+lane_filter(struct lane *lane, struct rte_mbuf **pkts, unsigned int n,
+            uint64_t *bytesp)
+{
+    unsigned int kept = 0;
+
+    for (unsigned int i = 0; i < n; i++) {
+        struct rte_mbuf *pkt = pkts[i];
+
+        if (pkt->pkt_len - ETH_HEADER_LEN <= lane->max_payload_len) {
+            pkts[kept++] = pkt;
+            continue;
+        }
+        *bytesp -= pkt->pkt_len;
+        lane_drop(lane, &pkt, 1,
+                  pkt->pkt_len < ETH_HEADER_LEN ? DPDK_VDPA_DROP_MALFORMED
+                                                : DPDK_VDPA_DROP_OVERSIZE);
+    }
+    return kept;
+}
+
+/* Takes a burst from the source of 'lane', which holds no packet.  Returns
+ * the number of packets that came. */
+static inline unsigned int
+lane_fill(struct lane *lane)
+{
+    uint64_t bytes = 0;
+    bool all_fit = true;
+    unsigned int n, kept;
+
+    n = lane->source->recv(lane->source->aux, lane->source_queue,
+                           lane->pending, DPDK_VDPA_BURST);
+    if (!n) {
+        return 0;
+    }
+
+    for (unsigned int i = 0; i < n; i++) {
+        uint32_t len = lane->pending[i]->pkt_len;
+
+        bytes += len;
+        all_fit &= len - ETH_HEADER_LEN <= lane->max_payload_len;
+    }
+    counter_add(&lane->counters.rx_packets, n);
+    counter_add(&lane->counters.rx_bytes, bytes);
+
+    kept = n;
+    if (OVS_UNLIKELY(!all_fit)) {
+        kept = lane_filter(lane, lane->pending, n, &bytes);
+    }
+    lane->first = 0;
+    lane->pending_bytes = bytes;
+    atomic_store_relaxed(&lane->n_pending, kept);
+    return n;
+}
+
+/* Takes note that the first 'n' pending packets are gone. */
+static inline void
+lane_advance(struct lane *lane, unsigned int n)
+{
+    unsigned int left = lane_n_pending(lane) - n;
+
+    lane->first += n;
+    atomic_store_relaxed(&lane->n_pending, left);
+}
+
+/* The sink took nothing.  Gets rid of the head of the line if it can never go
+ * out.  Returns the number of packets that left. */
+static unsigned int __rte_noinline
+lane_stuck(struct lane *lane)
+{
+    const struct dpdk_vdpa_end *sink = lane->sink;
+    struct rte_mbuf **head = &lane->pending[lane->first];
+    uint32_t len = (*head)->pkt_len;
+
+    if (lane->n_stuck++ % STUCK_CHECK_INTERVAL || !sink->never_fits
+        || !sink->never_fits(sink->aux, lane->sink_queue, *head)) {
+        return 0;
+    }
+
+    /* There may have come room since the sink refused, so try once more: now
+     * a refusal is final. */
+    if (sink->send(sink->aux, lane->sink_queue, head, 1)) {
+        counter_add(&lane->counters.tx_packets, 1);
+        counter_add(&lane->counters.tx_bytes, len);
+    } else {
+        lane_drop(lane, head, 1, DPDK_VDPA_DROP_OVERSIZE);
+    }
+    lane->pending_bytes -= len;
+    lane->n_stuck = 0;
+    lane_advance(lane, 1);
+    return 1;
+}
+
+/* Gives the pending packets of 'lane', of which there is at least one, to its
+ * sink.  Returns how many it got rid of. */
+static inline unsigned int
+lane_flush(struct lane *lane)
+{
+    const struct dpdk_vdpa_end *sink = lane->sink;
+    unsigned int n_pending = lane_n_pending(lane);
+    unsigned int retries = 0;
+    unsigned int sent = 0;
+    uint64_t left = 0;
+
+    for (;;) {
+        unsigned int n = sink->send(sink->aux, lane->sink_queue,
+                                    &lane->pending[lane->first + sent],
+                                    n_pending - sent);
+
+        sent += n;
+        if (OVS_LIKELY(sent == n_pending) || !n
+            || retries >= lane->retries_max) {
+            break;
+        }
+        retries++;
+    }
+    if (OVS_UNLIKELY(retries)) {
+        counter_add(&lane->counters.retries, retries);
+    }
+    if (OVS_UNLIKELY(!sent)) {
+        return lane_stuck(lane);
+    }
+
+    lane_advance(lane, sent);
+    for (unsigned int i = 0; i < n_pending - sent; i++) {
+        left += lane->pending[lane->first + i]->pkt_len;
+    }
+    counter_add(&lane->counters.tx_packets, sent);
+    counter_add(&lane->counters.tx_bytes, lane->pending_bytes - left);
+    lane->pending_bytes = left;
+    lane->n_stuck = 0;
+    return sent;
+}
+
+/* Drops all that is pending. */
+static void
+lane_drop_pending(struct lane *lane, enum dpdk_vdpa_drop_reason reason)
+{
+    unsigned int n = lane_n_pending(lane);
+
+    if (n) {
+        lane_drop(lane, &lane->pending[lane->first], n, reason);
+        lane_advance(lane, n);
+        lane->pending_bytes = 0;
+    }
+}
+
+static inline unsigned int
+lane_poll(struct lane *lane)
+{
+    unsigned int received = 0;
+    unsigned int sent;
+
+    if (OVS_LIKELY(!lane_n_pending(lane))) {
+        received = lane_fill(lane);
+        if (!lane_n_pending(lane)) {
+            return received;
+        }
+    }
+    if (OVS_UNLIKELY(!lane->sink)) {
+        sent = lane_n_pending(lane);
+        lane_drop_pending(lane, lane->discard_reason);
+    } else {
+        sent = lane_flush(lane);
+    }
+    return MAX(received, sent);
+}
+
+unsigned int
+dpdk_vdpa_relay_poll(struct dpdk_vdpa_poller *poller)
+{
+    unsigned int n = 0;
+    bool paused;
+
+    /* relay_pause() makes this store and the load that follows appear in this
+     * order, at its own expense. */
+    atomic_store_relaxed(&poller->busy, true);
+    atomic_signal_fence(memory_order_seq_cst);
+    atomic_read_explicit(&poller->relay->paused, &paused,
+                         memory_order_acquire);
+    if (OVS_LIKELY(!paused)) {
+        for (unsigned int i = 0; i < poller->n_lanes; i++) {
+            n += lane_poll(poller->lanes[i]);
+        }
+        if (poller->n_extras) {
+            if (++poller->next_extra >= poller->n_extras) {
+                poller->next_extra = 0;
+            }
+            n += lane_poll(poller->extras[poller->next_extra]);
+        }
+    }
+    atomic_store_explicit(&poller->busy, false, memory_order_release);
+    return n;
+}
+
+static int
+membarrier(int command)
+{
+    return syscall(__NR_membarrier, command, 0, 0);
+}
+
+/* Keeps the pollers out and waits for those that are inside.
+ *
+ * A poller stores 'busy' and then loads 'paused', with no fence in between,
+ * because one would cost at every poll.  We store 'paused', have the kernel
+ * issue a full barrier on every CPU that runs a thread of ours, and then load
+ * 'busy': whichever order the two stores took, a poller that missed 'paused'
+ * has its 'busy' seen here. */
+static void
+relay_pause(struct dpdk_vdpa_relay *relay)
+{
+    atomic_store(&relay->paused, true);
+    if (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED)) {
+        ovs_abort(errno, "membarrier failed after its registration succeeded");
+    }
+    for (unsigned int i = 0; i < relay->n_pollers; i++) {
+        bool busy;
+
+        for (;;) {
+            atomic_read_explicit(&relay->pollers[i]->busy, &busy,
+                                 memory_order_acquire);
+            if (!busy) {
+                break;
+            }
+            rte_pause();
+        }
+    }
+}
+
+/* Gets rid of what is pending in 'lane' after an end of it changed, 'reason'
+ * being what happened.  'sink_gone' forbids to use the sink any more. */
+static void
+lane_settle(struct lane *lane, bool sink_gone,
+            enum dpdk_vdpa_drop_reason reason)
+{
+    if (!sink_gone && lane->sink && lane_n_pending(lane)) {
+        lane_flush(lane);
+    }
+    lane_drop_pending(lane, reason);
+    lane->n_stuck = 0;
+}
+
+/* Settles all lanes before 'relay' goes from its configuration to 'new'. */
+static void
+relay_settle(struct dpdk_vdpa_relay *relay,
+             const struct dpdk_vdpa_relay_config *new)
+{
+    const struct dpdk_vdpa_relay_config *old = &relay->config;
+    bool vm_changed = old->vm != new->vm;
+    bool vf_changed = old->vf != new->vf;
+    enum dpdk_vdpa_drop_reason reason = (vf_changed
+                                         ? DPDK_VDPA_DROP_VF_DOWN
+                                         : DPDK_VDPA_DROP_VM_DISCONNECTED);
+
+    if (!vm_changed && !vf_changed) {
+        return;
+    }
+    for (unsigned int i = 0; i < relay->n_lanes; i++) {
+        lane_settle(relay->lanes[DPDK_VDPA_VM_TO_VF][i], vf_changed, reason);
+        lane_settle(relay->lanes[DPDK_VDPA_VF_TO_VM][i], vm_changed,
+                    vm_changed ? DPDK_VDPA_DROP_VM_DISCONNECTED : reason);
+    }
+}
+
+/* Drops what waits in the VF's queues: it came before the guest did. */
+static void
+relay_drain_vf(struct dpdk_vdpa_relay *relay,
+               const struct dpdk_vdpa_relay_config *new)
+{
+    for (unsigned int i = 0; i < new->n_vf_pairs; i++) {
+        struct lane *lane = relay->lanes[DPDK_VDPA_VF_TO_VM][i];
+        unsigned int n, total = 0;
+
+        lane->source = new->vf;
+        lane->source_queue = i;
+        do {
+            n = lane_fill(lane);
+            lane_drop_pending(lane, DPDK_VDPA_DROP_VM_DISCONNECTED);
+            total += n;
+        } while (n && total < new->vf_rxq_size);
+    }
+}
+
+static void
+relay_grow_lanes(struct dpdk_vdpa_relay *relay, unsigned int n)
+{
+    if (n <= relay->n_lanes) {
+        return;
+    }
+    for (int dir = 0; dir < DPDK_VDPA_N_DIRECTIONS; dir++) {
+        relay->lanes[dir] = xrealloc(relay->lanes[dir],
+                                     n * sizeof *relay->lanes[dir]);
+        for (unsigned int i = relay->n_lanes; i < n; i++) {
+            relay->lanes[dir][i] = xzalloc_cacheline(sizeof(struct lane));
+        }
+    }
+    relay->n_lanes = n;
+}
+
+static void
+relay_grow_pollers(struct dpdk_vdpa_relay *relay, unsigned int n)
+{
+    if (n <= relay->n_pollers) {
+        return;
+    }
+    relay->pollers = xrealloc(relay->pollers, n * sizeof *relay->pollers);
+    for (unsigned int i = relay->n_pollers; i < n; i++) {
+        relay->pollers[i] = xzalloc_cacheline(sizeof *relay->pollers[i]);
+        relay->pollers[i]->relay = relay;
+    }
+    relay->n_pollers = n;
+}
+
+/* The poller of all lanes into queue 'queue' of either end.  The modulus by
+ * the VF's queues comes first because guest queues beyond them share these. */
+static struct dpdk_vdpa_poller *
+relay_poller_of(struct dpdk_vdpa_relay *relay, unsigned int queue)
+{
+    const struct dpdk_vdpa_relay_config *c = &relay->config;
+
+    return relay->pollers[queue % c->n_vf_pairs % c->n_pollers];
+}
+
+static void
+lane_init(struct lane *lane, const struct dpdk_vdpa_relay_config *c,
+          const struct dpdk_vdpa_end *source, unsigned int source_queue,
+          const struct dpdk_vdpa_end *sink, unsigned int sink_queue)
+{
+    lane->source = source;
+    lane->source_queue = source_queue;
+    lane->sink = sink;
+    lane->sink_queue = sink_queue;
+    lane->max_payload_len = c->max_frame_len - ETH_HEADER_LEN;
+    lane->retries_max = sink && sink == c->vm ? c->tx_retries_max : 0;
+}
+
+static void
+poller_add_lane(struct dpdk_vdpa_poller *poller, struct lane *lane)
+{
+    poller->lanes[poller->n_lanes++] = lane;
+}
+
+static void
+poller_add_extra(struct dpdk_vdpa_poller *poller, struct lane *lane)
+{
+    poller->extras[poller->n_extras++] = lane;
+}
+
+/* Sets up the lane from the guest's pair 'i'. */
+static void
+relay_build_vm_to_vf(struct dpdk_vdpa_relay *relay, unsigned int i)
+{
+    const struct dpdk_vdpa_relay_config *c = &relay->config;
+    struct lane *lane = relay->lanes[DPDK_VDPA_VM_TO_VF][i];
+
+    lane_init(lane, c, c->vm, i, c->vf, i % c->n_vf_pairs);
+    lane->discard_reason = DPDK_VDPA_DROP_VF_DOWN;
+    poller_add_lane(relay_poller_of(relay, i), lane);
+}
+
+/* Sets up the lane from the VF's pair 'i'.  If the guest has not enabled that
+ * pair, the packets go to one that it has: 'enabled' lists these. */
+static void
+relay_build_vf_to_vm(struct dpdk_vdpa_relay *relay, unsigned int i,
+                     const uint16_t *enabled, unsigned int n_enabled)
+{
+    const struct dpdk_vdpa_relay_config *c = &relay->config;
+    struct lane *lane = relay->lanes[DPDK_VDPA_VF_TO_VM][i];
+
+    if (c->vm && c->vm_enabled[i]) {
+        lane_init(lane, c, c->vf, i, c->vm, i);
+        poller_add_lane(relay_poller_of(relay, i), lane);
+    } else if (c->vm && n_enabled) {
+        unsigned int queue = enabled[i % n_enabled];
+
+        lane_init(lane, c, c->vf, i, c->vm, queue);
+        poller_add_extra(relay_poller_of(relay, queue), lane);
+    } else {
+        lane_init(lane, c, c->vf, i, NULL, 0);
+        lane->discard_reason = (c->vm ? DPDK_VDPA_DROP_QUEUE_DISABLED
+                                : DPDK_VDPA_DROP_VM_DISCONNECTED);
+        poller_add_extra(relay_poller_of(relay, i), lane);
+    }
+}
+
+static void
+relay_clear_pollers(struct dpdk_vdpa_relay *relay)
+{
+    for (unsigned int i = 0; i < relay->n_pollers; i++) {
+        struct dpdk_vdpa_poller *p = relay->pollers[i];
+
+        /* Any poller may come to run every lane. */
+        p->lanes = xrealloc(p->lanes,
+                            2 * relay->n_lanes * sizeof *p->lanes);
+        p->extras = xrealloc(p->extras, relay->n_lanes * sizeof *p->extras);
+        p->n_lanes = 0;
+        p->n_extras = 0;
+        p->next_extra = 0;
+    }
+}
+
+/* Distributes the lanes over the pollers. */
+static void
+relay_build(struct dpdk_vdpa_relay *relay)
+{
+    const struct dpdk_vdpa_relay_config *c = &relay->config;
+    uint16_t enabled[DPDK_VDPA_MAX_PAIRS];
+    unsigned int n_enabled = 0;
+
+    relay_clear_pollers(relay);
+    for (unsigned int i = 0; c->vm && i < relay->n_lanes; i++) {
+        if (c->vm_enabled[i]) {
+            enabled[n_enabled++] = i;
+        }
+        /* What a queue sent before it was disabled still goes out. */
+        if (c->vm_enabled[i]
+            || lane_n_pending(relay->lanes[DPDK_VDPA_VM_TO_VF][i])) {
+            relay_build_vm_to_vf(relay, i);
+        }
+    }
+    for (unsigned int i = 0; c->vf && i < c->n_vf_pairs; i++) {
+        relay_build_vf_to_vm(relay, i, enabled, n_enabled);
+    }
+}
+
+/* Returns how many lanes each direction of 'c' needs. */
+static unsigned int
+config_n_lanes(const struct dpdk_vdpa_relay_config *c)
+{
+    unsigned int n = c->n_vf_pairs;
+
+    for (unsigned int i = n; i < DPDK_VDPA_MAX_PAIRS; i++) {
+        if (c->vm_enabled[i]) {
+            n = i + 1;
+        }
+    }
+    return n;
+}
+
+void
+dpdk_vdpa_relay_configure(struct dpdk_vdpa_relay *relay,
+                          const struct dpdk_vdpa_relay_config *new)
+{
+    bool new_vm = new->vm && new->vm != relay->config.vm;
+
+    ovs_assert(new->n_vf_pairs && new->n_vf_pairs <= DPDK_VDPA_MAX_PAIRS);
+    ovs_assert(new->n_pollers);
+
+    relay_pause(relay);
+    relay_settle(relay, new);
+    relay_grow_lanes(relay, config_n_lanes(new));
+    relay_grow_pollers(relay, new->n_pollers);
+    if (new_vm && new->vf) {
+        relay_drain_vf(relay, new);
+    }
+    relay->config = *new;
+    relay_build(relay);
+    atomic_store_explicit(&relay->paused, new->paused, memory_order_release);
+}
+
+struct dpdk_vdpa_relay *
+dpdk_vdpa_relay_create(void)
+{
+    struct dpdk_vdpa_relay *relay;
+
+    if (membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED)) {
+        return NULL;
+    }
+    relay = xzalloc_cacheline(sizeof *relay);
+    atomic_init(&relay->paused, true);
+    relay->config.paused = true;
+    relay->config.n_vf_pairs = 1;
+    relay->config.n_pollers = 1;
+    return relay;
+}
+
+void
+dpdk_vdpa_relay_destroy(struct dpdk_vdpa_relay *relay)
+{
+    if (!relay) {
+        return;
+    }
+    ovs_assert(!relay->config.vm && !relay->config.vf);
+
+    for (unsigned int i = 0; i < relay->n_pollers; i++) {
+        free(relay->pollers[i]->lanes);
+        free(relay->pollers[i]->extras);
+        free_cacheline(relay->pollers[i]);
+    }
+    free(relay->pollers);
+    for (int dir = 0; dir < DPDK_VDPA_N_DIRECTIONS; dir++) {
+        for (unsigned int i = 0; i < relay->n_lanes; i++) {
+            free_cacheline(relay->lanes[dir][i]);
+        }
+        free(relay->lanes[dir]);
+    }
+    free_cacheline(relay);
+}
+
+struct dpdk_vdpa_poller *
+dpdk_vdpa_relay_get_poller(struct dpdk_vdpa_relay *relay, unsigned int index)
+{
+    ovs_assert(index < relay->n_pollers);
+    return relay->pollers[index];
+}
+
+unsigned int
+dpdk_vdpa_relay_n_lanes(const struct dpdk_vdpa_relay *relay)
+{
+    return relay->n_lanes;
+}
+
+static uint64_t
+counter_read(atomic_uint64_t *counter)
+{
+    uint64_t value;
+
+    atomic_read_relaxed(counter, &value);
+    return value;
+}
+
+void
+dpdk_vdpa_relay_add_counters(const struct dpdk_vdpa_relay *relay,
+                             enum dpdk_vdpa_direction dir, unsigned int i,
+                             struct dpdk_vdpa_counters *sum)
+{
+    struct lane *lane = relay->lanes[dir][i];
+    struct lane_counters *c = &lane->counters;
+
+    sum->rx_packets += counter_read(&c->rx_packets);
+    sum->rx_bytes += counter_read(&c->rx_bytes);
+    sum->tx_packets += counter_read(&c->tx_packets);
+    sum->tx_bytes += counter_read(&c->tx_bytes);
+    sum->retries += counter_read(&c->retries);
+    for (int reason = 0; reason < DPDK_VDPA_N_DROP_REASONS; reason++) {
+        sum->drops[reason] += counter_read(&c->drops[reason]);
+    }
+    sum->pending += lane_n_pending(lane);
+}
