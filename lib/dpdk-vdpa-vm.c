@@ -1,0 +1,508 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+#include <config.h>
+
+#include "dpdk-vdpa-vm.h"
+
+#include <errno.h>
+#include <linux/vhost_types.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
+#include <linux/virtio_ring.h>
+#include <numaif.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <rte_config.h>
+#include <rte_mbuf.h>
+#include <rte_vhost.h>
+
+#include "dpdk-vdpa-relay.h"
+#include "openvswitch/list.h"
+#include "openvswitch/thread.h"
+#include "openvswitch/vlog.h"
+#include "ovs-atomic.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_vm);
+
+#define MAX_RINGS (2 * DPDK_VDPA_MAX_PAIRS)
+
+/* Offloads that need the VF's help, which the relay does not ask for. */
+#define OFFLOAD_FEATURES                                                     \
+    (1ULL << VIRTIO_NET_F_CSUM                                               \
+     | 1ULL << VIRTIO_NET_F_GUEST_CSUM                                       \
+     | 1ULL << VIRTIO_NET_F_HOST_TSO4                                        \
+     | 1ULL << VIRTIO_NET_F_HOST_TSO6                                        \
+     | 1ULL << VIRTIO_NET_F_HOST_ECN                                         \
+     | 1ULL << VIRTIO_NET_F_HOST_UFO                                         \
+     | 1ULL << VIRTIO_NET_F_GUEST_TSO4                                       \
+     | 1ULL << VIRTIO_NET_F_GUEST_TSO6                                       \
+     | 1ULL << VIRTIO_NET_F_GUEST_ECN                                        \
+     | 1ULL << VIRTIO_NET_F_GUEST_UFO)
+
+struct dpdk_vdpa_vm {
+    /* Constant after creation. */
+    struct ovs_list list_node OVS_GUARDED_BY(vm_list_mutex);
+    char *path;
+    const struct dpdk_vdpa_vm_callbacks *callbacks;
+    void *aux;
+
+    /* Written by the vhost thread before 'up', or while no PMD thread may be
+     * inside the burst functions; read by these. */
+    int vid;
+    struct rte_mempool *mempool;
+
+    /* Written by the vhost thread, read by any. */
+    atomic_bool up;
+    atomic_uint64_t features;
+    atomic_int numa_node;
+    atomic_bool ring_enabled[MAX_RINGS];
+
+    /* Written by the main thread, read by the vhost thread. */
+    atomic_uint max_pairs;
+};
+
+/* Protects 'vm_list'.  A leaf: nothing is called with it held. */
+static struct ovs_mutex vm_list_mutex = OVS_MUTEX_INITIALIZER;
+static struct ovs_list vm_list OVS_GUARDED_BY(vm_list_mutex)
+    = OVS_LIST_INITIALIZER(&vm_list);
+
+static const struct rte_vhost_device_ops vm_vhost_ops;
+
+/* Returns the VM end that connection 'vid' belongs to, or null.  It stays
+ * valid for the callback that looks it up, because dpdk_vdpa_vm_destroy()
+ * frees it only after rte_vhost_driver_unregister(), which waits for
+ * callbacks that are under way. */
+static struct dpdk_vdpa_vm *
+vm_from_vid(int vid)
+{
+    struct dpdk_vdpa_vm *vm, *found = NULL;
+    char path[PATH_MAX];
+
+    if (rte_vhost_get_ifname(vid, path, sizeof path)) {
+        return NULL;
+    }
+
+    ovs_mutex_lock(&vm_list_mutex);
+    LIST_FOR_EACH (vm, list_node, &vm_list) {
+        if (!strcmp(vm->path, path)) {
+            found = vm;
+            break;
+        }
+    }
+    ovs_mutex_unlock(&vm_list_mutex);
+    return found;
+}
+
+/* Returns the NUMA node of the guest's memory, or -1. */
+static int
+guest_numa_node(int vid)
+{
+    struct rte_vhost_memory *mem;
+    int node = -1;
+
+    if (rte_vhost_get_mem_table(vid, &mem)) {
+        return -1;
+    }
+    if (!mem->nregions
+        || get_mempolicy(&node, NULL, 0,
+                         (void *) (uintptr_t) mem->regions[0].host_user_addr,
+                         MPOL_F_NODE | MPOL_F_ADDR)) {
+        node = -1;
+    }
+    free(mem);
+    return node;
+}
+
+/* Vhost callbacks. */
+
+static int
+vm_new_device(int vid)
+{
+    struct dpdk_vdpa_vm *vm = vm_from_vid(vid);
+    uint64_t features = 0;
+
+    if (!vm) {
+        return -1;
+    }
+
+    rte_vhost_get_negotiated_features(vid, &features);
+    atomic_store_relaxed(&vm->features, features);
+    atomic_store_relaxed(&vm->numa_node, guest_numa_node(vid));
+    vm->vid = vid;
+    atomic_store(&vm->up, true);
+    dpdk_vdpa_vm_suppress_kicks(vm);
+    vm->callbacks->up(vm->aux, vm);
+    return 0;
+}
+
+static void
+vm_destroy_device(int vid)
+{
+    struct dpdk_vdpa_vm *vm = vm_from_vid(vid);
+
+    if (vm && dpdk_vdpa_vm_is_up(vm)) {
+        atomic_store(&vm->up, false);
+        vm->callbacks->down(vm->aux, vm);
+    }
+}
+
+static int
+vm_vring_state_changed(int vid, uint16_t ring, int enable)
+{
+    struct dpdk_vdpa_vm *vm = vm_from_vid(vid);
+    bool was_enabled;
+
+    if (!vm || ring >= MAX_RINGS) {
+        return 0;
+    }
+
+    atomic_read_relaxed(&vm->ring_enabled[ring], &was_enabled);
+    if (was_enabled != !!enable) {
+        atomic_store_relaxed(&vm->ring_enabled[ring], !!enable);
+        vm->callbacks->queue_changed(vm->aux, vm, ring / 2, ring % 2 == 0,
+                                     enable);
+    }
+    return 0;
+}
+
+static int
+vm_features_changed(int vid, uint64_t features)
+{
+    struct dpdk_vdpa_vm *vm = vm_from_vid(vid);
+    uint64_t old;
+
+    if (!vm) {
+        return 0;
+    }
+
+    atomic_read_relaxed(&vm->features, &old);
+    atomic_store_relaxed(&vm->features, features);
+    if ((old ^ features) & (1ULL << VHOST_F_LOG_ALL)) {
+        vm->callbacks->migration_changed(vm->aux, vm,
+                                         features & (1ULL << VHOST_F_LOG_ALL));
+    }
+    return 0;
+}
+
+/* The head of every vhost-user message, as the library passes it to external
+ * message handlers (vhost-user protocol, "Message Specification"). */
+struct vhost_user_msg {
+    uint32_t request;
+    uint32_t flags;
+    uint32_t size;
+    uint64_t u64;
+} __attribute__((packed));
+
+#define VHOST_USER_GET_QUEUE_NUM 17
+
+/* Handles a message before the library does.  The library of DPDK 22.11 always
+ * answers VHOST_USER_GET_QUEUE_NUM with 128; we know better. */
+static enum rte_vhost_msg_result
+vm_pre_msg_handle(int vid, void *msg_)
+{
+    struct dpdk_vdpa_vm *vm = vm_from_vid(vid);
+    struct vhost_user_msg *msg = msg_;
+    unsigned int max_pairs;
+
+    if (!vm || msg->request != VHOST_USER_GET_QUEUE_NUM) {
+        return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+    }
+
+    atomic_read_relaxed(&vm->max_pairs, &max_pairs);
+    msg->u64 = max_pairs;
+    msg->size = sizeof msg->u64;
+    return RTE_VHOST_MSG_RESULT_REPLY;
+}
+
+static int
+vm_new_connection(int vid)
+{
+    static const struct rte_vhost_user_extern_ops extern_ops = {
+        .pre_msg_handle = vm_pre_msg_handle,
+    };
+    struct dpdk_vdpa_vm *vm = vm_from_vid(vid);
+
+    if (!vm) {
+        return -1;
+    }
+    for (int i = 0; i < MAX_RINGS; i++) {
+        atomic_store_relaxed(&vm->ring_enabled[i], false);
+    }
+    return rte_vhost_extern_callback_register(vid, &extern_ops, NULL);
+}
+
+static const struct rte_vhost_device_ops vm_vhost_ops = {
+    .new_device = vm_new_device,
+    .destroy_device = vm_destroy_device,
+    .vring_state_changed = vm_vring_state_changed,
+    .features_changed = vm_features_changed,
+    .new_connection = vm_new_connection,
+};
+
+/* Life cycle. */
+
+/* Returns true if anything in this process, such as a dpdkvhostuserclient
+ * port, has the socket at 'path'.  There is no call that just asks: this one
+ * changes nothing, and fails for a path that is not registered. */
+static bool
+vhost_path_is_registered(const char *path)
+{
+    return !rte_vhost_driver_disable_features(path, 0);
+}
+
+static uint64_t
+vhost_flags(const struct dpdk_vdpa_vm_config *config)
+{
+    uint64_t flags = RTE_VHOST_USER_CLIENT;
+
+    if (config->iommu) {
+        flags |= RTE_VHOST_USER_IOMMU_SUPPORT;
+    }
+    if (config->postcopy) {
+        flags |= RTE_VHOST_USER_POSTCOPY_SUPPORT;
+    }
+    return flags;
+}
+
+int
+dpdk_vdpa_vm_create(const struct dpdk_vdpa_vm_config *config,
+                    struct dpdk_vdpa_vm **vmp, char **errp)
+{
+    struct dpdk_vdpa_vm *vm;
+
+    *vmp = NULL;
+    if (vhost_path_is_registered(config->path)) {
+        *errp = xasprintf("vdpa-socket-path: \"%s\" is in use by another "
+                          "port; give each port a socket of its own",
+                          config->path);
+        return EADDRINUSE;
+    }
+    if (rte_vhost_driver_register(config->path, vhost_flags(config))) {
+        *errp = xasprintf("vdpa-socket-path: \"%s\" cannot be registered with "
+                          "the vhost library, which takes at most 1024 "
+                          "sockets; see the log", config->path);
+        return EINVAL;
+    }
+
+    vm = xzalloc(sizeof *vm);
+    vm->path = xstrdup(config->path);
+    vm->callbacks = config->callbacks;
+    vm->aux = config->aux;
+    vm->vid = -1;
+    atomic_init(&vm->numa_node, -1);
+    atomic_init(&vm->max_pairs, config->max_pairs);
+    ovs_mutex_lock(&vm_list_mutex);
+    ovs_list_push_back(&vm_list, &vm->list_node);
+    ovs_mutex_unlock(&vm_list_mutex);
+
+    rte_vhost_driver_disable_features(vm->path, OFFLOAD_FEATURES);
+    rte_vhost_driver_callback_register(vm->path, &vm_vhost_ops);
+    *vmp = vm;
+    return 0;
+}
+
+int
+dpdk_vdpa_vm_start(struct dpdk_vdpa_vm *vm)
+{
+    return rte_vhost_driver_start(vm->path) ? EIO : 0;
+}
+
+void
+dpdk_vdpa_vm_destroy(struct dpdk_vdpa_vm *vm)
+{
+    if (!vm) {
+        return;
+    }
+
+    if (rte_vhost_driver_unregister(vm->path)) {
+        VLOG_ERR("cannot unregister vhost-user socket %s", vm->path);
+    }
+    ovs_mutex_lock(&vm_list_mutex);
+    ovs_list_remove(&vm->list_node);
+    ovs_mutex_unlock(&vm_list_mutex);
+    free(vm->path);
+    free(vm);
+}
+
+/* Properties. */
+
+void
+dpdk_vdpa_vm_set_max_pairs(struct dpdk_vdpa_vm *vm, unsigned int max_pairs)
+{
+    atomic_store_relaxed(&vm->max_pairs, max_pairs);
+}
+
+const char *
+dpdk_vdpa_vm_path(const struct dpdk_vdpa_vm *vm)
+{
+    return vm->path;
+}
+
+bool
+dpdk_vdpa_vm_is_up(const struct dpdk_vdpa_vm *vm_)
+{
+    struct dpdk_vdpa_vm *vm = CONST_CAST(struct dpdk_vdpa_vm *, vm_);
+    bool up;
+
+    atomic_read(&vm->up, &up);
+    return up;
+}
+
+static bool
+vm_pair_enabled(struct dpdk_vdpa_vm *vm, unsigned int pair)
+{
+    bool rx, tx;
+
+    atomic_read_relaxed(&vm->ring_enabled[2 * pair], &rx);
+    atomic_read_relaxed(&vm->ring_enabled[2 * pair + 1], &tx);
+    return rx && tx;
+}
+
+void
+dpdk_vdpa_vm_get_enabled(const struct dpdk_vdpa_vm *vm, bool *enabled,
+                         unsigned int n)
+{
+    for (unsigned int i = 0; i < n; i++) {
+        enabled[i] = vm_pair_enabled(CONST_CAST(struct dpdk_vdpa_vm *, vm), i);
+    }
+}
+
+void
+dpdk_vdpa_vm_suppress_kicks(struct dpdk_vdpa_vm *vm)
+{
+    for (unsigned int i = 0; i < rte_vhost_get_vring_num(vm->vid); i++) {
+        rte_vhost_enable_guest_notification(vm->vid, i, 0);
+    }
+}
+
+bool
+dpdk_vdpa_vm_get_info(const struct dpdk_vdpa_vm *vm_,
+                      struct dpdk_vdpa_vm_info *info)
+{
+    struct dpdk_vdpa_vm *vm = CONST_CAST(struct dpdk_vdpa_vm *, vm_);
+
+    memset(info, 0, sizeof *info);
+    info->numa_node = -1;
+    if (!dpdk_vdpa_vm_is_up(vm)) {
+        return false;
+    }
+
+    atomic_read_relaxed(&vm->features, &info->features);
+    atomic_read_relaxed(&vm->numa_node, &info->numa_node);
+    info->packed = info->features & (1ULL << VIRTIO_F_RING_PACKED);
+    info->migrating = info->features & (1ULL << VHOST_F_LOG_ALL);
+    for (unsigned int i = 0; i < DPDK_VDPA_MAX_PAIRS; i++) {
+        info->n_enabled += vm_pair_enabled(vm, i);
+    }
+    return true;
+}
+
+void
+dpdk_vdpa_vm_set_mempool(struct dpdk_vdpa_vm *vm, struct rte_mempool *mp)
+{
+    vm->mempool = mp;
+}
+
+/* Burst functions. */
+
+uint16_t
+dpdk_vdpa_vm_recv(void *vm_, uint16_t queue, struct rte_mbuf **pkts,
+                  uint16_t n)
+{
+    struct dpdk_vdpa_vm *vm = vm_;
+
+    return rte_vhost_dequeue_burst(vm->vid, 2 * queue + 1, vm->mempool,
+                                   pkts, n);
+}
+
+uint16_t
+dpdk_vdpa_vm_send(void *vm_, uint16_t queue, struct rte_mbuf **pkts,
+                  uint16_t n)
+{
+    struct dpdk_vdpa_vm *vm = vm_;
+
+    n = rte_vhost_enqueue_burst(vm->vid, 2 * queue, pkts, n);
+    if (n) {
+        rte_pktmbuf_free_bulk(pkts, n);     /* The library copied them. */
+    }
+    return n;
+}
+
+/* Returns true if the guest offers a descriptor of a packed ring to the
+ * device whose wrap counter is 'wrap' (virtio 1.1, section 2.7.1). */
+static bool
+packed_desc_is_avail(const struct vring_packed_desc *desc, bool wrap)
+{
+    bool avail = desc->flags & (1 << VRING_PACKED_DESC_F_AVAIL);
+    bool used = desc->flags & (1 << VRING_PACKED_DESC_F_USED);
+
+    return avail == wrap && used != wrap;
+}
+
+/* Returns how many descriptors the guest offers in packed ring 'vring', of
+ * which the library will use the one at 'next' first ('next' being an index
+ * with the wrap counter in the most significant bit).
+ *
+ * The library has no function for this and the memory may be unmapped any
+ * time, so that the kernel must read it for us. */
+static unsigned int
+packed_ring_n_avail(const struct rte_vhost_vring *vring, uint16_t next)
+{
+    for (unsigned int n = 0; n < vring->size; n++) {
+        unsigned int i = (next & 0x7fff) + n;
+        bool wrap = (next >> 15) ^ (i >= vring->size);
+        struct vring_packed_desc desc;
+        struct iovec to = { &desc, sizeof desc };
+        struct iovec from = { &vring->desc_packed[i % vring->size],
+                              sizeof desc };
+
+        if (process_vm_readv(getpid(), &to, 1, &from, 1, 0) != sizeof desc
+            || !packed_desc_is_avail(&desc, wrap)) {
+            return n;
+        }
+    }
+    return vring->size;
+}
+
+bool
+dpdk_vdpa_vm_never_fits(void *vm_, uint16_t queue,
+                        const struct rte_mbuf *pkt OVS_UNUSED)
+{
+    struct dpdk_vdpa_vm *vm = vm_;
+    uint16_t ring = 2 * queue;
+    uint16_t next_avail, next_used;
+    struct rte_vhost_vring vring;
+    unsigned int n_avail;
+    uint64_t features;
+
+    if (rte_vhost_get_vring_base(vm->vid, ring, &next_avail, &next_used)
+        || rte_vhost_get_vhost_vring(vm->vid, ring, &vring)
+        || !vring.desc) {
+        return false;
+    }
+    atomic_read_relaxed(&vm->features, &features);
+    n_avail = (features & (1ULL << VIRTIO_F_RING_PACKED)
+               ? packed_ring_n_avail(&vring, next_avail)
+               : rte_vhost_avail_entries(vm->vid, ring));
+
+    /* A packet goes into one buffer unless they are mergeable.  The library
+     * merges at most all but one of the ring. */
+    return (features & (1ULL << VIRTIO_NET_F_MRG_RXBUF)
+            ? n_avail && n_avail + 1 >= vring.size
+            : n_avail > 0);
+}

@@ -1,0 +1,119 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+#ifndef DPDK_VDPA_VM_H
+#define DPDK_VDPA_VM_H 1
+
+/* The VM end of a dpdkvdpa port: one vhost-user client socket and the
+ * virtqueues behind it, on DPDK's vhost library.
+ *
+ * QEMU serves the socket and the library connects to it, again and again if
+ * need be.  What happens to the connection arrives in a thread of the library
+ * and is passed on to 'struct dpdk_vdpa_vm_callbacks'. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "openvswitch/types.h"
+
+struct dpdk_vdpa_vm;
+struct rte_mbuf;
+struct rte_mempool;
+
+/* How the owner of a VM end learns of changes.  Called by a thread of the
+ * vhost library, or by the one that is in dpdk_vdpa_vm_destroy(), with none of
+ * our locks held. */
+struct dpdk_vdpa_vm_callbacks {
+    /* The guest's driver is ready, or is no more.  After 'down' returns, the
+     * virtqueues cease to exist: no thread may be inside dpdk_vdpa_vm_recv()
+     * or dpdk_vdpa_vm_send() any more.  These two may wait for PMD threads. */
+    void (*up)(void *aux, struct dpdk_vdpa_vm *);
+    void (*down)(void *aux, struct dpdk_vdpa_vm *);
+
+    /* A queue was enabled or disabled, or live migration began or ended.  The
+     * library holds locks that PMD threads take: these may not wait for
+     * them. */
+    void (*queue_changed)(void *aux, struct dpdk_vdpa_vm *,
+                          unsigned int pair, bool is_guest_rx, bool enabled);
+    void (*migration_changed)(void *aux, struct dpdk_vdpa_vm *, bool started);
+};
+
+struct dpdk_vdpa_vm_config {
+    const char *path;           /* Absolute path of the socket. */
+    bool iommu;                 /* Offer VIRTIO_F_IOMMU_PLATFORM. */
+    bool postcopy;              /* Offer post-copy live migration. */
+    unsigned int max_pairs;     /* Queue pairs to offer. */
+    const struct dpdk_vdpa_vm_callbacks *callbacks;
+    void *aux;                  /* Passed to the callbacks. */
+};
+
+/* What is known of a connected guest. */
+struct dpdk_vdpa_vm_info {
+    uint64_t features;          /* Negotiated virtio features. */
+    int numa_node;              /* Of the guest's memory, -1 if unknown. */
+    unsigned int n_enabled;     /* Queue pairs enabled. */
+    bool packed;                /* Packed rings. */
+    bool migrating;             /* Dirty pages are being logged. */
+};
+
+/* Creates a VM end.  Returns 0, or a positive errno value and an error for the
+ * user in '*errp', which the caller must free. */
+int dpdk_vdpa_vm_create(const struct dpdk_vdpa_vm_config *,
+                        struct dpdk_vdpa_vm **, char **errp);
+
+/* Starts to connect.  From now on the callbacks are called.  Returns 0 or a
+ * positive errno value. */
+int dpdk_vdpa_vm_start(struct dpdk_vdpa_vm *);
+
+/* Disconnects and frees the VM end, with a last 'down' if it was up.  The
+ * caller holds no lock that the callbacks take. */
+void dpdk_vdpa_vm_destroy(struct dpdk_vdpa_vm *);
+
+/* Changes the number of queue pairs to offer; the front-end asks for it when
+ * it connects. */
+void dpdk_vdpa_vm_set_max_pairs(struct dpdk_vdpa_vm *, unsigned int);
+
+const char *dpdk_vdpa_vm_path(const struct dpdk_vdpa_vm *);
+
+/* Returns true between 'up' and 'down'. */
+bool dpdk_vdpa_vm_is_up(const struct dpdk_vdpa_vm *);
+
+/* Writes to 'enabled[i]', i < 'n', whether both rings of pair 'i' are enabled.
+ */
+void dpdk_vdpa_vm_get_enabled(const struct dpdk_vdpa_vm *, bool *enabled,
+                              unsigned int n);
+
+/* Asks the guest not to notify us of what it sends: we poll.  To be called
+ * after 'up' and after a queue was enabled, not from a callback that may not
+ * wait. */
+void dpdk_vdpa_vm_suppress_kicks(struct dpdk_vdpa_vm *);
+
+/* Fills in '*info' and returns true if the VM end is up. */
+bool dpdk_vdpa_vm_get_info(const struct dpdk_vdpa_vm *,
+                           struct dpdk_vdpa_vm_info *info);
+
+/* Sets where dpdk_vdpa_vm_recv() allocates.  No thread may be inside it. */
+void dpdk_vdpa_vm_set_mempool(struct dpdk_vdpa_vm *, struct rte_mempool *);
+
+/* Burst functions for 'struct dpdk_vdpa_end', with a "struct dpdk_vdpa_vm *"
+ * as 'aux' and a queue pair as 'queue'.  To be called only while the VM end is
+ * up and has a mempool. */
+uint16_t dpdk_vdpa_vm_recv(void *vm, uint16_t queue, struct rte_mbuf **,
+                           uint16_t n);
+uint16_t dpdk_vdpa_vm_send(void *vm, uint16_t queue, struct rte_mbuf **,
+                           uint16_t n);
+bool dpdk_vdpa_vm_never_fits(void *vm, uint16_t queue,
+                             const struct rte_mbuf *);
+
+#endif /* dpdk-vdpa-vm.h */
