@@ -1,0 +1,205 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+#include <config.h>
+
+#include "dpdk-vdpa-options.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include "dpdk-vdpa-relay.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/vlog.h"
+#include "smap.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_options);
+
+#define DEFAULT_TX_RETRIES 8
+#define MAX_TX_RETRIES 32
+
+/* Returns the value of option 'key', or null with '*errp' set. */
+static const char *
+get_required(const struct smap *args, const char *key, const char *what,
+             char **errp)
+{
+    const char *value = smap_get(args, key);
+
+    if (!value || !*value) {
+        *errp = xasprintf("%s is %s; set it to %s", key,
+                          value ? "empty" : "missing", what);
+        return NULL;
+    }
+    return value;
+}
+
+static char *
+parse_socket_path(const struct smap *args, char **errp)
+{
+    static const char key[] = "vdpa-socket-path";
+    size_t max_len = sizeof ((struct sockaddr_un *) NULL)->sun_path - 1;
+    const char *path;
+
+    path = get_required(args, key, "the path of the vhost-user socket that "
+                        "QEMU serves", errp);
+    if (!path) {
+        return NULL;
+    }
+    if (path[0] != '/') {
+        *errp = xasprintf("%s: \"%s\" is not an absolute path; begin it with "
+                          "\"/\"", key, path);
+        return NULL;
+    }
+    if (strlen(path) > max_len) {
+        *errp = xasprintf("%s: \"%s\" is too long for a socket, %"PRIuSIZE" "
+                          "bytes; use at most %"PRIuSIZE, key, path,
+                          strlen(path), max_len);
+        return NULL;
+    }
+    return xstrdup(path);
+}
+
+/* Returns true if device argument 'arg' only says that the device is to serve
+ * as a vDPA device. */
+static bool
+is_vdpa_hint(const char *arg)
+{
+    return !strcmp(arg, "class=vdpa") || !strcmp(arg, "vdpa=1");
+}
+
+static char *
+parse_vf_devargs(const struct smap *args, char **errp)
+{
+    struct ds devargs = DS_EMPTY_INITIALIZER;
+    char *copy, *arg, *save = NULL;
+    const char *value;
+
+    value = get_required(args, "vdpa-accelerator-devargs", "the DPDK device "
+                         "arguments of the VF", errp);
+    if (!value) {
+        return NULL;
+    }
+
+    copy = xstrdup(value);
+    for (arg = strtok_r(copy, ",", &save); arg;
+         arg = strtok_r(NULL, ",", &save)) {
+        if (!is_vdpa_hint(arg)) {
+            ds_put_format(&devargs, "%s%s", devargs.length ? "," : "", arg);
+        }
+    }
+    free(copy);
+    return ds_steal_cstr(&devargs);
+}
+
+static int
+parse_bool(const struct smap *args, const char *key, bool *valuep, char **errp)
+{
+    const char *s = smap_get(args, key);
+
+    if (s && strcmp(s, "true") && strcmp(s, "false")) {
+        *errp = xasprintf("%s: \"%s\" is neither \"true\" nor \"false\"",
+                          key, s);
+        return EINVAL;
+    }
+    *valuep = s && !strcmp(s, "true");
+    return 0;
+}
+
+/* Parses a decimal number of 'min' to 'max'.  '*valuep' keeps its value if the
+ * option is not given. */
+static int
+parse_uint(const struct smap *args, const char *key, unsigned int min,
+           unsigned int max, unsigned int *valuep, char **errp)
+{
+    const char *s = smap_get(args, key);
+    unsigned int value;
+
+    if (!s) {
+        return 0;
+    }
+    if (!*s || s[strspn(s, "0123456789")] || !str_to_uint(s, 10, &value)
+        || value < min || value > max) {
+        *errp = xasprintf("%s: \"%s\" is not a number from %u to %u",
+                          key, s, min, max);
+        return EINVAL;
+    }
+    *valuep = value;
+    return 0;
+}
+
+static void
+warn_unknown(const char *name, const struct smap *args)
+{
+    static const char *const known[] = {
+        "vdpa-socket-path", "vdpa-accelerator-devargs", "vdpa-sw",
+        "vdpa-max-queues",
+    };
+    const struct smap_node *node;
+
+    SMAP_FOR_EACH (node, args) {
+        bool found = strncmp(node->key, "vdpa-", 5);
+
+        for (size_t i = 0; !found && i < ARRAY_SIZE(known); i++) {
+            found = !strcmp(node->key, known[i]);
+        }
+        if (!found) {
+            static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
+
+            VLOG_WARN_RL(&rl, "%s: unknown option \"%s\" is ignored; see "
+                         "ovs-dpdkvdpa(7) for those there are",
+                         name, node->key);
+        }
+    }
+}
+
+int
+dpdk_vdpa_options_parse(const char *name, const struct smap *args,
+                        struct dpdk_vdpa_options *options, char **errp)
+{
+    memset(options, 0, sizeof *options);
+    options->tx_retries_max = DEFAULT_TX_RETRIES;
+
+    warn_unknown(name, args);
+    options->socket_path = parse_socket_path(args, errp);
+    if (!options->socket_path) {
+        goto error;
+    }
+    options->vf_devargs = parse_vf_devargs(args, errp);
+    if (!options->vf_devargs) {
+        goto error;
+    }
+    if (parse_bool(args, "vdpa-sw", &options->sw, errp)
+        || parse_uint(args, "vdpa-max-queues", 1, DPDK_VDPA_MAX_PAIRS,
+                      &options->max_pairs, errp)
+        || parse_uint(args, "tx-retries-max", 0, MAX_TX_RETRIES,
+                      &options->tx_retries_max, errp)) {
+        goto error;
+    }
+    return 0;
+
+error:
+    dpdk_vdpa_options_destroy(options);
+    return EINVAL;
+}
+
+void
+dpdk_vdpa_options_destroy(struct dpdk_vdpa_options *options)
+{
+    free(options->socket_path);
+    free(options->vf_devargs);
+    memset(options, 0, sizeof *options);
+}
