@@ -1,0 +1,1397 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+#include <config.h>
+
+#include "netdev-dpdk-vdpa.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_bus.h>
+#include <rte_dev.h>
+#include <rte_devargs.h>
+#include <rte_ethdev.h>
+#include <rte_ether.h>
+
+#include "dpdk-vdpa-events.h"
+#include "dpdk-vdpa-options.h"
+#include "dpdk-vdpa-relay.h"
+#include "dpdk-vdpa-vf.h"
+#include "dpdk-vdpa-vm.h"
+#include "hash.h"
+#include "netdev-dpdk.h"
+#include "netdev-provider.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/hmap.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/thread.h"
+#include "openvswitch/vlog.h"
+#include "ovs-atomic.h"
+#include "ovs-thread.h"
+#include "seq.h"
+#include "smap.h"
+#include "timeval.h"
+#include "unixctl.h"
+#include "util.h"
+#include "vdpa-vswitchd.h"
+
+VLOG_DEFINE_THIS_MODULE(netdev_dpdk_vdpa);
+
+/* How often the VF's link is looked at, in ms, for VFs that do not tell. */
+#define LINK_CHECK_INTERVAL 1000
+
+/* A port.
+ *
+ * It lives beside the netdev, which belongs to the base class.  OVS tells a
+ * DPDK device by its .destruct member, which therefore must be the base
+ * class's: a port is born in construct() and dies in dealloc().
+ *
+ * Locks, in the order in which they are taken: 'ports_mutex', the vhost
+ * library's, a port's 'mutex', a port's 'events_mutex'.  The library's locks
+ * of single queues, which PMD threads take too, must not be held to take
+ * 'mutex', because with 'mutex' one may wait for PMD threads. */
+struct vdpa_port {
+    struct hmap_node node OVS_GUARDED_BY(ports_mutex);
+    const struct netdev *netdev;
+    char *name;                 /* Outlives the netdev's own. */
+
+    /* Main thread only. */
+    struct dpdk_vdpa_options options;   /* In force once 'configured'. */
+    char *rep_devargs;                  /* dpdk-devargs in force. */
+    bool configured;
+    bool link_up;                       /* Of the VF, at the last look. */
+    long long int next_link_check;
+    char *config_error;                 /* Why the database's options are not
+                                         * in force, or null. */
+    char *mtu_error;                    /* Why the MTU is not. */
+
+    /* Something happened that the main thread is to look at. */
+    atomic_bool changed;
+
+    struct ovs_mutex mutex;
+
+    /* Written by the main thread with 'mutex' held, so that it may read them
+     * without. */
+    struct dpdk_vdpa_vf *vf;
+    struct dpdk_vdpa_vm *vm;
+    struct dpdk_vdpa_end vf_end;
+    struct dpdk_vdpa_end vm_end;
+    unsigned int n_pollers;
+    unsigned int tx_retries_max;
+
+    /* The relay is kept without ends while these change hands. */
+    bool held OVS_GUARDED;
+    struct dpdk_vdpa_relay *relay OVS_GUARDED;
+
+    struct ovs_mutex events_mutex OVS_ACQ_AFTER(mutex);
+    struct dpdk_vdpa_events events OVS_GUARDED_BY(events_mutex);
+};
+
+/* An rx-queue: the base class's and what the relay needs. */
+struct vdpa_rxq {
+    struct netdev_rxq up;
+    struct netdev_rxq *base;
+    struct dpdk_vdpa_poller *poller;
+};
+
+static const struct netdev_class *base_class;
+static struct netdev_class vdpa_class;
+
+/* From other_config; see ovs-vswitchd.conf.db(5). */
+static bool vhost_iommu_support;
+static bool vhost_postcopy_support;
+
+/* Changes when the main thread is to look at a port. */
+static struct seq *ports_seq;
+static uint64_t last_ports_seq;
+
+static struct ovs_mutex ports_mutex = OVS_MUTEX_INITIALIZER;
+static struct hmap ports OVS_GUARDED_BY(ports_mutex)
+    = HMAP_INITIALIZER(&ports);
+
+static struct vdpa_port *
+port_lookup(const struct netdev *netdev)
+    OVS_EXCLUDED(ports_mutex)
+{
+    struct vdpa_port *port, *found = NULL;
+
+    ovs_mutex_lock(&ports_mutex);
+    HMAP_FOR_EACH_WITH_HASH (port, node, hash_pointer(netdev, 0), &ports) {
+        if (port->netdev == netdev) {
+            found = port;
+            break;
+        }
+    }
+    ovs_mutex_unlock(&ports_mutex);
+    return found;
+}
+
+/* Has the main thread look at 'port'.  Any thread. */
+static void
+port_wake_main(struct vdpa_port *port)
+{
+    atomic_store(&port->changed, true);
+    seq_change(ports_seq);
+}
+
+/* Logs an event and keeps it for dpdkvdpa/show.  Any thread. */
+static void OVS_PRINTF_FORMAT(2, 3)
+port_event(struct vdpa_port *port, const char *format, ...)
+    OVS_EXCLUDED(port->events_mutex)
+{
+    va_list args;
+    char *text;
+
+    va_start(args, format);
+    text = xvasprintf(format, args);
+    va_end(args);
+
+    VLOG_INFO("%s: %s", port->name, text);
+    ovs_mutex_lock(&port->events_mutex);
+    dpdk_vdpa_events_add(&port->events, "%s", text);
+    ovs_mutex_unlock(&port->events_mutex);
+    free(text);
+}
+
+/* The relay. */
+
+/* Makes the relay do what the state of 'port' asks for. */
+static void
+port_update_relay(struct vdpa_port *port)
+    OVS_REQUIRES(port->mutex)
+{
+    struct dpdk_vdpa_relay_config c = {
+        .paused = true,
+        .n_vf_pairs = 1,
+        .n_pollers = port->n_pollers,
+        .tx_retries_max = port->tx_retries_max,
+    };
+
+    if (!port->held && port->vf && port->vm) {
+        c.paused = false;
+        c.n_vf_pairs = dpdk_vdpa_vf_get_config(port->vf)->n_pairs;
+        c.max_frame_len = dpdk_vdpa_vf_max_frame_len(port->vf);
+        c.vf_rxq_size = dpdk_vdpa_vf_rxq_size(port->vf);
+        if (dpdk_vdpa_vf_is_started(port->vf)) {
+            c.vf = &port->vf_end;
+        }
+        if (dpdk_vdpa_vm_is_up(port->vm)) {
+            c.vm = &port->vm_end;
+            dpdk_vdpa_vm_get_enabled(port->vm, c.vm_enabled,
+                                     DPDK_VDPA_MAX_PAIRS);
+        }
+    }
+    dpdk_vdpa_relay_configure(port->relay, &c);
+}
+
+/* Takes the relay's ends away, so that until port_set_ends() the VF and the VM
+ * end are the main thread's to change. */
+static void
+port_hold(struct vdpa_port *port)
+    OVS_EXCLUDED(port->mutex)
+{
+    ovs_mutex_lock(&port->mutex);
+    port->held = true;
+    port_update_relay(port);
+    ovs_mutex_unlock(&port->mutex);
+}
+
+/* Gives 'port' new ends, which may be the ones it had, after port_hold(). */
+static void
+port_set_ends(struct vdpa_port *port, struct dpdk_vdpa_vf *vf,
+              struct dpdk_vdpa_vm *vm)
+    OVS_EXCLUDED(port->mutex)
+{
+    ovs_mutex_lock(&port->mutex);
+    port->vf = vf;
+    port->vm = vm;
+    port->vf_end.aux = vf;
+    port->vm_end.aux = vm;
+    if (vf && vm) {
+        dpdk_vdpa_vm_set_mempool(vm, dpdk_vdpa_vf_mempool(vf));
+    }
+    port->held = false;
+    port_update_relay(port);
+    ovs_mutex_unlock(&port->mutex);
+    port_wake_main(port);
+}
+
+/* What the ends report. */
+
+static void
+port_vm_up(void *port_, struct dpdk_vdpa_vm *vm)
+{
+    struct vdpa_port *port = port_;
+    struct dpdk_vdpa_vm_info info;
+
+    dpdk_vdpa_vm_get_info(vm, &info);
+    port_event(port, "guest connected, %s ring, features %#"PRIx64,
+               info.packed ? "packed" : "split", info.features);
+    ovs_mutex_lock(&port->mutex);
+    port_update_relay(port);
+    ovs_mutex_unlock(&port->mutex);
+    port_wake_main(port);
+}
+
+static void
+port_vm_down(void *port_, struct dpdk_vdpa_vm *vm OVS_UNUSED)
+{
+    struct vdpa_port *port = port_;
+
+    ovs_mutex_lock(&port->mutex);
+    port_update_relay(port);
+    ovs_mutex_unlock(&port->mutex);
+    port_event(port, "guest disconnected");
+    port_wake_main(port);
+}
+
+static void
+port_vm_queue_changed(void *port_, struct dpdk_vdpa_vm *vm OVS_UNUSED,
+                      unsigned int pair, bool is_guest_rx, bool enabled)
+{
+    struct vdpa_port *port = port_;
+
+    if (is_guest_rx) {          /* Both queues of a pair change together. */
+        port_event(port, "guest %s queue pair %u",
+                   enabled ? "enabled" : "disabled", pair);
+    }
+    port_wake_main(port);
+}
+
+static void
+port_vm_migration_changed(void *port_, struct dpdk_vdpa_vm *vm OVS_UNUSED,
+                          bool started)
+{
+    struct vdpa_port *port = port_;
+
+    port_event(port, "live migration %s", started ? "started" : "ended");
+    port_wake_main(port);
+}
+
+static const struct dpdk_vdpa_vm_callbacks port_vm_callbacks = {
+    .up = port_vm_up,
+    .down = port_vm_down,
+    .queue_changed = port_vm_queue_changed,
+    .migration_changed = port_vm_migration_changed,
+};
+
+static void
+port_vf_changed(void *port_)
+{
+    struct vdpa_port *port = port_;
+
+    port_wake_main(port);
+}
+
+/* Applying options. */
+
+/* Looks for the interface of this switch that uses the ethdev 'port_id'.
+ * Returns its name, which the caller must free, or null. */
+static char *
+find_interface_by_port_id(uint16_t port_id)
+{
+    const struct netdev_class *classes[] = { base_class, &vdpa_class };
+    char *name = NULL;
+
+    for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
+        struct shash devices = SHASH_INITIALIZER(&devices);
+        struct shash_node *node;
+
+        netdev_get_devices(classes[i], &devices);
+        SHASH_FOR_EACH (node, &devices) {
+            if (!name && netdev_dpdk_get_port_id(node->data) == port_id) {
+                name = xstrdup(node->name);
+            }
+            netdev_close(node->data);
+        }
+        shash_destroy(&devices);
+    }
+    return name;
+}
+
+/* Checks that no interface of this switch uses the ethdev of 'vf'. */
+static int
+port_check_vf_is_free(const struct vdpa_port *port,
+                      const struct dpdk_vdpa_vf *vf, char **errp)
+{
+    char *user = find_interface_by_port_id(dpdk_vdpa_vf_port_id(vf));
+    const char *devargs = dpdk_vdpa_vf_devargs(vf);
+
+    if (!user) {
+        return 0;
+    }
+    if (!strcmp(user, port->name)) {
+        *errp = xasprintf("vdpa-accelerator-devargs: \"%s\" is the "
+                          "representor that dpdk-devargs names; give the VF "
+                          "that it represents", devargs);
+    } else {
+        *errp = xasprintf("vdpa-accelerator-devargs: \"%s\" is in use by "
+                          "interface \"%s\"; give a VF that nothing else "
+                          "uses", devargs, user);
+    }
+    free(user);
+    return EADDRINUSE;
+}
+
+/* Stores in '*n_pairsp' how many queue pairs 'vf' is to have if the user asked
+ * for 'max_pairs', 0 meaning that he did not. */
+static int
+choose_n_pairs(const struct dpdk_vdpa_vf *vf, unsigned int max_pairs,
+               unsigned int *n_pairsp, char **errp)
+{
+    unsigned int limit = dpdk_vdpa_vf_max_pairs(vf);
+
+    if (max_pairs > limit) {
+        *errp = xasprintf("vdpa-max-queues: %u is more than the VF \"%s\" "
+                          "has; use a number from 1 to %u", max_pairs,
+                          dpdk_vdpa_vf_devargs(vf), limit);
+        return EINVAL;
+    }
+    *n_pairsp = max_pairs ? max_pairs : MIN(limit, DPDK_VDPA_DEFAULT_PAIRS);
+    return 0;
+}
+
+/* The MTU of the netdev, which has none before the first reconfigure(). */
+static uint16_t
+port_mtu(const struct vdpa_port *port)
+{
+    int mtu = 0;
+
+    base_class->get_mtu(port->netdev, &mtu);
+    return mtu ? mtu : RTE_ETHER_MTU;
+}
+
+/* Opens and starts the VF at 'devargs' for 'port'. */
+static int
+port_open_vf(struct vdpa_port *port, const char *devargs,
+             unsigned int max_pairs, struct dpdk_vdpa_vf **vfp, char **errp)
+{
+    struct dpdk_vdpa_vf_config config = { .mtu = port_mtu(port) };
+    struct dpdk_vdpa_vf *vf;
+    int error;
+
+    *vfp = NULL;
+    error = dpdk_vdpa_vf_open(devargs, port->name, &vf, errp);
+    if (error) {
+        return error;
+    }
+
+    error = port_check_vf_is_free(port, vf, errp);
+    error = error ? error : choose_n_pairs(vf, max_pairs, &config.n_pairs,
+                                           errp);
+    error = error ? error : dpdk_vdpa_vf_start(vf, &config, errp);
+    if (error) {
+        dpdk_vdpa_vf_close(vf);
+        return error;
+    }
+    dpdk_vdpa_vf_set_callback(vf, port_vf_changed, port);
+    *vfp = vf;
+    return 0;
+}
+
+/* Replaces the VF of 'port' by another device, which is started before the
+ * relay changes over. */
+static int
+port_replace_vf(struct vdpa_port *port, const struct dpdk_vdpa_options *new,
+                char **errp)
+{
+    struct dpdk_vdpa_vf *old = port->vf;
+    struct dpdk_vdpa_vf *vf;
+    int error;
+
+    error = port_open_vf(port, new->vf_devargs, new->max_pairs, &vf, errp);
+    if (!error) {
+        port_hold(port);
+        port_set_ends(port, vf, port->vm);
+        dpdk_vdpa_vf_close(old);
+        port_event(port, "VF is \"%s\"", new->vf_devargs);
+    }
+    return error;
+}
+
+/* Opens the VF of 'port' again with other arguments for the same device, which
+ * cannot be there twice.  If that fails, goes back to the old ones. */
+static int
+port_reopen_vf(struct vdpa_port *port, const struct dpdk_vdpa_options *new,
+               char **errp)
+{
+    struct dpdk_vdpa_vf *vf = port->vf;
+    char *old_error = NULL;
+    int error;
+
+    port_hold(port);
+    dpdk_vdpa_vf_close(vf);
+    error = port_open_vf(port, new->vf_devargs, new->max_pairs, &vf, errp);
+    if (error
+        && port_open_vf(port, port->options.vf_devargs,
+                        port->options.max_pairs, &vf, &old_error)) {
+        VLOG_ERR("%s: cannot go back to the previous VF: %s", port->name,
+                 old_error);
+        free(old_error);
+    }
+    port_set_ends(port, vf, port->vm);
+    if (!error) {
+        port_event(port, "VF is \"%s\"", new->vf_devargs);
+    }
+    return error;
+}
+
+/* Restarts the VF of 'port' with 'config'.  If that fails, goes back to the
+ * old configuration. */
+static int
+port_restart_vf(struct vdpa_port *port,
+                const struct dpdk_vdpa_vf_config *config, char **errp)
+{
+    struct dpdk_vdpa_vf_config old = *dpdk_vdpa_vf_get_config(port->vf);
+    char *old_error = NULL;
+    int error;
+
+    port_hold(port);
+    error = dpdk_vdpa_vf_start(port->vf, config, errp);
+    if (error && dpdk_vdpa_vf_start(port->vf, &old, &old_error)) {
+        VLOG_ERR("%s: cannot restart the VF as it was: %s", port->name,
+                 old_error);
+        free(old_error);
+    }
+    port_set_ends(port, port->vf, port->vm);
+    if (!error) {
+        port_event(port, "VF restarted with %u queue pairs and an MTU of %u",
+                   config->n_pairs, config->mtu);
+    }
+    return error;
+}
+
+static int
+port_apply_vf(struct vdpa_port *port, const struct dpdk_vdpa_options *new,
+              char **errp)
+{
+    struct dpdk_vdpa_vf_config config;
+    int error;
+
+    if (!port->vf) {
+        return port_replace_vf(port, new, errp);
+    }
+    if (strcmp(new->vf_devargs, port->options.vf_devargs)) {
+        return (dpdk_vdpa_vf_is_device(port->vf, new->vf_devargs)
+                ? port_reopen_vf(port, new, errp)
+                : port_replace_vf(port, new, errp));
+    }
+
+    config = *dpdk_vdpa_vf_get_config(port->vf);
+    error = choose_n_pairs(port->vf, new->max_pairs, &config.n_pairs, errp);
+    if (error
+        || config.n_pairs == dpdk_vdpa_vf_get_config(port->vf)->n_pairs) {
+        return error;
+    }
+    return port_restart_vf(port, &config, errp);
+}
+
+/* Creates a VM end for 'port' if 'new' asks for another socket than there is.
+ * Stores it, or null, in '*vmp'. */
+static int
+port_prepare_vm(struct vdpa_port *port, const struct dpdk_vdpa_options *new,
+                struct dpdk_vdpa_vm **vmp, char **errp)
+{
+    struct dpdk_vdpa_vm_config config = {
+        .path = new->socket_path,
+        .iommu = vhost_iommu_support,
+        .postcopy = vhost_postcopy_support,
+        .callbacks = &port_vm_callbacks,
+        .aux = port,
+    };
+
+    *vmp = NULL;
+    if (port->vm && !strcmp(new->socket_path, dpdk_vdpa_vm_path(port->vm))) {
+        return 0;
+    }
+    return dpdk_vdpa_vm_create(&config, vmp, errp);
+}
+
+/* Replaces the VM end of 'port' and starts the new one. */
+static void
+port_replace_vm(struct vdpa_port *port, struct dpdk_vdpa_vm *vm)
+{
+    struct dpdk_vdpa_vm *old = port->vm;
+
+    port_hold(port);
+    port_set_ends(port, port->vf, vm);
+    dpdk_vdpa_vm_destroy(old);
+    if (dpdk_vdpa_vm_start(vm)) {
+        VLOG_ERR("%s: cannot connect to socket %s", port->name,
+                 dpdk_vdpa_vm_path(vm));
+    }
+}
+
+/* Makes 'port' obey 'new', whose contents it takes over.  If it cannot,
+ * changes nothing. */
+static int
+port_apply_options(struct vdpa_port *port, struct dpdk_vdpa_options *new,
+                   char **errp)
+{
+    struct dpdk_vdpa_vm *vm;
+    int error;
+
+    error = port_prepare_vm(port, new, &vm, errp);
+    if (error) {
+        return error;
+    }
+    error = port_apply_vf(port, new, errp);
+    if (error) {
+        dpdk_vdpa_vm_destroy(vm);
+        return error;
+    }
+
+    dpdk_vdpa_options_destroy(&port->options);
+    port->options = *new;
+    if (vm) {
+        port_replace_vm(port, vm);
+    }
+    dpdk_vdpa_vm_set_max_pairs(port->vm,
+                               dpdk_vdpa_vf_get_config(port->vf)->n_pairs);
+    if (port->tx_retries_max != new->tx_retries_max) {
+        ovs_mutex_lock(&port->mutex);
+        port->tx_retries_max = new->tx_retries_max;
+        port_update_relay(port);
+        ovs_mutex_unlock(&port->mutex);
+    }
+    return 0;
+}
+
+/* Returns the ethdev that 'devargs' matches in the way of the base class, or
+ * RTE_MAX_ETHPORTS. */
+static uint16_t
+find_representor(const char *devargs)
+{
+    struct rte_dev_iterator iterator;
+    uint16_t port_id;
+
+    RTE_ETH_FOREACH_MATCHING_DEV (port_id, devargs, &iterator) {
+        rte_eth_iterator_cleanup(&iterator);
+        break;
+    }
+    return port_id;
+}
+
+/* Checks that representor 'devargs' is there, or can be. */
+static int
+try_probe_representor(const char *devargs, char **errp)
+{
+    struct rte_devargs da;
+    int error;
+
+    memset(&da, 0, sizeof da);
+    error = rte_devargs_parse(&da, devargs) ? EINVAL : -rte_dev_probe(devargs);
+    if (error) {
+        *errp = xasprintf("dpdk-devargs: \"%s\" cannot be probed (%s); check "
+                          "that the device exists and what the log says",
+                          devargs, ovs_strerror(error));
+    } else {
+        rte_eal_hotplug_remove(rte_bus_name(da.bus), da.name);
+    }
+    free(da.data);
+    return error;
+}
+
+/* Checks that 'devargs' may become the representor of 'port'.
+ *
+ * The base class would take a VF of ours without asking, and a port whose
+ * representor changes is deleted and made anew, which had better work. */
+static int
+port_check_representor(struct vdpa_port *port, const char *devargs,
+                       char **errp)
+{
+    struct rte_eth_dev_owner owner = { .id = RTE_ETH_DEV_NO_OWNER };
+    uint16_t port_id;
+    char *user;
+
+    if (!devargs || !*devargs) {
+        *errp = xasprintf("dpdk-devargs is %s; set it to the DPDK device "
+                          "arguments of the VF's representor",
+                          devargs ? "empty" : "missing");
+        return EINVAL;
+    }
+    if (nullable_string_is_equal(devargs, port->rep_devargs)
+        || !strncmp(devargs, "class=eth,mac=", 14)) {
+        return 0;
+    }
+
+    port_id = find_representor(devargs);
+    if (port_id >= RTE_MAX_ETHPORTS) {
+        return port->configured ? try_probe_representor(devargs, errp) : 0;
+    }
+    rte_eth_dev_owner_get(port_id, &owner);
+    user = (owner.id != RTE_ETH_DEV_NO_OWNER ? xstrdup(owner.name)
+            : find_interface_by_port_id(port_id));
+    if (user) {
+        *errp = xasprintf("dpdk-devargs: \"%s\" is in use by \"%s\"; give the "
+                          "representor of the VF", devargs, user);
+        free(user);
+        return EADDRINUSE;
+    }
+    return 0;
+}
+
+static int
+port_set_config(struct vdpa_port *port, struct netdev *netdev,
+                const struct smap *args, char **errp)
+{
+    const char *rep_devargs = smap_get(args, "dpdk-devargs");
+    struct dpdk_vdpa_options new;
+    int error;
+
+    error = dpdk_vdpa_options_parse(port->name, args, &new, errp);
+    if (error) {
+        return error;
+    }
+    error = port_check_representor(port, rep_devargs, errp);
+    if (error) {
+        goto error;
+    }
+    error = base_class->set_config(netdev, args, errp);
+    if (error) {
+        goto error;
+    }
+    free(*errp);                        /* It may warn without an error. */
+    *errp = NULL;
+    error = port_apply_options(port, &new, errp);
+    if (error) {
+        goto error;
+    }
+
+    if (!port->configured) {
+        port->rep_devargs = xstrdup(rep_devargs);
+        port->configured = true;
+    }
+    return 0;
+
+error:
+    dpdk_vdpa_options_destroy(&new);
+    return error;
+}
+
+/* Stores 'error', or null, in '*slot' and takes it over. */
+static void
+port_set_error(struct vdpa_port *port, char **slot, char *error)
+{
+    if (error && (!*slot || strcmp(error, *slot))) {
+        VLOG_WARN("%s: %s", port->name, error);
+    }
+    if (!nullable_string_is_equal(error, *slot)) {
+        netdev_change_seq_changed(port->netdev);
+    }
+    free(*slot);
+    *slot = error;
+}
+
+/* The netdev class. */
+
+static int
+netdev_dpdk_vdpa_set_config(struct netdev *netdev, const struct smap *args,
+                            char **errp)
+{
+    struct vdpa_port *port = port_lookup(netdev);
+    char *text = NULL;
+    int error;
+
+    error = port_set_config(port, netdev, args, &text);
+    if (error && (!port->configured
+                  || (error == EAGAIN && !text))) {
+        /* A new port fails.  A port whose representor changes is to be made
+         * anew, which the base class says by EAGAIN. */
+        *errp = text;
+        return error;
+    }
+    if (error && !text) {
+        text = xasprintf("dpdk-devargs: the representor refuses its options "
+                         "(%s)", ovs_strerror(error));
+    }
+    port_set_error(port, &port->config_error, text);
+    return 0;
+}
+
+static int
+netdev_dpdk_vdpa_get_config(const struct netdev *netdev, struct smap *args)
+{
+    struct vdpa_port *port = port_lookup(netdev);
+    int error = base_class->get_config(netdev, args);
+
+    if (!error && port->configured) {
+        const struct dpdk_vdpa_options *o = &port->options;
+
+        smap_add(args, "vdpa-socket-path", o->socket_path);
+        smap_add(args, "vdpa-accelerator-devargs", o->vf_devargs);
+        smap_add(args, "vdpa-sw", o->sw ? "true" : "false");
+        smap_add_format(args, "vdpa-max-queues", "%u",
+                        dpdk_vdpa_vf_get_config(port->vf)->n_pairs);
+        smap_add_format(args, "tx-retries-max", "%u", o->tx_retries_max);
+    }
+    return error;
+}
+
+/* Makes the VF's MTU that of the netdev. */
+static void
+port_apply_mtu(struct vdpa_port *port)
+{
+    struct dpdk_vdpa_vf_config config;
+    char *error = NULL;
+
+    if (port->vf) {
+        config = *dpdk_vdpa_vf_get_config(port->vf);
+        if (config.mtu != port_mtu(port)) {
+            config.mtu = port_mtu(port);
+            port_restart_vf(port, &config, &error);
+        }
+    }
+    port_set_error(port, &port->mtu_error, error);
+}
+
+static int
+netdev_dpdk_vdpa_reconfigure(struct netdev *netdev)
+{
+    struct vdpa_port *port = port_lookup(netdev);
+    int error = base_class->reconfigure(netdev);
+
+    if (error) {
+        return error;
+    }
+    if (port->n_pollers != netdev->n_rxq) {
+        ovs_mutex_lock(&port->mutex);
+        port->n_pollers = netdev->n_rxq;
+        port_update_relay(port);
+        ovs_mutex_unlock(&port->mutex);
+    }
+    port_apply_mtu(port);
+    return 0;
+}
+
+static int
+netdev_dpdk_vdpa_construct(struct netdev *netdev)
+{
+    struct dpdk_vdpa_relay *relay;
+    struct vdpa_port *port;
+    int error;
+
+    relay = dpdk_vdpa_relay_create();
+    if (!relay) {
+        error = errno;
+        VLOG_ERR("%s: this kernel lacks membarrier(2), which port type "
+                 "dpdkvdpa needs (%s); use Linux 4.14 or later",
+                 netdev_get_name(netdev), ovs_strerror(error));
+        return error;
+    }
+    error = base_class->construct(netdev);
+    if (error) {
+        dpdk_vdpa_relay_destroy(relay);
+        return error;
+    }
+
+    port = xzalloc(sizeof *port);
+    port->netdev = netdev;
+    port->name = xstrdup(netdev_get_name(netdev));
+    port->n_pollers = 1;
+    port->vf_end.recv = dpdk_vdpa_vf_recv;
+    port->vf_end.send = dpdk_vdpa_vf_send;
+    port->vm_end.recv = dpdk_vdpa_vm_recv;
+    port->vm_end.send = dpdk_vdpa_vm_send;
+    port->vm_end.never_fits = dpdk_vdpa_vm_never_fits;
+    atomic_init(&port->changed, false);
+    ovs_mutex_init(&port->mutex);
+    ovs_mutex_init(&port->events_mutex);
+    ovs_mutex_lock(&port->mutex);
+    port->relay = relay;
+    port_update_relay(port);
+    ovs_mutex_unlock(&port->mutex);
+
+    ovs_mutex_lock(&ports_mutex);
+    hmap_insert(&ports, &port->node, hash_pointer(netdev, 0));
+    ovs_mutex_unlock(&ports_mutex);
+    return 0;
+}
+
+/* Frees 'port', whose netdev has been destructed: no PMD thread polls it. */
+static void
+port_destroy(struct vdpa_port *port)
+{
+    struct dpdk_vdpa_vf *vf = port->vf;
+    struct dpdk_vdpa_vm *vm = port->vm;
+
+    ovs_mutex_lock(&ports_mutex);
+    hmap_remove(&ports, &port->node);
+    ovs_mutex_unlock(&ports_mutex);
+
+    port_hold(port);
+    dpdk_vdpa_vm_destroy(vm);
+    dpdk_vdpa_vf_close(vf);
+    ovs_mutex_lock(&port->mutex);
+    dpdk_vdpa_relay_destroy(port->relay);
+    ovs_mutex_unlock(&port->mutex);
+
+    ovs_mutex_destroy(&port->mutex);
+    ovs_mutex_destroy(&port->events_mutex);
+    dpdk_vdpa_options_destroy(&port->options);
+    free(port->rep_devargs);
+    free(port->config_error);
+    free(port->mtu_error);
+    free(port->name);
+    free(port);
+}
+
+static void
+netdev_dpdk_vdpa_dealloc(struct netdev *netdev)
+{
+    struct vdpa_port *port = port_lookup(netdev);
+
+    if (port) {                 /* None if construct() failed. */
+        port_destroy(port);
+    }
+    base_class->dealloc(netdev);
+}
+
+static struct vdpa_rxq *
+vdpa_rxq_cast(const struct netdev_rxq *rxq)
+{
+    return CONTAINER_OF(rxq, struct vdpa_rxq, up);
+}
+
+static struct netdev_rxq *
+netdev_dpdk_vdpa_rxq_alloc(void)
+{
+    struct netdev_rxq *base = base_class->rxq_alloc();
+    struct vdpa_rxq *rx;
+
+    if (!base) {
+        return NULL;
+    }
+    rx = xzalloc_cacheline(sizeof *rx);
+    rx->base = base;
+    return &rx->up;
+}
+
+static int
+netdev_dpdk_vdpa_rxq_construct(struct netdev_rxq *rxq)
+{
+    struct vdpa_port *port = port_lookup(rxq->netdev);
+    struct vdpa_rxq *rx = vdpa_rxq_cast(rxq);
+
+    rx->base->netdev = rxq->netdev;
+    rx->base->queue_id = rxq->queue_id;
+    ovs_mutex_lock(&port->mutex);
+    rx->poller = dpdk_vdpa_relay_get_poller(port->relay, rxq->queue_id);
+    ovs_mutex_unlock(&port->mutex);
+    return base_class->rxq_construct(rx->base);
+}
+
+static void
+netdev_dpdk_vdpa_rxq_destruct(struct netdev_rxq *rxq)
+{
+    base_class->rxq_destruct(vdpa_rxq_cast(rxq)->base);
+}
+
+static void
+netdev_dpdk_vdpa_rxq_dealloc(struct netdev_rxq *rxq)
+{
+    struct vdpa_rxq *rx = vdpa_rxq_cast(rxq);
+
+    base_class->rxq_dealloc(rx->base);
+    free_cacheline(rx);
+}
+
+/* Polls the representor's rx-queue and runs the relay.
+ *
+ * An empty batch with return value 0 tells OVS to charge the cycles of the
+ * poll to the rx-queue. */
+static int
+netdev_dpdk_vdpa_rxq_recv(struct netdev_rxq *rxq,
+                          struct dp_packet_batch *batch, int *qfill)
+{
+    struct vdpa_rxq *rx = vdpa_rxq_cast(rxq);
+    unsigned int n = dpdk_vdpa_relay_poll(rx->poller);
+    int error = base_class->rxq_recv(rx->base, batch, qfill);
+
+    if (n) {
+        vdpa_vswitchd_count_relayed(n);
+        return error == EAGAIN ? 0 : error;
+    }
+    return error;
+}
+
+static int
+netdev_dpdk_vdpa_get_carrier(const struct netdev *netdev, bool *carrier)
+{
+    struct vdpa_port *port = port_lookup(netdev);
+    int error = base_class->get_carrier(netdev, carrier);
+
+    if (!error) {
+        *carrier = (*carrier && port->vf && port->vm
+                    && dpdk_vdpa_vf_link_is_up(port->vf)
+                    && dpdk_vdpa_vm_is_up(port->vm));
+    }
+    return error;
+}
+
+static void
+port_get_vm_status(const struct vdpa_port *port, struct smap *args)
+{
+    struct dpdk_vdpa_vm_info info;
+    bool up = dpdk_vdpa_vm_get_info(port->vm, &info);
+    int vf_node = dpdk_vdpa_vf_numa_node(port->vf);
+
+    smap_add(args, "vm_connected", up ? "true" : "false");
+    smap_add_format(args, "queue_pairs", "%u", info.n_enabled);
+    if (!up) {
+        return;
+    }
+    smap_add(args, "ring", info.packed ? "packed" : "split");
+    smap_add_format(args, "features", "0x%"PRIx64, info.features);
+    if (info.numa_node >= 0 && vf_node >= 0 && info.numa_node != vf_node) {
+        smap_add_format(args, "numa_mismatch", "guest memory is on node %d, "
+                        "the VF on node %d", info.numa_node, vf_node);
+    }
+}
+
+static int
+netdev_dpdk_vdpa_get_status(const struct netdev *netdev, struct smap *args)
+{
+    struct vdpa_port *port = port_lookup(netdev);
+    int error = base_class->get_status(netdev, args);
+
+    if (error || !port->configured) {
+        return error;
+    }
+    smap_add(args, "mode", "sw");
+    smap_add(args, "vdpa_socket", port->options.socket_path);
+    smap_add(args, "accelerator", port->options.vf_devargs);
+    if (port->vf && port->vm) {
+        smap_replace(args, "numa_id",
+                     xasprintf("%d", dpdk_vdpa_vf_numa_node(port->vf)));
+        port_get_vm_status(port, args);
+    }
+    if (port->config_error || port->mtu_error) {
+        smap_add(args, "config_error",
+                 port->config_error ? port->config_error : port->mtu_error);
+    }
+    return 0;
+}
+
+/* Statistics. */
+
+/* What the two ends of a lane are called in the names of counters. */
+static const struct {
+    const char *source;
+    const char *sink;
+    const char *drop;
+} directions[DPDK_VDPA_N_DIRECTIONS] = {
+    [DPDK_VDPA_VM_TO_VF] = { "vm", "vf", "vm_to_vf_drop" },
+    [DPDK_VDPA_VF_TO_VM] = { "vf", "vm", "vf_to_vm_drop" },
+};
+
+/* Appends a counter to 'stats', which has room for it. */
+static void OVS_PRINTF_FORMAT(3, 4)
+add_counter(struct netdev_custom_stats *stats, uint64_t value,
+            const char *format, ...)
+{
+    struct netdev_custom_counter *counter = &stats->counters[stats->size++];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(counter->name, sizeof counter->name, format, args);
+    va_end(args);
+    counter->value = value;
+}
+
+/* Number of counters that add_traffic() appends. */
+#define N_TRAFFIC 4
+
+static void
+add_traffic(struct netdev_custom_stats *stats, int dir,
+            const struct dpdk_vdpa_counters *c, const char *suffix)
+{
+    const char *source = directions[dir].source;
+    const char *sink = directions[dir].sink;
+
+    add_counter(stats, c->rx_packets, "%s_rx_packets%s", source, suffix);
+    add_counter(stats, c->rx_bytes, "%s_rx_bytes%s", source, suffix);
+    add_counter(stats, c->tx_packets, "%s_tx_packets%s", sink, suffix);
+    add_counter(stats, c->tx_bytes, "%s_tx_bytes%s", sink, suffix);
+}
+
+static void
+add_drops(struct netdev_custom_stats *stats, int dir,
+          const struct dpdk_vdpa_counters *c)
+{
+    for (int reason = 0; reason < DPDK_VDPA_N_DROP_REASONS; reason++) {
+        add_counter(stats, c->drops[reason], "%s_%s", directions[dir].drop,
+                    dpdk_vdpa_drop_reason_name(reason));
+    }
+}
+
+/* Stores in 'sums' the sums over all lanes of each direction. */
+static void
+port_sum_counters(struct vdpa_port *port, struct dpdk_vdpa_counters *sums)
+    OVS_REQUIRES(port->mutex)
+{
+    unsigned int n_lanes = dpdk_vdpa_relay_n_lanes(port->relay);
+
+    memset(sums, 0, DPDK_VDPA_N_DIRECTIONS * sizeof *sums);
+    for (int dir = 0; dir < DPDK_VDPA_N_DIRECTIONS; dir++) {
+        for (unsigned int i = 0; i < n_lanes; i++) {
+            dpdk_vdpa_relay_add_counters(port->relay, dir, i, &sums[dir]);
+        }
+    }
+}
+
+static void
+port_add_custom_stats(struct vdpa_port *port,
+                      struct netdev_custom_stats *stats)
+    OVS_REQUIRES(port->mutex)
+{
+    unsigned int n_lanes = dpdk_vdpa_relay_n_lanes(port->relay);
+    struct dpdk_vdpa_counters sums[DPDK_VDPA_N_DIRECTIONS];
+    size_t n;
+
+    n = (stats->size + 1
+         + DPDK_VDPA_N_DIRECTIONS * (N_TRAFFIC * (1 + n_lanes)
+                                     + DPDK_VDPA_N_DROP_REASONS));
+    stats->counters = xrealloc(stats->counters, n * sizeof *stats->counters);
+
+    port_sum_counters(port, sums);
+    for (int dir = 0; dir < DPDK_VDPA_N_DIRECTIONS; dir++) {
+        add_traffic(stats, dir, &sums[dir], "");
+        add_drops(stats, dir, &sums[dir]);
+    }
+    add_counter(stats, sums[DPDK_VDPA_VF_TO_VM].retries, "ovs_tx_retries");
+    for (unsigned int i = 0; i < n_lanes; i++) {
+        char suffix[16];
+
+        snprintf(suffix, sizeof suffix, "_q%u", i);
+        for (int dir = 0; dir < DPDK_VDPA_N_DIRECTIONS; dir++) {
+            struct dpdk_vdpa_counters c;
+
+            memset(&c, 0, sizeof c);
+            dpdk_vdpa_relay_add_counters(port->relay, dir, i, &c);
+            add_traffic(stats, dir, &c, suffix);
+        }
+    }
+    ovs_assert(stats->size == n);
+}
+
+static int
+netdev_dpdk_vdpa_get_custom_stats(const struct netdev *netdev,
+                                  struct netdev_custom_stats *stats)
+{
+    struct vdpa_port *port = port_lookup(netdev);
+    int error = base_class->get_custom_stats(netdev, stats);
+
+    if (!error) {
+        ovs_mutex_lock(&port->mutex);
+        port_add_custom_stats(port, stats);
+        ovs_mutex_unlock(&port->mutex);
+    }
+    return error;
+}
+
+/* The main thread's periodic work. */
+
+/* Takes away a VF that DPDK says is gone. */
+static void
+port_lose_vf(struct vdpa_port *port)
+{
+    struct dpdk_vdpa_vf *vf = port->vf;
+
+    port_event(port, "VF \"%s\" was removed", port->options.vf_devargs);
+    port_hold(port);
+    port_set_ends(port, NULL, port->vm);
+    dpdk_vdpa_vf_close(vf);
+    port_set_error(port, &port->config_error,
+                   xasprintf("vdpa-accelerator-devargs: VF \"%s\" was "
+                             "removed", port->options.vf_devargs));
+}
+
+/* Takes up what other threads reported. */
+static void
+port_handle_changes(struct vdpa_port *port)
+{
+    bool enabled[DPDK_VDPA_MAX_PAIRS];
+
+    if (port->vf && dpdk_vdpa_vf_is_removed(port->vf)) {
+        port_lose_vf(port);
+    }
+    if (port->vm && dpdk_vdpa_vm_is_up(port->vm)) {
+        dpdk_vdpa_vm_suppress_kicks(port->vm);
+        dpdk_vdpa_vm_get_enabled(port->vm, enabled, ARRAY_SIZE(enabled));
+        if (port->vf) {
+            dpdk_vdpa_vf_set_rss(port->vf, enabled, ARRAY_SIZE(enabled));
+        }
+    }
+    ovs_mutex_lock(&port->mutex);
+    port_update_relay(port);
+    ovs_mutex_unlock(&port->mutex);
+    netdev_change_seq_changed(port->netdev);
+}
+
+static void
+port_check_link(struct vdpa_port *port)
+{
+    bool up = port->vf && dpdk_vdpa_vf_link_is_up(port->vf);
+
+    if (up != port->link_up) {
+        port->link_up = up;
+        port_event(port, "VF link is %s", up ? "up" : "down");
+        netdev_change_seq_changed(port->netdev);
+    }
+}
+
+static void
+port_run(struct vdpa_port *port)
+{
+    bool changed;
+
+    atomic_read(&port->changed, &changed);
+    if (changed) {
+        atomic_store(&port->changed, false);
+        port_handle_changes(port);
+    }
+    if (changed || time_msec() >= port->next_link_check) {
+        port->next_link_check = time_msec() + LINK_CHECK_INTERVAL;
+        port_check_link(port);
+    }
+}
+
+static void
+netdev_dpdk_vdpa_run(const struct netdev_class *class)
+{
+    struct vdpa_port *port;
+
+    if (base_class->run) {
+        base_class->run(class);
+    }
+
+    last_ports_seq = seq_read(ports_seq);
+    ovs_mutex_lock(&ports_mutex);
+    HMAP_FOR_EACH (port, node, &ports) {
+        port_run(port);
+    }
+    ovs_mutex_unlock(&ports_mutex);
+    dpdk_vdpa_vf_sweep_mempools();
+}
+
+static void
+netdev_dpdk_vdpa_wait(const struct netdev_class *class)
+{
+    struct vdpa_port *port;
+
+    if (base_class->wait) {
+        base_class->wait(class);
+    }
+
+    seq_wait(ports_seq, last_ports_seq);
+    ovs_mutex_lock(&ports_mutex);
+    HMAP_FOR_EACH (port, node, &ports) {
+        poll_timer_wait_until(port->next_link_check);
+    }
+    ovs_mutex_unlock(&ports_mutex);
+}
+
+/* dpdkvdpa/show. */
+
+static void
+port_show_vm(const struct vdpa_port *port, struct ds *out)
+{
+    struct dpdk_vdpa_vm_info info;
+
+    ds_put_format(out, "  VM: socket %s, ", dpdk_vdpa_vm_path(port->vm));
+    if (!dpdk_vdpa_vm_get_info(port->vm, &info)) {
+        ds_put_cstr(out, "not connected\n");
+        return;
+    }
+    ds_put_format(out, "connected\n"
+                  "    %s ring, %u queue pairs enabled, features 0x%"PRIx64"%s"
+                  "\n", info.packed ? "packed" : "split", info.n_enabled,
+                  info.features, info.migrating ? ", migrating" : "");
+}
+
+static void
+port_show_vf(const struct vdpa_port *port, struct ds *out)
+{
+    const struct dpdk_vdpa_vf_config *config
+        = dpdk_vdpa_vf_get_config(port->vf);
+
+    ds_put_format(out, "  VF: %s, link %s\n"
+                  "    DPDK port %u, %u queue pairs, MTU %u, NUMA node %d\n",
+                  dpdk_vdpa_vf_devargs(port->vf),
+                  dpdk_vdpa_vf_link_is_up(port->vf) ? "up" : "down",
+                  dpdk_vdpa_vf_port_id(port->vf), config->n_pairs,
+                  config->mtu, dpdk_vdpa_vf_numa_node(port->vf));
+}
+
+static uint64_t
+total_drops(const struct dpdk_vdpa_counters *c)
+{
+    uint64_t n = 0;
+
+    for (int reason = 0; reason < DPDK_VDPA_N_DROP_REASONS; reason++) {
+        n += c->drops[reason];
+    }
+    return n;
+}
+
+static void
+port_show_lane(struct vdpa_port *port, unsigned int i, struct ds *out)
+    OVS_REQUIRES(port->mutex)
+{
+    ds_put_format(out, "    %5u", i);
+    for (int dir = 0; dir < DPDK_VDPA_N_DIRECTIONS; dir++) {
+        struct dpdk_vdpa_counters c;
+
+        memset(&c, 0, sizeof c);
+        dpdk_vdpa_relay_add_counters(port->relay, dir, i, &c);
+        ds_put_format(out, " %14"PRIu64" %14"PRIu64" %9"PRIu64" %7"PRIu64,
+                      c.rx_packets, c.tx_packets, total_drops(&c), c.pending);
+    }
+    ds_put_char(out, '\n');
+}
+
+static void
+port_show_drops(struct vdpa_port *port, struct ds *out)
+    OVS_REQUIRES(port->mutex)
+{
+    struct dpdk_vdpa_counters sums[DPDK_VDPA_N_DIRECTIONS];
+
+    port_sum_counters(port, sums);
+    for (int dir = 0; dir < DPDK_VDPA_N_DIRECTIONS; dir++) {
+        for (int reason = 0; reason < DPDK_VDPA_N_DROP_REASONS; reason++) {
+            if (sums[dir].drops[reason]) {
+                ds_put_format(out, "    %s_%s: %"PRIu64"\n",
+                              directions[dir].drop,
+                              dpdk_vdpa_drop_reason_name(reason),
+                              sums[dir].drops[reason]);
+            }
+        }
+    }
+}
+
+static void
+port_show_relay(struct vdpa_port *port, struct ds *out)
+    OVS_EXCLUDED(port->mutex)
+{
+    ds_put_format(out, "  relay: %u polling rx-queues, at most %u retries\n",
+                  port->n_pollers, port->tx_retries_max);
+    ds_put_format(out, "    %5s %14s %14s %9s %7s %14s %14s %9s %7s\n",
+                  "queue", "from VM", "to VF", "dropped", "pending",
+                  "from VF", "to VM", "dropped", "pending");
+    ovs_mutex_lock(&port->mutex);
+    for (unsigned int i = 0; i < dpdk_vdpa_relay_n_lanes(port->relay); i++) {
+        port_show_lane(port, i, out);
+    }
+    port_show_drops(port, out);
+    ovs_mutex_unlock(&port->mutex);
+}
+
+static void
+port_show(struct vdpa_port *port, struct ds *out)
+{
+    ds_put_format(out, "%s: mode sw\n", port->name);
+    if (port->config_error) {
+        ds_put_format(out, "  error: %s\n", port->config_error);
+    }
+    if (port->mtu_error) {
+        ds_put_format(out, "  error: %s\n", port->mtu_error);
+    }
+    if (port->vm) {
+        port_show_vm(port, out);
+    }
+    if (port->vf) {
+        port_show_vf(port, out);
+    }
+    port_show_relay(port, out);
+    ds_put_cstr(out, "  events:\n");
+    ovs_mutex_lock(&port->events_mutex);
+    dpdk_vdpa_events_format(&port->events, out);
+    ovs_mutex_unlock(&port->events_mutex);
+}
+
+static void
+dpdkvdpa_show(struct unixctl_conn *conn, int argc, const char *argv[],
+              void *aux OVS_UNUSED)
+{
+    struct ds out = DS_EMPTY_INITIALIZER;
+    struct vdpa_port *port;
+
+    ovs_mutex_lock(&ports_mutex);
+    HMAP_FOR_EACH (port, node, &ports) {
+        if (argc < 2 || !strcmp(argv[1], port->name)) {
+            port_show(port, &out);
+        }
+    }
+    ovs_mutex_unlock(&ports_mutex);
+
+    if (argc > 1 && !out.length) {
+        ds_put_format(&out, "\"%s\" is not a dpdkvdpa port", argv[1]);
+        unixctl_command_reply_error(conn, ds_cstr(&out));
+    } else {
+        unixctl_command_reply(conn, ds_cstr(&out));
+    }
+    ds_destroy(&out);
+}
+
+/* Registration. */
+
+static int
+netdev_dpdk_vdpa_class_init(void)
+{
+    ports_seq = seq_create();
+    unixctl_command_register("dpdkvdpa/show", "[port]", 0, 1, dpdkvdpa_show,
+                             NULL);
+    return 0;
+}
+
+void
+netdev_dpdk_vdpa_init(const struct smap *ovs_other_config)
+{
+    vhost_iommu_support = smap_get_bool(ovs_other_config,
+                                        "vhost-iommu-support", false);
+    vhost_postcopy_support = smap_get_bool(ovs_other_config,
+                                           "vhost-postcopy-support", false)
+                             && !memory_locked();
+}
+
+const struct netdev_class *
+netdev_dpdk_vdpa_derive(const struct netdev_class *dpdk_class)
+{
+    base_class = dpdk_class;
+    vdpa_class = *dpdk_class;
+    vdpa_class.type = "dpdkvdpa";
+    vdpa_class.init = netdev_dpdk_vdpa_class_init;
+    vdpa_class.run = netdev_dpdk_vdpa_run;
+    vdpa_class.wait = netdev_dpdk_vdpa_wait;
+    vdpa_class.construct = netdev_dpdk_vdpa_construct;
+    vdpa_class.dealloc = netdev_dpdk_vdpa_dealloc;
+    vdpa_class.get_config = netdev_dpdk_vdpa_get_config;
+    vdpa_class.set_config = netdev_dpdk_vdpa_set_config;
+    vdpa_class.reconfigure = netdev_dpdk_vdpa_reconfigure;
+    vdpa_class.get_carrier = netdev_dpdk_vdpa_get_carrier;
+    vdpa_class.get_status = netdev_dpdk_vdpa_get_status;
+    vdpa_class.get_custom_stats = netdev_dpdk_vdpa_get_custom_stats;
+    vdpa_class.rxq_alloc = netdev_dpdk_vdpa_rxq_alloc;
+    vdpa_class.rxq_construct = netdev_dpdk_vdpa_rxq_construct;
+    vdpa_class.rxq_destruct = netdev_dpdk_vdpa_rxq_destruct;
+    vdpa_class.rxq_dealloc = netdev_dpdk_vdpa_rxq_dealloc;
+    vdpa_class.rxq_recv = netdev_dpdk_vdpa_rxq_recv;
+    return &vdpa_class;
+}
