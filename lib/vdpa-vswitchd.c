@@ -1,0 +1,115 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+#include <config.h>
+
+/* The seam between the plugin and ovs-vswitchd.
+ *
+ * OVS has no loadable netdev providers, so the plugin is linked into
+ * ovs-vswitchd, and meets it at four functions of OVS that the linker redirects
+ * to us (--wrap).  This file has them all. */
+
+#include "vdpa-vswitchd.h"
+
+#include <string.h>
+
+#include "dpif-netdev-perf.h"
+#include "netdev-dpdk-vdpa.h"
+#include "netdev-provider.h"
+#include "util.h"
+
+/* What OVS's PMD main loop adds to its sleep per idle iteration, and so do we:
+ * PMD_SLEEP_INC_US in dpif-netdev.c. */
+#define SLEEP_INCREMENT_NS 1000
+
+void __real_netdev_dpdk_register(const struct smap *ovs_other_config);
+void __wrap_netdev_dpdk_register(const struct smap *ovs_other_config);
+int __real_netdev_register_provider(const struct netdev_class *);
+int __wrap_netdev_register_provider(const struct netdev_class *);
+void __real_pmd_perf_end_iteration(struct pmd_perf_stats *, int rx_packets,
+                                   int tx_packets, uint64_t sleep_cycles,
+                                   bool full_metrics);
+void __wrap_pmd_perf_end_iteration(struct pmd_perf_stats *, int rx_packets,
+                                   int tx_packets, uint64_t sleep_cycles,
+                                   bool full_metrics);
+void __real_xnanosleep_no_quiesce(uint64_t nanoseconds);
+void __wrap_xnanosleep_no_quiesce(uint64_t nanoseconds);
+
+/* Packets that this PMD thread relayed in the present iteration. */
+static __thread unsigned int n_relayed;
+
+/* Longest sleep that this PMD thread may take: without limit until it relays
+ * for the first time, 0 in an iteration that relayed, and from there up with
+ * every iteration that did not. */
+static __thread uint64_t max_sleep_ns = UINT64_MAX;
+
+void
+vdpa_vswitchd_count_relayed(unsigned int n)
+{
+    n_relayed += n;
+}
+
+/* Called once, when DPDK has been initialized. */
+void
+__wrap_netdev_dpdk_register(const struct smap *ovs_other_config)
+{
+    netdev_dpdk_vdpa_init(ovs_other_config);
+    __real_netdev_dpdk_register(ovs_other_config);
+}
+
+/* Called for every class that OVS has. */
+int
+__wrap_netdev_register_provider(const struct netdev_class *class)
+{
+    int error = __real_netdev_register_provider(class);
+
+    if (!error && !strcmp(class->type, "dpdk")) {
+        __real_netdev_register_provider(netdev_dpdk_vdpa_derive(class));
+    }
+    return error;
+}
+
+/* Called by a PMD thread at the end of each iteration of its main loop.  OVS
+ * takes an iteration as busy if any packets were received or sent. */
+void
+__wrap_pmd_perf_end_iteration(struct pmd_perf_stats *s, int rx_packets,
+                              int tx_packets, uint64_t sleep_cycles,
+                              bool full_metrics)
+{
+    unsigned int n = n_relayed;
+
+    n_relayed = 0;
+    if (n) {
+        sleep_cycles = 0;       /* xnanosleep_no_quiesce() returned at once. */
+    }
+    __real_pmd_perf_end_iteration(s, rx_packets, tx_packets + n, sleep_cycles,
+                                  full_metrics);
+}
+
+/* Called by a PMD thread that has not received many packets lately, before
+ * the end of an iteration.  OVS knows nothing of relayed packets and would
+ * make us sleep in the middle of traffic. */
+void
+__wrap_xnanosleep_no_quiesce(uint64_t nanoseconds)
+{
+    if (n_relayed) {
+        max_sleep_ns = 0;
+        return;
+    }
+
+    if (max_sleep_ns < nanoseconds) {
+        max_sleep_ns += SLEEP_INCREMENT_NS;
+    }
+    __real_xnanosleep_no_quiesce(MIN(nanoseconds, max_sleep_ns));
+}
