@@ -1,0 +1,17 @@
+# The plugin.  Its objects are named one by one on the link line of
+# vswitchd/ovs-vswitchd, not through an archive: nothing in OVS refers to them.
+vdpa_sources = \
+	lib/dpdk-vdpa-events.c \
+	lib/dpdk-vdpa-events.h \
+	lib/dpdk-vdpa-options.c \
+	lib/dpdk-vdpa-options.h \
+	lib/dpdk-vdpa-relay.c \
+	lib/dpdk-vdpa-relay.h \
+	lib/dpdk-vdpa-vf.c \
+	lib/dpdk-vdpa-vf.h \
+	lib/dpdk-vdpa-vm.c \
+	lib/dpdk-vdpa-vm.h \
+	lib/netdev-dpdk-vdpa.c \
+	lib/netdev-dpdk-vdpa.h \
+	lib/vdpa-vswitchd.c \
+	lib/vdpa-vswitchd.h

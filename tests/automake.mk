@@ -1,0 +1,5 @@
+# Unit tests (cmocka).
+if HAVE_CMOCKA
+endif
+
+include tests/system.mk

@@ -1,0 +1,30 @@
+# ovs-vswitchd: OVS's own objects and archives, and the plugin's objects.
+sbin_PROGRAMS += vswitchd/ovs-vswitchd
+
+# The functions of OVS by which the plugin gets in; see lib/vdpa-vswitchd.c.
+vdpa_wrapped = \
+	-Wl,--wrap=netdev_dpdk_register \
+	-Wl,--wrap=netdev_register_provider \
+	-Wl,--wrap=pmd_perf_end_iteration \
+	-Wl,--wrap=xnanosleep_no_quiesce
+
+ovs_vswitchd_objects = \
+	$(ovs_builddir)/vswitchd/bridge.o \
+	$(ovs_builddir)/vswitchd/ovs-vswitchd.o \
+	$(ovs_builddir)/vswitchd/system-stats.o
+
+ovs_archives = \
+	$(ovs_builddir)/ofproto/libofproto.la \
+	$(ovs_builddir)/lib/libsflow.la \
+	$(ovs_builddir)/lib/libopenvswitch.la
+
+# OVS's libtool, which knows how OVS's archives are to be linked.
+OVS_LINK = $(SHELL) $(ovs_builddir)/libtool --silent --tag=CC --mode=link \
+	$(CC) $(AM_CFLAGS) $(CFLAGS) $(LDFLAGS)
+
+vswitchd_ovs_vswitchd_SOURCES = $(vdpa_sources)
+vswitchd_ovs_vswitchd_LINK = $(OVS_LINK) $(OVS_LDFLAGS) $(vdpa_wrapped) -o $@
+vswitchd_ovs_vswitchd_LDADD = \
+	$(ovs_vswitchd_objects) $(ovs_archives) \
+	$(DPDK_LIBS) $(NUMA_LIBS) $(OVS_LIBS)
+vswitchd_ovs_vswitchd_DEPENDENCIES = $(ovs_vswitchd_objects) $(ovs_archives)
