@@ -1,5 +1,31 @@
-# Unit tests (cmocka).
+# Unit tests (cmocka): "make check".  They need neither root nor hugepages.
+unit_tests = \
+	tests/test-events \
+	tests/test-options \
+	tests/test-relay
+
 if HAVE_CMOCKA
+check_PROGRAMS += $(unit_tests)
+TESTS += $(unit_tests)
 endif
+
+unit_LDADD = \
+	$(ovs_builddir)/lib/libopenvswitch.la \
+	$(CMOCKA_LIBS) $(DPDK_LIBS) $(NUMA_LIBS) $(OVS_LIBS)
+unit_LINK = $(OVS_LINK) -o $@
+
+tests_test_events_SOURCES = tests/test-events.c lib/dpdk-vdpa-events.c
+tests_test_events_LDADD = $(unit_LDADD)
+tests_test_events_LINK = $(unit_LINK)
+
+tests_test_options_SOURCES = tests/test-options.c lib/dpdk-vdpa-options.c
+tests_test_options_LDADD = $(unit_LDADD)
+tests_test_options_LINK = $(unit_LINK)
+
+# This one includes lib/dpdk-vdpa-relay.c.
+tests_test_relay_SOURCES = tests/test-relay.c
+tests_test_relay_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_test_relay_LDADD = $(unit_LDADD)
+tests_test_relay_LINK = $(unit_LINK)
 
 include tests/system.mk

@@ -1,0 +1,747 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+/* Unit tests of the relay, between two scripted ends. */
+
+#include "lib/dpdk-vdpa-relay.c"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+
+#define MAX_QUEUES 8
+#define MAX_SENT 4096
+#define FRAME_LEN 64
+#define MAX_FRAME_LEN 1522
+
+/* An end that does as it is told, for one or more queues. */
+struct script {
+    struct dpdk_vdpa_end end;
+
+    /* Source: 'n_input' packets of 'input_len' bytes wait in each queue. */
+    unsigned int n_input[MAX_QUEUES];
+    uint32_t input_len;
+    unsigned int n_recv_calls;
+
+    /* Sink: room for so many packets, of which one call takes so many. */
+    unsigned int room[MAX_QUEUES];
+    unsigned int per_call;
+    unsigned int n_send_calls;
+    bool never_fits;
+    unsigned int room_after_never_fits;
+    uint32_t sent[MAX_QUEUES][MAX_SENT];        /* Serial numbers. */
+    unsigned int n_sent[MAX_QUEUES];
+};
+
+static struct rte_mempool *mempool;
+static uint32_t next_serial;
+
+/* Packets carry a serial number, to see that they stay in order. */
+static uint16_t
+script_recv(void *script_, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
+{
+    struct script *s = script_;
+
+    s->n_recv_calls++;
+    n = MIN(n, s->n_input[queue]);
+    for (int i = 0; i < n; i++) {
+        pkts[i] = rte_pktmbuf_alloc(mempool);
+        assert_non_null(pkts[i]);
+        rte_pktmbuf_append(pkts[i], s->input_len);
+        pkts[i]->hash.usr = next_serial++;
+    }
+    s->n_input[queue] -= n;
+    return n;
+}
+
+static uint16_t
+script_send(void *script_, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
+{
+    struct script *s = script_;
+
+    s->n_send_calls++;
+    n = MIN(MIN(n, s->room[queue]), s->per_call);
+    for (int i = 0; i < n; i++) {
+        s->sent[queue][s->n_sent[queue]++ % MAX_SENT] = pkts[i]->hash.usr;
+        rte_pktmbuf_free(pkts[i]);
+    }
+    s->room[queue] -= n;
+    return n;
+}
+
+static bool
+script_never_fits(void *script_, uint16_t queue,
+                  const struct rte_mbuf *pkt OVS_UNUSED)
+{
+    struct script *s = script_;
+
+    s->room[queue] += s->room_after_never_fits;
+    return s->never_fits;
+}
+
+struct fixture {
+    struct script vm;
+    struct script vf;
+    struct dpdk_vdpa_relay *relay;
+    struct dpdk_vdpa_relay_config config;
+};
+
+static void
+script_init(struct script *s)
+{
+    memset(s, 0, sizeof *s);
+    s->end.aux = s;
+    s->end.recv = script_recv;
+    s->end.send = script_send;
+    s->end.never_fits = script_never_fits;
+    s->input_len = FRAME_LEN;
+    s->per_call = UINT_MAX;
+    for (int i = 0; i < MAX_QUEUES; i++) {
+        s->room[i] = UINT_MAX;
+    }
+}
+
+/* A relay with one queue pair, connected. */
+static int
+setup(void **state)
+{
+    struct fixture *f = xzalloc(sizeof *f);
+
+    next_serial = 0;
+    script_init(&f->vm);
+    script_init(&f->vf);
+    f->relay = dpdk_vdpa_relay_create();
+    assert_non_null(f->relay);
+    f->config.vm = &f->vm.end;
+    f->config.vf = &f->vf.end;
+    f->config.n_vf_pairs = 1;
+    f->config.vm_enabled[0] = true;
+    f->config.n_pollers = 1;
+    f->config.max_frame_len = MAX_FRAME_LEN;
+    f->config.vf_rxq_size = 64;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    *state = f;
+    return 0;
+}
+
+/* Whatever a test did, every mbuf comes back. */
+static int
+teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    f->config.vm = NULL;
+    f->config.vf = NULL;
+    f->config.paused = true;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    dpdk_vdpa_relay_destroy(f->relay);
+    assert_true(rte_mempool_full(mempool));
+    free(f);
+    return 0;
+}
+
+static unsigned int
+poll_one(struct fixture *f, unsigned int poller)
+{
+    return dpdk_vdpa_relay_poll(dpdk_vdpa_relay_get_poller(f->relay, poller));
+}
+
+static struct dpdk_vdpa_counters
+get_counters(struct fixture *f, enum dpdk_vdpa_direction dir)
+{
+    struct dpdk_vdpa_counters c;
+
+    memset(&c, 0, sizeof c);
+    for (unsigned int i = 0; i < dpdk_vdpa_relay_n_lanes(f->relay); i++) {
+        dpdk_vdpa_relay_add_counters(f->relay, dir, i, &c);
+    }
+    return c;
+}
+
+/* The law of conservation. */
+static void
+check_conservation(struct fixture *f)
+{
+    for (int dir = 0; dir < DPDK_VDPA_N_DIRECTIONS; dir++) {
+        struct dpdk_vdpa_counters c = get_counters(f, dir);
+        uint64_t drops = 0;
+
+        for (int i = 0; i < DPDK_VDPA_N_DROP_REASONS; i++) {
+            drops += c.drops[i];
+        }
+        assert_int_equal(c.rx_packets, c.tx_packets + drops + c.pending);
+    }
+}
+
+static void
+check_in_order(const struct script *s, unsigned int queue, unsigned int n)
+{
+    assert_int_equal(s->n_sent[queue], n);
+    for (unsigned int i = 1; i < n; i++) {
+        assert_true(s->sent[queue][i] > s->sent[queue][i - 1]);
+    }
+}
+
+static void
+test_same_poll(void **state)
+{
+    struct fixture *f = *state;
+    struct dpdk_vdpa_counters c;
+
+    f->vm.n_input[0] = 3;
+    f->vf.n_input[0] = 20;
+    assert_int_equal(poll_one(f, 0), 23);
+
+    check_in_order(&f->vf, 0, 3);
+    check_in_order(&f->vm, 0, 20);
+    c = get_counters(f, DPDK_VDPA_VM_TO_VF);
+    assert_int_equal(c.rx_packets, 3);
+    assert_int_equal(c.rx_bytes, 3 * FRAME_LEN);
+    assert_int_equal(c.tx_packets, 3);
+    assert_int_equal(c.tx_bytes, 3 * FRAME_LEN);
+    check_conservation(f);
+    assert_int_equal(poll_one(f, 0), 0);
+}
+
+static void
+test_partial_acceptance(void **state)
+{
+    struct fixture *f = *state;
+    struct dpdk_vdpa_counters c;
+    unsigned int n_recv_calls;
+
+    f->vm.n_input[0] = 40;
+    f->vf.room[0] = 10;
+    assert_int_equal(poll_one(f, 0), 32);
+    c = get_counters(f, DPDK_VDPA_VM_TO_VF);
+    assert_int_equal(c.tx_packets, 10);
+    assert_int_equal(c.tx_bytes, 10 * FRAME_LEN);
+    assert_int_equal(c.pending, 22);
+    check_conservation(f);
+
+    /* The source is left alone while anything is pending. */
+    n_recv_calls = f->vm.n_recv_calls;
+    f->vf.room[0] = 5;
+    assert_int_equal(poll_one(f, 0), 5);
+    assert_int_equal(f->vm.n_recv_calls, n_recv_calls);
+    assert_int_equal(f->vm.n_input[0], 8);
+
+    f->vf.room[0] = UINT_MAX;
+    assert_int_equal(poll_one(f, 0), 17);
+    assert_int_equal(poll_one(f, 0), 8);
+    check_in_order(&f->vf, 0, 40);
+    c = get_counters(f, DPDK_VDPA_VM_TO_VF);
+    assert_int_equal(c.tx_bytes, 40 * FRAME_LEN);
+    check_conservation(f);
+}
+
+static void
+test_full_sink_for_ever(void **state)
+{
+    struct fixture *f = *state;
+    struct dpdk_vdpa_counters c;
+
+    f->vm.n_input[0] = 1000;
+    f->vf.room[0] = 0;
+    f->vf.n_input[0] = 7;               /* The other lane goes on. */
+    for (int i = 0; i < 1000; i++) {
+        poll_one(f, 0);
+    }
+    c = get_counters(f, DPDK_VDPA_VM_TO_VF);
+    assert_int_equal(c.rx_packets, DPDK_VDPA_BURST);
+    assert_int_equal(c.pending, DPDK_VDPA_BURST);
+    assert_int_equal(f->vm.n_input[0], 1000 - DPDK_VDPA_BURST);
+    assert_int_equal(f->vm.n_sent[0], 7);
+    check_conservation(f);
+}
+
+static void
+test_never_fits(void **state)
+{
+    struct fixture *f = *state;
+    struct dpdk_vdpa_counters c;
+
+    /* All that is pending turns out not to fit.  One goes per check. */
+    f->vf.n_input[0] = 2;
+    f->vm.room[0] = 0;
+    f->vm.never_fits = true;
+    assert_int_equal(poll_one(f, 0), 2);
+    c = get_counters(f, DPDK_VDPA_VF_TO_VM);
+    assert_int_equal(c.drops[DPDK_VDPA_DROP_OVERSIZE], 1);
+    assert_int_equal(c.pending, 1);
+
+    /* The next one fits, so it does go out. */
+    f->vm.room[0] = 1;
+    assert_int_equal(poll_one(f, 0), 1);
+    check_in_order(&f->vm, 0, 1);
+    check_conservation(f);
+}
+
+/* Room may come between the refusal and the question. */
+static void
+test_never_fits_race(void **state)
+{
+    struct fixture *f = *state;
+    struct dpdk_vdpa_counters c;
+
+    f->vf.n_input[0] = 3;
+    f->vm.room[0] = 0;
+    f->vm.never_fits = true;
+    f->vm.room_after_never_fits = 8;
+    poll_one(f, 0);
+    poll_one(f, 0);
+    c = get_counters(f, DPDK_VDPA_VF_TO_VM);
+    assert_int_equal(c.tx_packets, 3);
+    assert_int_equal(c.tx_bytes, 3 * FRAME_LEN);
+    assert_int_equal(c.drops[DPDK_VDPA_DROP_OVERSIZE], 0);
+    check_in_order(&f->vm, 0, 3);
+    check_conservation(f);
+}
+
+static void
+test_bad_lengths(void **state)
+{
+    struct fixture *f = *state;
+    struct dpdk_vdpa_counters c;
+
+    f->vm.n_input[0] = 4;
+    f->vm.input_len = MAX_FRAME_LEN + 1;
+    poll_one(f, 0);
+    f->vm.n_input[0] = 4;
+    f->vm.input_len = ETH_HEADER_LEN - 1;
+    poll_one(f, 0);
+    f->vm.n_input[0] = 4;
+    f->vm.input_len = 0;
+    poll_one(f, 0);
+    assert_int_equal(f->vf.n_sent[0], 0);
+
+    f->vm.n_input[0] = 1;
+    f->vm.input_len = MAX_FRAME_LEN;
+    poll_one(f, 0);
+    f->vm.n_input[0] = 1;
+    f->vm.input_len = ETH_HEADER_LEN;
+    poll_one(f, 0);
+
+    c = get_counters(f, DPDK_VDPA_VM_TO_VF);
+    assert_int_equal(c.drops[DPDK_VDPA_DROP_OVERSIZE], 4);
+    assert_int_equal(c.drops[DPDK_VDPA_DROP_MALFORMED], 8);
+    assert_int_equal(c.tx_packets, 2);
+    assert_int_equal(c.tx_bytes, MAX_FRAME_LEN + ETH_HEADER_LEN);
+    check_conservation(f);
+}
+
+static void
+test_retries(void **state)
+{
+    struct fixture *f = *state;
+    struct dpdk_vdpa_counters c;
+
+    f->config.tx_retries_max = 3;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    f->vf.n_input[0] = 10;
+    f->vm.per_call = 1;
+    poll_one(f, 0);
+    assert_int_equal(f->vm.n_send_calls, 4);
+    assert_int_equal(f->vm.n_sent[0], 4);
+    c = get_counters(f, DPDK_VDPA_VF_TO_VM);
+    assert_int_equal(c.retries, 3);
+    assert_int_equal(c.pending, 6);
+
+    /* A ring that takes nothing is not tried again at once. */
+    f->vm.room[0] = 0;
+    poll_one(f, 0);
+    assert_int_equal(f->vm.n_send_calls, 5);
+
+    /* Towards the VF there are no retries. */
+    f->vm.n_input[0] = 10;
+    f->vf.per_call = 1;
+    poll_one(f, 0);
+    assert_int_equal(f->vf.n_send_calls, 1);
+    check_conservation(f);
+}
+
+static void
+test_vm_disconnects(void **state)
+{
+    struct fixture *f = *state;
+    struct dpdk_vdpa_counters c;
+
+    f->vf.n_input[0] = 5;
+    f->vm.room[0] = 2;
+    f->vm.n_input[0] = 6;
+    f->vf.room[0] = 1;
+    poll_one(f, 0);
+
+    /* What the guest sent still goes out, as far as there is room. */
+    f->vf.room[0] = 3;
+    f->vf.n_input[0] = 4;
+    f->config.vm = NULL;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    c = get_counters(f, DPDK_VDPA_VM_TO_VF);
+    assert_int_equal(c.tx_packets, 4);
+    assert_int_equal(c.drops[DPDK_VDPA_DROP_VM_DISCONNECTED], 2);
+    c = get_counters(f, DPDK_VDPA_VF_TO_VM);
+    assert_int_equal(c.tx_packets, 2);
+    assert_int_equal(c.drops[DPDK_VDPA_DROP_VM_DISCONNECTED], 3);
+
+    /* What comes for it later is dropped. */
+    poll_one(f, 0);
+    c = get_counters(f, DPDK_VDPA_VF_TO_VM);
+    assert_int_equal(c.drops[DPDK_VDPA_DROP_VM_DISCONNECTED], 7);
+    assert_int_equal(f->vm.n_sent[0], 2);
+    check_conservation(f);
+}
+
+/* A guest does not see what came before it. */
+static void
+test_drain_on_connect(void **state)
+{
+    struct fixture *f = *state;
+    struct dpdk_vdpa_counters c;
+
+    f->config.vm = NULL;
+    f->config.paused = true;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    f->vf.n_input[0] = 50;
+    f->config.vm = &f->vm.end;
+    f->config.paused = false;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    poll_one(f, 0);
+    assert_int_equal(f->vm.n_sent[0], 0);
+    c = get_counters(f, DPDK_VDPA_VF_TO_VM);
+    assert_int_equal(c.drops[DPDK_VDPA_DROP_VM_DISCONNECTED], 50);
+
+    /* The VF may receive faster than we drain: that has a bound. */
+    f->config.vm = NULL;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    f->vf.n_input[0] = 1000000;
+    f->config.vm = &f->vm.end;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    assert_true(f->vf.n_input[0] > 999000);
+    check_conservation(f);
+}
+
+static void
+test_vf_goes(void **state)
+{
+    struct fixture *f = *state;
+    struct dpdk_vdpa_counters c;
+
+    f->vm.n_input[0] = 6;
+    f->vf.room[0] = 1;
+    f->vf.n_input[0] = 4;
+    f->vm.room[0] = 1;
+    poll_one(f, 0);
+
+    /* The sink is gone and must not be touched. */
+    f->vf.end.send = NULL;
+    f->vf.end.recv = NULL;
+    f->vm.room[0] = 2;
+    f->config.vf = NULL;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    c = get_counters(f, DPDK_VDPA_VM_TO_VF);
+    assert_int_equal(c.drops[DPDK_VDPA_DROP_VF_DOWN], 5);
+    c = get_counters(f, DPDK_VDPA_VF_TO_VM);
+    assert_int_equal(c.tx_packets, 3);
+    assert_int_equal(c.drops[DPDK_VDPA_DROP_VF_DOWN], 1);
+
+    /* What the guest sends meanwhile is dropped too. */
+    f->vm.n_input[0] = 10;
+    poll_one(f, 0);
+    c = get_counters(f, DPDK_VDPA_VM_TO_VF);
+    assert_int_equal(c.drops[DPDK_VDPA_DROP_VF_DOWN], 15);
+    check_conservation(f);
+}
+
+static void
+test_queue_disabled(void **state)
+{
+    struct fixture *f = *state;
+    struct dpdk_vdpa_counters c;
+
+    f->config.n_vf_pairs = 4;
+    f->config.vm_enabled[2] = true;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+
+    /* Packets in queues that the guest does not have go to those it has. */
+    for (int i = 0; i < 4; i++) {
+        f->vf.n_input[i] = 10;
+        f->vm.n_input[i] = 10;
+    }
+    for (int i = 0; i < 4; i++) {
+        poll_one(f, 0);
+    }
+    assert_int_equal(f->vm.n_sent[0] + f->vm.n_sent[2], 40);
+    assert_int_equal(f->vm.n_sent[1] + f->vm.n_sent[3], 0);
+
+    /* The guest's disabled queues are not polled. */
+    assert_int_equal(f->vm.n_input[1], 10);
+    assert_int_equal(f->vm.n_input[3], 10);
+    assert_int_equal(f->vf.n_sent[0] + f->vf.n_sent[2], 20);
+
+    /* With no queue at all there is nowhere to go. */
+    f->config.vm_enabled[0] = f->config.vm_enabled[2] = false;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    f->vf.n_input[3] = 10;
+    for (int i = 0; i < 4; i++) {
+        poll_one(f, 0);
+    }
+    c = get_counters(f, DPDK_VDPA_VF_TO_VM);
+    assert_int_equal(c.drops[DPDK_VDPA_DROP_QUEUE_DISABLED], 10);
+    check_conservation(f);
+}
+
+/* What a guest's queue sent goes out even if it is disabled thereafter. */
+static void
+test_disabled_with_pending(void **state)
+{
+    struct fixture *f = *state;
+
+    f->config.n_vf_pairs = 2;
+    f->config.vm_enabled[1] = true;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    f->vm.n_input[1] = 10;
+    f->vf.room[1] = 4;
+    poll_one(f, 0);
+    assert_int_equal(f->vf.n_sent[1], 4);
+
+    f->config.vm_enabled[1] = false;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    f->vf.room[1] = UINT_MAX;
+    poll_one(f, 0);
+    check_in_order(&f->vf, 1, 10);
+    check_conservation(f);
+}
+
+/* A guest with more queues than the VF shares the VF's. */
+static void
+test_more_guest_queues(void **state)
+{
+    struct fixture *f = *state;
+
+    f->config.n_vf_pairs = 2;
+    for (int i = 0; i < 5; i++) {
+        f->config.vm_enabled[i] = true;
+        f->vm.n_input[i] = 10;
+    }
+    f->config.n_pollers = 2;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+
+    /* Guest queues 0, 2 and 4 share the VF's queue 0, so that one poller must
+     * serve them. */
+    poll_one(f, 0);
+    assert_int_equal(f->vf.n_sent[0], 30);
+    assert_int_equal(f->vf.n_sent[1], 0);
+    poll_one(f, 1);
+    assert_int_equal(f->vf.n_sent[1], 20);
+    check_conservation(f);
+}
+
+static void
+test_pollers(void **state)
+{
+    struct fixture *f = *state;
+
+    f->config.n_vf_pairs = 4;
+    f->config.n_pollers = 2;
+    for (int i = 0; i < 4; i++) {
+        f->config.vm_enabled[i] = true;
+        f->vf.n_input[i] = 1;
+    }
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    assert_int_equal(poll_one(f, 1), 2);
+    assert_int_equal(f->vm.n_sent[1] + f->vm.n_sent[3], 2);
+    assert_int_equal(poll_one(f, 0), 2);
+    assert_int_equal(f->vm.n_sent[0] + f->vm.n_sent[2], 2);
+
+    /* A packet of a disabled queue must go through the poller of the queue
+     * that it is given to. */
+    f->config.vm_enabled[1] = f->config.vm_enabled[2] = false;
+    f->config.vm_enabled[3] = false;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    f->vf.n_input[1] = f->vf.n_input[3] = 1;
+    assert_int_equal(poll_one(f, 1), 0);
+    for (int i = 0; i < 3; i++) {
+        poll_one(f, 0);
+    }
+    assert_int_equal(f->vm.n_sent[0], 3);
+    check_conservation(f);
+}
+
+static void
+test_paused(void **state)
+{
+    struct fixture *f = *state;
+
+    f->vm.n_input[0] = 5;
+    f->vf.room[0] = 2;
+    poll_one(f, 0);
+    f->config.paused = true;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    f->vf.room[0] = UINT_MAX;
+    assert_int_equal(poll_one(f, 0), 0);
+    assert_int_equal(f->vf.n_sent[0], 2);
+
+    /* A pause loses nothing. */
+    f->config.paused = false;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    poll_one(f, 0);
+    check_in_order(&f->vf, 0, 5);
+    check_conservation(f);
+}
+
+static void
+test_counters_wrap(void **state)
+{
+    struct fixture *f = *state;
+    struct lane *lane = f->relay->lanes[DPDK_VDPA_VM_TO_VF][0];
+    struct dpdk_vdpa_counters c;
+
+    atomic_store_relaxed(&lane->counters.rx_packets, UINT64_MAX - 2);
+    atomic_store_relaxed(&lane->counters.tx_packets, UINT64_MAX - 2);
+    f->vm.n_input[0] = 10;
+    f->vf.room[0] = 6;
+    poll_one(f, 0);
+    c = get_counters(f, DPDK_VDPA_VM_TO_VF);
+    assert_int_equal(c.rx_packets, 7);
+    assert_int_equal(c.tx_packets, 3);
+    check_conservation(f);
+}
+
+/* Two threads poll while the ends come and go.  An end that is absent is
+ * poisoned: whoever calls it then dies. */
+struct pollers {
+    struct fixture *f;
+    atomic_bool stop;
+    atomic_uint64_t n_polls;
+};
+
+static void *
+poller_main(void *aux)
+{
+    struct pollers *p = aux;
+    static atomic_uint next = 0;
+    unsigned int i, n;
+    bool stop;
+
+    atomic_add(&next, 1, &i);
+    do {
+        poll_one(p->f, i % 2);
+        atomic_add_relaxed(&p->n_polls, 1, &n);
+        atomic_read(&p->stop, &stop);
+    } while (!stop);
+    return NULL;
+}
+
+static void
+wait_for_polls(struct pollers *p, uint64_t n)
+{
+    uint64_t from, now;
+
+    atomic_read(&p->n_polls, &from);
+    do {
+        sched_yield();
+        atomic_read(&p->n_polls, &now);
+    } while (now - from < n);
+}
+
+static void
+test_threads(void **state)
+{
+    struct fixture *f = *state;
+    struct pollers p = { .f = f };
+    pthread_t threads[2];
+
+    f->config.n_vf_pairs = 4;
+    f->config.n_pollers = 2;
+    for (int i = 0; i < 4; i++) {
+        f->config.vm_enabled[i] = true;
+        f->vm.n_input[i] = f->vf.n_input[i] = UINT_MAX;
+    }
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, poller_main, &p),
+                         0);
+    }
+
+    for (int i = 0; i < 2000; i++) {
+        struct dpdk_vdpa_relay_config gone = f->config;
+
+        gone.vm = NULL;
+        dpdk_vdpa_relay_configure(f->relay, &gone);
+        f->vm.end.recv = NULL;
+        f->vm.end.send = NULL;
+        if (!(i % 16)) {
+            wait_for_polls(&p, 4);
+        }
+        f->vm.end.recv = script_recv;
+        f->vm.end.send = script_send;
+        dpdk_vdpa_relay_configure(f->relay, &f->config);
+    }
+
+    atomic_store(&p.stop, true);
+    for (int i = 0; i < 2; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    check_conservation(f);
+}
+
+static int
+setup_eal(void **state OVS_UNUSED)
+{
+    char *argv[] = {
+        "test-relay", "--no-huge", "--no-shconf", "--no-pci", "-m", "64",
+        "--no-telemetry", "-l", "0", "--log-level=error",
+    };
+
+    if (rte_eal_init(ARRAY_SIZE(argv), argv) < 0) {
+        fprintf(stderr, "cannot initialize EAL: %s\n",
+                rte_strerror(rte_errno));
+        return -1;
+    }
+    mempool = rte_pktmbuf_pool_create("test", 4095, 0, 0,
+                                      RTE_MBUF_DEFAULT_BUF_SIZE, 0);
+    return mempool ? 0 : -1;
+}
+
+int
+main(void)
+{
+#define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_same_poll),
+        TEST(test_partial_acceptance),
+        TEST(test_full_sink_for_ever),
+        TEST(test_never_fits),
+        TEST(test_never_fits_race),
+        TEST(test_bad_lengths),
+        TEST(test_retries),
+        TEST(test_vm_disconnects),
+        TEST(test_drain_on_connect),
+        TEST(test_vf_goes),
+        TEST(test_queue_disabled),
+        TEST(test_disabled_with_pending),
+        TEST(test_more_guest_queues),
+        TEST(test_pollers),
+        TEST(test_paused),
+        TEST(test_counters_wrap),
+        TEST(test_threads),
+    };
+
+    return cmocka_run_group_tests_name("relay", tests, setup_eal, NULL);
+}
