@@ -1,0 +1,91 @@
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at:
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+# Bash library: the NIC whose VFs the demo and the system tests use.  Needs
+# util.sh and an environment.
+#
+# VDPA_NIC names the flavour.  Each flavour NAME is five functions:
+#
+#   nic_NAME_create N QUEUES   makes VF number N and its representor
+#   nic_NAME_destroy N         takes them away
+#   nic_NAME_vf N              prints the VF's devargs
+#   nic_NAME_rep N             prints the representor's devargs
+#   nic_NAME_dpdk_extra        prints what DPDK must be told at its start
+#
+# shellcheck shell=bash
+
+# The one line to exchange.
+: "${VDPA_NIC:=veth}"
+
+# nic_create N [QUEUES]: makes VF number N, with so many queues, and its
+# representor.
+nic_create()
+{
+    echo "${2-1}" > "$VDPA_ENV/nic-$1-queues"
+    "nic_${VDPA_NIC}_create" "$1" "${2-1}"
+}
+
+nic_destroy()
+{
+    "nic_${VDPA_NIC}_destroy" "$1"
+}
+
+nic_vf()
+{
+    "nic_${VDPA_NIC}_vf" "$1"
+}
+
+nic_rep()
+{
+    "nic_${VDPA_NIC}_rep" "$1"
+}
+
+nic_dpdk_extra()
+{
+    "nic_${VDPA_NIC}_dpdk_extra"
+}
+
+# Flavour "veth": the two ends of a veth pair, each opened by a raw socket.
+# The peer of a raw socket gets checksums that nobody has filled in unless the
+# kernel is told not to leave that to the device.
+nic_veth_create()
+{
+    local end
+    env_exec ip link add "vf$1" numrxqueues 16 numtxqueues 16 type veth \
+        peer name "rep$1" numrxqueues 16 numtxqueues 16 || return 1
+    for end in "vf$1" "rep$1"; do
+        env_exec ethtool -K "$end" tx off rx off tso off gso off gro off \
+            >/dev/null 2>&1
+        env_exec ip link set "$end" up promisc on || return 1
+    done
+}
+
+nic_veth_destroy()
+{
+    env_exec ip link del "vf$1"
+}
+
+nic_veth_vf()
+{
+    echo "net_af_packet_vf$1,iface=vf$1,qpairs=$(cat "$VDPA_ENV/nic-$1-queues")"
+}
+
+nic_veth_rep()
+{
+    echo "net_af_packet_rep$1,iface=rep$1"
+}
+
+# The machine's own devices are none of our business.
+nic_veth_dpdk_extra()
+{
+    echo --no-pci
+}

@@ -1,0 +1,130 @@
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at:
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+# Bash library: an Open vSwitch of our own beside any that the machine runs.
+# Needs util.sh and an environment.
+#
+# VSWITCHD is the ovs-vswitchd to run; everything else is the distribution's.
+#
+# shellcheck shell=bash
+
+# Megabytes of hugepages that ovs-vswitchd gets.
+: "${VDPA_OVS_MEMORY:=1024}"
+
+# ovs_env: makes ovs-vsctl and its like talk to our OVS.
+ovs_env()
+{
+    export OVS_RUNDIR=$VDPA_ENV OVS_DBDIR=$VDPA_ENV OVS_LOGDIR=$VDPA_ENV
+    export OVS_SYSCONFDIR=$VDPA_ENV
+}
+
+# ovs_db_start [KEY=VALUE]...: starts ovsdb-server on a new database and puts
+# what DPDK needs and each KEY=VALUE into other_config.
+ovs_db_start()
+{
+    ovs_env
+    ovsdb-tool create "$VDPA_ENV/conf.db" \
+        /usr/share/openvswitch/vswitch.ovsschema || return 1
+    env_exec ovsdb-server --detach --no-chdir --pidfile -vconsole:off \
+        --log-file --remote="punix:$VDPA_ENV/db.sock" "$VDPA_ENV/conf.db" \
+        || return 1
+    process_add ovsdb-server "$(cat "$VDPA_ENV/ovsdb-server.pid")" || return 1
+    ovs-vsctl --no-wait -- init -- set Open_vSwitch . \
+        other_config:dpdk-init=true \
+        other_config:dpdk-socket-mem="$((VDPA_OVS_MEMORY / 2))" \
+        other_config:dpdk-socket-limit="$VDPA_OVS_MEMORY" \
+        other_config:dpdk-lcore-mask=0x1 \
+        other_config:pmd-cpu-mask=0x2 \
+        other_config:per-port-memory=true \
+        other_config:dpdk-extra="\"$(ovs_dpdk_extra)\"" \
+        "${@/#/other_config:}"
+}
+
+# ovs_dpdk_extra: prints the arguments that EAL gets.
+ovs_dpdk_extra()
+{
+    echo "--in-memory --no-telemetry $(nic_dpdk_extra)"
+}
+
+# ovs_vswitchd_start: starts ovs-vswitchd and waits until DPDK is there.
+ovs_vswitchd_start()
+{
+    ovs_env
+    ASAN_OPTIONS="log_path=$VDPA_ENV/asan:${ASAN_OPTIONS-}" \
+    env_exec "$VSWITCHD" --detach --no-chdir --pidfile -vconsole:off \
+        --log-file "unix:$VDPA_ENV/db.sock" || return 1
+    process_add ovs-vswitchd "$(cat "$VDPA_ENV/ovs-vswitchd.pid")" || return 1
+    wait_until \
+        '[ "$(ovs-vsctl get Open_vSwitch . dpdk_initialized)" = true ]'
+}
+
+# ovs_start [KEY=VALUE]...: starts an OVS of our own, with hugepages.
+ovs_start()
+{
+    hugepages_take "$VDPA_OVS_MEMORY" && ovs_db_start "$@" \
+        && ovs_vswitchd_start
+}
+
+# ovs_vswitchd_stop: asks ovs-vswitchd to end, and waits until it has.
+ovs_vswitchd_stop()
+{
+    local pid
+    pid=$(process_pid ovs-vswitchd) || return 1
+    ovs-appctl -T 10 -t ovs-vswitchd exit --cleanup || return 1
+    wait_until "! process_stamp $pid" || return 1
+    rm -f "$VDPA_ENV/pids/ovs-vswitchd"
+}
+
+# ovs_vswitchd_kill: kills ovs-vswitchd as a crash would.
+ovs_vswitchd_kill()
+{
+    process_end ovs-vswitchd KILL
+    rm -f "$VDPA_ENV"/ovs-vswitchd.*.ctl "$VDPA_ENV/ovs-vswitchd.pid"
+}
+
+# ovs_bridge BRIDGE ADDRESS/LENGTH: adds a userspace bridge whose local port
+# is the host, as the guests see it.
+ovs_bridge()
+{
+    ovs-vsctl add-br "$1" -- set Bridge "$1" datapath_type=netdev \
+        fail_mode=standalone || return 1
+    env_exec ip addr add "$2" dev "$1" && env_exec ip link set "$1" up
+}
+
+# ovs_stats PORT: prints the custom statistics of PORT, one "NAME VALUE" on a
+# line, as of now: the database's are seconds old.
+ovs_stats()
+{
+    ovs-ofctl -O OpenFlow15 dump-ports "$(ovs-vsctl iface-to-br "$1")" "$1" \
+        | sed '1,/CUSTOM/d' | tr ',' '\n' | sed -n 's/^ *\([^ =]*\)=/\1 /p'
+}
+
+# ovs_stat PORT PATTERN: prints the sum of the custom statistics whose names
+# match the regular expression PATTERN as a whole, and fails if there is none.
+ovs_stat()
+{
+    ovs_stats "$1" | awk -v p="^($2)\$" '
+        $1 ~ p { sum += $2; n++ }
+        END { printf "%d\n", sum; exit !n }'
+}
+
+# ovs_status PORT KEY: prints a status key of PORT, nothing if there is none.
+ovs_status()
+{
+    ovs-vsctl --if-exists get Interface "$1" "status:$2" | tr -d '"'
+}
+
+# ovs_error PORT: prints what is wrong with PORT.
+ovs_error()
+{
+    ovs-vsctl get Interface "$1" error
+}

@@ -1,0 +1,196 @@
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at:
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+# Bash library: an "environment", which the demo and every system test run in.
+#
+# An environment is a folder, $VDPA_ENV, directly under /run, because paths of
+# sockets must be short, and a network namespace of the same name.  The folder
+# holds the processes, interfaces and hugepages that were taken, so that
+# env_destroy() can give them back from another process, even much later.
+#
+# shellcheck shell=bash
+
+# Seconds that a condition may take to become true.  A loaded machine gets
+# more by VDPA_TIMEOUT in the environment.
+: "${VDPA_TIMEOUT:=30}"
+
+# say TEXT...: reports on standard error.
+say()
+{
+    printf '%s\n' "$*" >&2
+}
+
+# wait_until [-t SECONDS] COMMAND...: runs COMMAND until it succeeds.  Fails,
+# and says which command it was, when that takes more than SECONDS.
+wait_until()
+{
+    local limit=$VDPA_TIMEOUT end
+    if [ "$1" = -t ]; then
+        limit=$2
+        shift 2
+    fi
+    end=$((SECONDS + limit))
+    until eval "$*" >/dev/null 2>&1; do
+        if [ "$SECONDS" -ge "$end" ]; then
+            say "still not true after $limit s: $*"
+            return 1
+        fi
+        nap
+    done
+}
+
+# nap: gives the processor away for the time between two looks at a condition.
+# "read" from a FIFO that nobody writes to needs no process, which counts when
+# the polled condition is cheap.
+nap()
+{
+    if [ -z "${NAP_FD-}" ]; then
+        local fifo
+        fifo=$(mktemp -u "${TMPDIR:-/tmp}/nap.XXXXXX") && mkfifo "$fifo" \
+            && exec {NAP_FD}<>"$fifo" && rm -f "$fifo"
+    fi
+    read -r -t 0.05 -u "$NAP_FD" || :
+}
+
+# env_create NAME: makes the environment and sets VDPA_ENV.
+env_create()
+{
+    VDPA_ENV=$(mktemp -d "/run/$1.XXXXXX") || return 1
+    export VDPA_ENV
+    mkdir "$VDPA_ENV/pids" || return 1
+    ip netns add "$(env_netns)" || return 1
+    # Nothing but what a test sends shall be on the wires.
+    env_exec sysctl -q -w net.ipv6.conf.all.disable_ipv6=1 \
+        net.ipv6.conf.default.disable_ipv6=1 || :
+    env_exec ip link set lo up
+}
+
+# env_netns: prints the name of the network namespace.
+env_netns()
+{
+    basename "$VDPA_ENV"
+}
+
+# env_exec COMMAND...: runs COMMAND in the environment's network namespace.
+env_exec()
+{
+    ip netns exec "$(env_netns)" "$@"
+}
+
+# env_destroy: ends every process of the environment and gives back all that
+# it took.
+env_destroy()
+{
+    local f
+    [ -n "${VDPA_ENV-}" ] && [ -d "$VDPA_ENV" ] || return 0
+    for f in "$VDPA_ENV"/pids/*; do
+        if [ -f "$f" ]; then
+            process_end "$(basename "$f")" KILL
+        fi
+    done
+    ip netns del "$(env_netns)" 2>/dev/null
+    hugepages_give
+    rm -rf "$VDPA_ENV"
+}
+
+# process_stamp PID: prints what tells this process from a later one with the
+# same number; nothing, for a process that is no more.
+process_stamp()
+{
+    local stat
+    { read -r stat < "/proc/$1/stat"; } 2>/dev/null || return 1
+    # Fields 3 (state) and 22 (start time), counted from behind the name.
+    # shellcheck disable=SC2086
+    set -- ${stat##*) }
+    [ "$1" != Z ] && echo "${20}"
+}
+
+# process_add NAME PID: puts a process under the environment's care.
+process_add()
+{
+    local stamp
+    stamp=$(process_stamp "$2") || return 1
+    echo "$2 $stamp" > "$VDPA_ENV/pids/$1"
+}
+
+# process_pid NAME: prints the pid of NAME, if it lives.
+process_pid()
+{
+    local pid stamp
+    { read -r pid stamp < "$VDPA_ENV/pids/$1"; } 2>/dev/null || return 1
+    [ "$(process_stamp "$pid")" = "$stamp" ] && echo "$pid"
+}
+
+# process_end NAME [SIGNAL]: sends SIGNAL (TERM, if none) and waits for the
+# process to be gone; one that does not obey is killed.
+process_end()
+{
+    local pid
+    if pid=$(process_pid "$1"); then
+        kill "-${2-TERM}" "$pid"
+        if ! wait_until -t 10 "! process_stamp $pid"; then
+            kill -KILL "$pid"
+            wait_until -t 10 "! process_stamp $pid"
+        fi
+        wait "$pid" 2>/dev/null
+    fi
+    rm -f "$VDPA_ENV/pids/$1"
+}
+
+# hugepages_file FIELD: prints a hugepage counter of /proc/meminfo.
+hugepages_field()
+{
+    awk -v f="HugePages_$1:" '$1 == f { print $2 }' /proc/meminfo
+}
+
+# hugepages_take MEGABYTES: sees to it that so much is free, and remembers by
+# how much it had to raise the machine's number of hugepages.
+hugepages_take()
+{
+    local size need free total before
+    size=$(awk '/^Hugepagesize:/ { print $2 / 1024 }' /proc/meminfo)
+    need=$((($1 + size - 1) / size))
+    (
+        flock 9
+        free=$(($(hugepages_field Free) - $(hugepages_field Rsvd)))
+        total=$(hugepages_field Total)
+        if [ "$free" -lt "$need" ]; then
+            echo $((total + need - free)) > /proc/sys/vm/nr_hugepages
+            before=$total
+            total=$(hugepages_field Total)
+            echo $((total - before)) >> "$VDPA_ENV/hugepages"
+            if [ $((free + total - before)) -lt "$need" ]; then
+                say "only $((free + total - before)) of $need hugepages" \
+                    "could be had; free some memory and try again"
+                exit 1
+            fi
+        fi
+    ) 9> /run/lock/ovs-dpdkvdpa-hugepages
+}
+
+# hugepages_give: gives back what hugepages_take() raised.  Pages that are in
+# use by now by somebody else stay.
+hugepages_give()
+{
+    local taken free n
+    [ -f "$VDPA_ENV/hugepages" ] || return 0
+    (
+        flock 9
+        taken=$(awk '{ n += $1 } END { print n + 0 }' "$VDPA_ENV/hugepages")
+        free=$(($(hugepages_field Free) - $(hugepages_field Rsvd)))
+        n=$((taken < free ? taken : free))
+        if [ "$n" -gt 0 ]; then
+            echo $(($(hugepages_field Total) - n)) > /proc/sys/vm/nr_hugepages
+        fi
+        rm -f "$VDPA_ENV/hugepages"
+    ) 9> /run/lock/ovs-dpdkvdpa-hugepages
+}
