@@ -123,6 +123,19 @@ ovs_status()
     ovs-vsctl --if-exists get Interface "$1" "status:$2" | tr -d '"'
 }
 
+# ovs_port_ok PORT: succeeds if PORT has come up as a port of the datapath;
+# says what is wrong otherwise.
+ovs_port_ok()
+{
+    local error
+    error=$(ovs_error "$1")
+    if [ "$error" != "[]" ] || [ "$(ovs-vsctl get Interface "$1" ofport)" -lt 0 ]
+    then
+        say "port $1: $error"
+        return 1
+    fi
+}
+
 # ovs_error PORT: prints what is wrong with PORT.
 ovs_error()
 {
