@@ -1,0 +1,53 @@
+# The system tests: real processes, real guests.  They need root.
+
+EXTRA_DIST += \
+	$(system_testsuite_at) \
+	$(system_testsuite_libs) \
+	tests/atlocal.in
+
+system_testsuite_at = \
+	tests/system-testsuite.at \
+	tests/system-macros.at \
+	tests/system-guest.at \
+	tests/system-lifecycle.at \
+	tests/system-options.at \
+	tests/system-relay.at
+
+# Also used by quickstart.
+system_testsuite_libs = \
+	tests/check.sh \
+	tests/guest.sh \
+	tests/nic.sh \
+	tests/ovs.sh \
+	tests/testpmd.sh \
+	tests/util.sh
+
+CLEANFILES += tests/system-testsuite tests/system-testsuite.log
+DISTCLEANFILES += tests/atlocal
+
+AUTOM4TE = autom4te
+
+tests/system-testsuite: tests/package.m4 $(system_testsuite_at)
+	$(AM_V_GEN)$(AUTOM4TE) --language=autotest \
+		-I tests -I '$(srcdir)/tests' \
+		-o $@.tmp '$(srcdir)/tests/system-testsuite.at' && mv $@.tmp $@
+
+CLEANFILES += tests/package.m4
+tests/package.m4: $(top_builddir)/config.status
+	$(AM_V_GEN)$(MKDIR_P) tests && { \
+	echo 'm4_define([AT_PACKAGE_NAME], [$(PACKAGE_NAME)])' && \
+	echo 'm4_define([AT_PACKAGE_TARNAME], [$(PACKAGE_TARNAME)])' && \
+	echo 'm4_define([AT_PACKAGE_VERSION], [$(PACKAGE_VERSION)])' && \
+	echo 'm4_define([AT_PACKAGE_STRING], [$(PACKAGE_STRING)])' && \
+	echo 'm4_define([AT_PACKAGE_BUGREPORT], [$(PACKAGE_BUGREPORT)])' && \
+	echo 'm4_define([AT_PACKAGE_URL], [$(PACKAGE_URL)])'; } > $@
+
+# Options go into TESTSUITEFLAGS: -k KEYWORD, -v, -d, numbers of tests.
+check-system: all tests/system-testsuite
+	bash tests/system-testsuite -C tests $(TESTSUITEFLAGS)
+
+clean-local: clean-system
+clean-system:
+	rm -rf tests/system-testsuite.dir
+
+PHONY += check-system clean-system

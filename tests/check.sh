@@ -1,0 +1,209 @@
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at:
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+# Bash library: what the system tests have in common.  Needs all the other
+# libraries.
+#
+# shellcheck shell=bash
+
+# What ovs-vswitchd may say in any test: about this machine, about its load,
+# and about guests that are not there yet.
+CHECK_LOG_EXPECTED='No free [0-9]+ kB hugepages
+\|timeval(\([^)]*\))?\|WARN\|
+\|poll_loop(\([^)]*\))?\|WARN\|
+Rx checksum offload is not supported on port
+VHOST_CONFIG: .* failed to connect: (No such file|Connection refused)
+VHOST_CONFIG: .* reconnecting'
+
+# check_begin: makes the environment of a test, and sees to it that it is taken
+# away again however the test ends.
+check_begin()
+{
+    trap check_end EXIT
+    trap 'exit 1' INT TERM HUP
+    env_create vdpa && ovs_env
+}
+
+# check_end: keeps what tells why a test failed, then takes the environment
+# away.
+check_end()
+{
+    cp "$VDPA_ENV"/*.log "$VDPA_ENV"/*.console "$VDPA_ENV"/*.qemu \
+        "$VDPA_ENV"/*.out "$VDPA_ENV"/*.ping "$VDPA_ENV"/asan* . 2>/dev/null
+    env_destroy
+}
+
+# check_log [PATTERN]...: prints what ovs-vswitchd complained about, except for
+# what matches one of the extended regular expressions.
+check_log()
+{
+    local pattern expected=$CHECK_LOG_EXPECTED
+    for pattern in "$@"; do
+        expected+=$'\n'$pattern
+    done
+    grep -hE '\|(WARN|ERR|EMER)\|' "$VDPA_ENV/ovs-vswitchd.log" \
+        | grep -vE "$expected"
+    cat "$VDPA_ENV"/asan* 2>/dev/null
+    :
+}
+
+# check_add PORT N [OPTION=VALUE]...: adds a dpdkvdpa port to br0 on VF N and
+# its representor; each OPTION=VALUE is added or takes the place of what these
+# give.  OPTION= without a value takes an option away; the value EMPTY makes it
+# empty.  "other:COLUMN=VALUE" sets a column of the Interface.  PORT.sock is
+# the port's socket.
+check_add()
+{
+    local port=$1 n=$2 arg key
+    declare -A options
+    shift 2
+    options[vdpa-socket-path]=$VDPA_ENV/$port.sock
+    options[vdpa-accelerator-devargs]=$(nic_vf "$n")
+    options[dpdk-devargs]=$(nic_rep "$n")
+    local columns=()
+    for arg in "$@"; do
+        case $arg in
+        other:*) columns+=("${arg#other:}"); continue ;;
+        esac
+        options[${arg%%=*}]=${arg#*=}
+        case ${arg#*=} in
+        '') unset "options[${arg%%=*}]" ;;
+        EMPTY) options[${arg%%=*}]= ;;
+        esac
+    done
+    for key in "${!options[@]}"; do
+        columns+=("options:$key=\"${options[$key]}\"")
+    done
+    ovs-vsctl --timeout=30 add-port br0 "$port" \
+        -- set Interface "$port" type=dpdkvdpa "${columns[@]}"
+}
+
+# check_bad PORT N PATTERN... -- [OPTION=VALUE]...: adds a port as check_add()
+# does and succeeds if that fails, with every PATTERN (a regular expression,
+# case-insensitive) in its error, without leaving anything behind, and if the
+# same port works when it is added right afterwards.
+check_bad()
+{
+    local port=$1 n=$2 patterns=() before error p
+    shift 2
+    while [ "$1" != -- ]; do
+        patterns+=("$1")
+        shift
+    done
+    shift
+    before=$(check_resources)
+    # ovs-vsctl reports the error as well, and fails.
+    check_add "$port" "$n" "$@" 2>/dev/null
+    error=$(ovs_error "$port")
+    echo "$*: $error"
+    if [ "$error" = "[]" ]; then
+        say "port $port has no error with $*"
+        return 1
+    fi
+    for p in "${patterns[@]}"; do
+        if ! grep -qiE -- "$p" <<< "$error"; then
+            say "the error with $* does not say \"$p\": $error"
+            return 1
+        fi
+    done
+    check_resources_like "$before" || return 1
+    ovs-vsctl --timeout=30 del-port "$port" || return 1
+    check_add "$port" "$n" && ovs_port_ok "$port" || return 1
+    ovs-vsctl --timeout=30 del-port "$port" || return 1
+    check_resources_like "$before"
+}
+
+# check_resources: prints what ovs-vswitchd holds, as "NAME COUNT" lines.
+check_resources()
+{
+    local pid
+    pid=$(process_pid ovs-vswitchd) || return 1
+    echo "fds $(find "/proc/$pid/fd" -mindepth 1 | wc -l)"
+    echo "sockets $(find "/proc/$pid/fd" -lname 'socket:*' | wc -l)"
+    echo "threads $(find "/proc/$pid/task" -mindepth 1 -maxdepth 1 | wc -l)"
+    echo "hugepages $(check_hugepages "$pid")"
+    echo "mempools $(ovs-appctl netdev-dpdk/get-mempool-info \
+                     | grep -c '^mempool <')"
+    echo "packet-sockets $(($(env_exec cat /proc/net/packet | wc -l) - 1))"
+}
+
+# check_hugepages PID: prints how many kB of hugepages a process has in use.
+check_hugepages()
+{
+    awk '/_Hugetlb:/ { n += $2 } END { print n + 0 }' "/proc/$1/smaps_rollup"
+}
+
+# check_resources_like RESOURCES: waits until ovs-vswitchd holds no more than
+# that.  Some of it goes a little later than the port, after a grace period.
+check_resources_like()
+{
+    check_before=$1
+    if ! wait_until -t 15 check_resources_no_more; then
+        say "before:" $check_before
+        say "now:   " $(check_resources)
+        return 1
+    fi
+}
+
+check_resources_no_more()
+{
+    check_resources | {
+        while read -r name n; do
+            was=$(sed -n "s/^$name //p" <<< "$check_before")
+            [ "$n" -le "$was" ] || exit 1
+        done
+    }
+}
+
+# check_conservation PORT: waits until nothing is in flight in PORT's relay and
+# succeeds if by then all that came in went out or was counted as dropped.
+check_conservation()
+{
+    if ! wait_until -t 10 "check_conserved $1"; then
+        ovs_stats "$1" >&2
+        return 1
+    fi
+}
+
+check_conserved()
+{
+    ovs_stats "$1" | awk '
+        { v[$1] = $2 }
+        $1 ~ /^vm_to_vf_drop_/ { up += $2 }
+        $1 ~ /^vf_to_vm_drop_/ { down += $2 }
+        END {
+            exit !("vm_rx_packets" in v && "vf_rx_packets" in v &&
+                   v["vm_rx_packets"] == v["vf_tx_packets"] + up &&
+                   v["vf_rx_packets"] == v["vm_tx_packets"] + down)
+        }'
+}
+
+# check_dropped PORT: prints the number of packets that PORT's relay dropped.
+check_dropped()
+{
+    ovs_stat "$1" 'v[mf]_to_v[mf]_drop_[a-z_]*'
+}
+
+# check_status PORT KEY VALUE: waits until the status column says so.
+check_status()
+{
+    if ! wait_until -t 20 "[ \"\$(ovs_status '$1' '$2')\" = '$3' ]"; then
+        say "status:$2 of $1 is \"$(ovs_status "$1" "$2")\", not \"$3\""
+        return 1
+    fi
+}
+
+# check_pid_same PID: succeeds if ovs-vswitchd has been PID all the time.
+check_pid_same()
+{
+    [ "$(process_pid ovs-vswitchd)" = "$1" ]
+}
