@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef SIM_DEVARGS_H
+#define SIM_DEVARGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_dev.h>
+
+/*
+ * The device arguments of net_simpf and net_simvf.
+ *
+ * The parsers know the syntax and the ranges; whether a PF of that name
+ * exists, or a VF is free, is for the caller to find out.  A wrong argument is
+ * refused with -EINVAL and one sentence in the log that names the device, the
+ * key, the value and what would be right.
+ */
+
+#define SIM_MAX_VFS	14
+#define SIM_MAX_QUEUES	16
+
+enum sim_wire_kind {
+	SIM_WIRE_NONE,		/* A sink: swallows and counts. */
+	SIM_WIRE_TAP,		/* A kernel TAP interface. */
+	SIM_WIRE_PF,		/* A cable to another simulated PF. */
+};
+
+struct sim_pf_args {
+	uint16_t vfs;			/* 0: the key was absent. */
+	uint16_t queues;		/* 0: the key was absent. */
+	bool has_wire;
+	enum sim_wire_kind wire;
+	char wire_name[RTE_DEV_NAME_MAX_LEN];	/* Of the TAP or the PF. */
+	bool has_representor;
+	uint32_t representors;		/* Bit K: representor of VF K. */
+	uint32_t faults;		/* SIM_FAULT_* of the uplink. */
+};
+
+struct sim_vf_args {
+	char pf[RTE_DEV_NAME_MAX_LEN];
+	uint16_t vf;
+	bool vdpa;
+	uint32_t faults;
+};
+
+/* 'args' is what follows the device's name and its comma; may be NULL. */
+int sim_devargs_parse_pf(const char *dev, const char *args,
+			 struct sim_pf_args *out);
+int sim_devargs_parse_vf(const char *dev, const char *args,
+			 struct sim_vf_args *out);
+
+#endif /* SIM_DEVARGS_H */
