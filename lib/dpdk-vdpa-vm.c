@@ -54,6 +54,9 @@ VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_vm);
      | 1ULL << VIRTIO_NET_F_GUEST_ECN                                        \
      | 1ULL << VIRTIO_NET_F_GUEST_UFO)
 
+/* Protects 'vm_list'.  A leaf: nothing is called with it held. */
+static struct ovs_mutex vm_list_mutex = OVS_MUTEX_INITIALIZER;
+
 struct dpdk_vdpa_vm {
     /* Constant after creation. */
     struct ovs_list list_node OVS_GUARDED_BY(vm_list_mutex);
@@ -76,8 +79,6 @@ struct dpdk_vdpa_vm {
     atomic_uint max_pairs;
 };
 
-/* Protects 'vm_list'.  A leaf: nothing is called with it held. */
-static struct ovs_mutex vm_list_mutex = OVS_MUTEX_INITIALIZER;
 static struct ovs_list vm_list OVS_GUARDED_BY(vm_list_mutex)
     = OVS_LIST_INITIALIZER(&vm_list);
 

@@ -56,6 +56,9 @@ VLOG_DEFINE_THIS_MODULE(netdev_dpdk_vdpa);
 /* How often the VF's link is looked at, in ms, for VFs that do not tell. */
 #define LINK_CHECK_INTERVAL 1000
 
+/* Protects 'ports'. */
+static struct ovs_mutex ports_mutex = OVS_MUTEX_INITIALIZER;
+
 /* A port.
  *
  * It lives beside the netdev, which belongs to the base class.  OVS tells a
@@ -99,8 +102,8 @@ struct vdpa_port {
     bool held OVS_GUARDED;
     struct dpdk_vdpa_relay *relay OVS_GUARDED;
 
-    struct ovs_mutex events_mutex OVS_ACQ_AFTER(mutex);
-    struct dpdk_vdpa_events events OVS_GUARDED_BY(events_mutex);
+    struct ovs_mutex events_mutex;      /* Protects 'events'. */
+    struct dpdk_vdpa_events events OVS_GUARDED;
 };
 
 /* An rx-queue: the base class's and what the relay needs. */
@@ -121,7 +124,7 @@ static bool vhost_postcopy_support;
 static struct seq *ports_seq;
 static uint64_t last_ports_seq;
 
-static struct ovs_mutex ports_mutex = OVS_MUTEX_INITIALIZER;
+/* Contains all 'struct vdpa_port's. */
 static struct hmap ports OVS_GUARDED_BY(ports_mutex)
     = HMAP_INITIALIZER(&ports);
 
