@@ -33,6 +33,11 @@
  * first poll in vain, and then once in so many. */
 #define STUCK_CHECK_INTERVAL 64
 
+/* Most packets that a lane moves in one poll, a multiple of a burst: enough to
+ * make up for what OVS's main loop spends between two polls, and not so many
+ * that others wait long. */
+#define MAX_PER_POLL (4 * DPDK_VDPA_BURST)
+
 /* Counters of a lane, written by its poller only. */
 struct lane_counters {
     atomic_uint64_t rx_packets;
@@ -282,8 +287,9 @@ lane_drop_pending(struct lane *lane, enum dpdk_vdpa_drop_reason reason)
     }
 }
 
+/* Moves at most one burst.  Returns how many packets moved or were dropped. */
 static inline unsigned int
-lane_poll(struct lane *lane)
+lane_poll_once(struct lane *lane)
 {
     unsigned int received = 0;
     unsigned int sent;
@@ -301,6 +307,20 @@ lane_poll(struct lane *lane)
         sent = lane_flush(lane);
     }
     return MAX(received, sent);
+}
+
+/* Moves packets as long as there are full bursts of them, within limits. */
+static inline unsigned int
+lane_poll(struct lane *lane)
+{
+    unsigned int total = 0;
+    unsigned int n;
+
+    do {
+        n = lane_poll_once(lane);
+        total += n;
+    } while (n == DPDK_VDPA_BURST && total < MAX_PER_POLL);
+    return total;
 }
 
 unsigned int

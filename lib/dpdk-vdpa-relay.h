@@ -51,7 +51,7 @@
 
 struct rte_mbuf;
 
-/* Most packets that a lane moves in one poll. */
+/* Most packets that a lane takes from its source at a time. */
 #define DPDK_VDPA_BURST 32
 
 /* Most queue pairs of a relay, as many as a vhost-user device can have. */
