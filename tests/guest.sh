@@ -129,7 +129,8 @@ guest_image_fill()
 }
 
 # guest_start NAME [KEY=VALUE]...: boots a guest whose network card is the
-# vhost-user socket that QEMU serves; does not wait for it (see guest_wait()).
+# vhost-user socket that QEMU serves, and waits until that socket is there.  The
+# guest itself starts when somebody has connected to it; see guest_wait().
 #
 #   socket=PATH         the socket (required)
 #   mac=MAC             52:54:00:00:00:01 if not given
@@ -172,12 +173,12 @@ guest_start()
           -chardev "socket,id=vhost,path=$socket,server=on,wait=off"
           -netdev "vhost-user,id=net0,chardev=vhost,queues=$queues,vhostforce=on"
           -device "$device")
-    rm -f "$VDPA_ENV/$name".agent.{in,out}
+    rm -f "$VDPA_ENV/$name".agent.{in,out} "$socket"
     mkfifo "$VDPA_ENV/$name".agent.{in,out} || return 1
     : > "$VDPA_ENV/$name.console"
     env_exec taskset -c 0 "${cmd[@]}" \
         </dev/null >"$VDPA_ENV/$name.qemu" 2>&1 9>&- &
-    process_add "$name" $!
+    process_add "$name" $! && wait_until "[ -S '$socket' ]"
 }
 
 # guest_wait NAME: waits until the guest takes commands.
@@ -187,7 +188,7 @@ guest_wait()
             "grep -q 'agent: ready' '$VDPA_ENV/$1.console'" \
             "|| ! process_pid '$1'" || ! process_pid "$1" >/dev/null; then
         say "guest $1 did not come up"
-        tail -20 "$VDPA_ENV/$1.qemu" "$VDPA_ENV/$1.console" >&2
+        tail -n 20 "$VDPA_ENV/$1.qemu" "$VDPA_ENV/$1.console" >&2
         return 1
     fi
 }

@@ -27,18 +27,18 @@ testpmd_start()
     done
     rm -f "$VDPA_ENV/$name.in"
     mkfifo "$VDPA_ENV/$name.in" || return 1
-    : > "$VDPA_ENV/$name.out"
+    : > "$VDPA_ENV/$name.testpmd"
     env_exec stdbuf -oL dpdk-testpmd --lcores '0@0,1@0' --no-pci \
         --in-memory --single-file-segments --no-telemetry \
         --file-prefix "$(env_netns)-$name" -m 128 "${args[@]}" \
         -- -i --total-num-mbufs=16384 "$@" \
-        <>"$VDPA_ENV/$name.in" >"$VDPA_ENV/$name.out" 2>&1 9>&- &
+        <>"$VDPA_ENV/$name.in" >"$VDPA_ENV/$name.testpmd" 2>&1 9>&- &
     process_add "$name" $! || return 1
-    wait_until "grep -q '^testpmd> ' '$VDPA_ENV/$name.out'" \
+    wait_until "grep -q '^testpmd> ' '$VDPA_ENV/$name.testpmd'" \
         "|| ! process_pid '$name'"
     if ! process_pid "$name" >/dev/null; then
         say "testpmd $name did not start"
-        cat "$VDPA_ENV/$name.out" >&2
+        cat "$VDPA_ENV/$name.testpmd" >&2
         return 1
     fi
 }
@@ -65,7 +65,7 @@ testpmd_cmd()
 {
     local name=$1 out mark from
     shift
-    out=$VDPA_ENV/$name.out
+    out=$VDPA_ENV/$name.testpmd
     mark=end-$BASHPID-$RANDOM
     from=$(($(wc -c < "$out") + 1))
     # testpmd takes the second line, which it does not know, only after it is
