@@ -5,6 +5,7 @@
 # in the build tree.
 
 vdpasim_sources = \
+	drivers/sim_action.c \
 	drivers/sim_devargs.c \
 	drivers/sim_devargs.h \
 	drivers/sim_edit.c \
@@ -15,6 +16,7 @@ vdpasim_sources = \
 	drivers/sim_fault.h \
 	drivers/sim_flow.c \
 	drivers/sim_flow.h \
+	drivers/sim_flow_rss.c \
 	drivers/sim_key.c \
 	drivers/sim_key.h \
 	drivers/sim_log.h \
@@ -22,6 +24,7 @@ vdpasim_sources = \
 	drivers/sim_nic.h \
 	drivers/sim_offload.c \
 	drivers/sim_offload.h \
+	drivers/sim_pattern.c \
 	drivers/sim_pf.c \
 	drivers/sim_port.c \
 	drivers/sim_port.h \

@@ -759,6 +759,7 @@ init_fields(struct sim_port *p, struct rte_eth_dev *dev,
 	p->ep_id = sim_port_endpoint(p->kind, p->vf);
 	p->faults = params->faults;
 	p->filter = p->kind != SIM_PORT_REP;
+	TAILQ_INIT(&p->flows);
 }
 
 static int

@@ -44,6 +44,8 @@ enum sim_port_kind {
 struct sim_nic;
 struct sim_port;
 
+TAILQ_HEAD(sim_flow_list, rte_flow);
+
 struct sim_rxq {
 	struct rte_ring *ring;
 	struct rte_mempool *mp;
@@ -105,7 +107,7 @@ struct sim_port {
 	bool attached;			/* To the e-switch; sim_nic_lock. */
 	struct rte_ether_addr mc[SIM_MAX_MACS];	/* Under RCU with n_mc. */
 	uint32_t n_mc;
-	void *flows;			/* Of sim_flow.c; its lock. */
+	struct sim_flow_list flows;	/* Of sim_flow.c; its lock. */
 
 	uint64_t filtered __rte_cache_aligned;	/* Relaxed atomic. */
 };

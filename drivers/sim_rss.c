@@ -120,3 +120,38 @@ sim_rss_hash(const struct sim_rss *rss, const struct sim_key *key)
 	}
 	return sim_rss_toeplitz(rss, tuple, len);
 }
+
+static inline enum sim_rss_class
+l4_class(const struct sim_key *key)
+{
+	if ((key->flags & (SIM_KEY_L4 | SIM_KEY_FRAG)) != SIM_KEY_L4)
+		return SIM_RSS_ANY;
+	if (key->l3 == 4)
+		return key->proto == IPPROTO_TCP ? SIM_RSS_IPV4_TCP :
+			SIM_RSS_IPV4_UDP;
+	return key->proto == IPPROTO_TCP ? SIM_RSS_IPV6_TCP :
+		SIM_RSS_IPV6_UDP;
+}
+
+uint16_t
+sim_rss_queue(const struct sim_rss *rss, const struct sim_key *key,
+	      uint32_t hash)
+{
+	const enum sim_rss_class classes[] = {
+		l4_class(key),
+		key->l3 == 4 ? SIM_RSS_IPV4 :
+			key->l3 == 6 ? SIM_RSS_IPV6 : SIM_RSS_ANY,
+		SIM_RSS_ANY,
+	};
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(classes); i++) {
+		/* ANY stands for "no such class" but in the last place. */
+		if (classes[i] == SIM_RSS_ANY && i + 1 < RTE_DIM(classes))
+			continue;
+		if (rss->n_class_queues[classes[i]] != 0)
+			return rss->class_queue[classes[i]]
+				[hash % rss->n_class_queues[classes[i]]];
+	}
+	return rss->reta[hash % SIM_RSS_RETA_SIZE];
+}

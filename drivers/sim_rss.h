@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "sim_devargs.h"
 #include "sim_key.h"
 
 /*
@@ -20,11 +21,26 @@
 /* The longest tuple: two IPv6 addresses and two ports. */
 #define SIM_RSS_TUPLE_LEN	36
 
+/* Classes of packets that flows of a VF spread on their own. */
+enum sim_rss_class {
+	SIM_RSS_ANY,
+	SIM_RSS_IPV4,
+	SIM_RSS_IPV6,
+	SIM_RSS_IPV4_TCP,
+	SIM_RSS_IPV4_UDP,
+	SIM_RSS_IPV6_TCP,
+	SIM_RSS_IPV6_UDP,
+	SIM_RSS_CLASSES,
+};
+
 struct sim_rss {
 	uint32_t byte[SIM_RSS_TUPLE_LEN][256];
 	uint64_t hf;			/* RTE_ETH_RSS_*. */
 	uint16_t reta[SIM_RSS_RETA_SIZE];
 	uint8_t key[SIM_RSS_KEY_LEN];
+	/* Queues of each class; a class without any has no flow. */
+	uint16_t n_class_queues[SIM_RSS_CLASSES];
+	uint16_t class_queue[SIM_RSS_CLASSES][SIM_MAX_QUEUES];
 };
 
 extern const uint8_t sim_rss_default_key[SIM_RSS_KEY_LEN];
@@ -42,5 +58,9 @@ uint32_t sim_rss_toeplitz(const struct sim_rss *rss, const uint8_t *tuple,
 
 /* The hash of a packet, 0 if 'hf' leaves its kind out. */
 uint32_t sim_rss_hash(const struct sim_rss *rss, const struct sim_key *key);
+
+/* The queue of a packet with this hash. */
+uint16_t sim_rss_queue(const struct sim_rss *rss, const struct sim_key *key,
+		       uint32_t hash);
 
 #endif /* SIM_RSS_H */

@@ -241,7 +241,7 @@ spread(struct sim_port *p, const struct sim_rss *rss, struct rte_mbuf **pkts,
 	for (i = 0; i < n; i++) {
 		sim_key_parse(&key, pkts[i]);
 		hash[i] = sim_rss_hash(rss, &key);
-		q = rss->reta[hash[i] % SIM_RSS_RETA_SIZE];
+		q = sim_rss_queue(rss, &key, hash[i]);
 		queue[i] = q < p->n_rxq ? q : 0;
 	}
 	while (n > 0) {
