@@ -38,6 +38,7 @@ vdpasim_sources = \
 	drivers/sim_stats.h \
 	drivers/sim_table.c \
 	drivers/sim_table.h \
+	drivers/sim_telemetry.c \
 	drivers/sim_tx.c \
 	drivers/sim_tx.h \
 	drivers/sim_vf.c \

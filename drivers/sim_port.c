@@ -123,7 +123,7 @@ port_link_update(struct rte_eth_dev *dev, int wait __rte_unused)
 	/* Whoever changes something that matters works the link out at once:
 	 * there is nothing to ask. */
 	RTE_SET_USED(dev);
-	return -1;
+	return 0;
 }
 
 static int
@@ -758,6 +758,7 @@ init_fields(struct sim_port *p, struct rte_eth_dev *dev,
 	p->vf = params->vf;
 	p->ep_id = sim_port_endpoint(p->kind, p->vf);
 	p->faults = params->faults;
+	p->fault_queues = UINT32_MAX;
 	p->filter = p->kind != SIM_PORT_REP;
 	TAILQ_INIT(&p->flows);
 }

@@ -96,6 +96,7 @@ struct sim_port {
 
 	/* Read by the datapath, written by the control path. */
 	uint32_t faults;		/* Relaxed atomic. */
+	uint32_t fault_queues;		/* Bit Q: queue Q may be stuck. */
 	bool link_up;			/* Relaxed atomic. */
 	bool filter;			/* Addresses are filtered; likewise. */
 	bool rss_on;
@@ -143,6 +144,19 @@ static inline bool
 sim_port_has_fault(const struct sim_port *p, uint32_t fault)
 {
 	return (__atomic_load_n(&p->faults, __ATOMIC_RELAXED) & fault) != 0;
+}
+
+/* Whether queue 'id' does nothing because of 'stuck' or a removal. */
+static inline bool
+sim_port_queue_is_dead(const struct sim_port *p, uint32_t stuck, uint16_t id)
+{
+	uint32_t faults = __atomic_load_n(&p->faults, __ATOMIC_RELAXED);
+
+	if (likely((faults & (stuck | SIM_FAULT_REMOVED)) == 0))
+		return false;
+	return (faults & SIM_FAULT_REMOVED) ||
+		(__atomic_load_n(&p->fault_queues, __ATOMIC_RELAXED) &
+		 (1u << id));
 }
 
 #endif /* SIM_PORT_H */

@@ -342,8 +342,8 @@ sim_rx_burst(void *rxq, struct rte_mbuf **pkts, uint16_t n)
 {
 	struct sim_rxq *q = rxq;
 
-	if (unlikely(sim_port_has_fault(q->port, SIM_FAULT_RX_STUCK |
-					SIM_FAULT_REMOVED)))
+	if (unlikely(sim_port_queue_is_dead(q->port, SIM_FAULT_RX_STUCK,
+					    q->id)))
 		return 0;
 	sim_rcu_enter(q->reader);
 	n = dequeue(q, pkts, n);
@@ -356,8 +356,8 @@ sim_rx_burst_wire(void *rxq, struct rte_mbuf **pkts, uint16_t n)
 {
 	struct sim_rxq *q = rxq;
 
-	if (unlikely(sim_port_has_fault(q->port, SIM_FAULT_RX_STUCK |
-					SIM_FAULT_REMOVED)))
+	if (unlikely(sim_port_queue_is_dead(q->port, SIM_FAULT_RX_STUCK,
+					    q->id)))
 		return 0;
 	sim_rcu_enter(q->reader);
 	sim_wire_poll(q->port->nic->wire, q->mp, q->max_frame,

@@ -74,8 +74,7 @@ sim_tx_burst(void *txq, struct rte_mbuf **pkts, uint16_t n)
 	struct sim_port *p = q->port;
 	uint16_t done, k;
 
-	if (unlikely(sim_port_has_fault(p, SIM_FAULT_TX_STUCK |
-					SIM_FAULT_REMOVED)))
+	if (unlikely(sim_port_queue_is_dead(p, SIM_FAULT_TX_STUCK, q->id)))
 		return 0;
 	sim_rcu_enter(q->reader);
 	if (likely(__atomic_load_n(&p->link_up, __ATOMIC_RELAXED))) {
