@@ -61,8 +61,11 @@ struct dpdk_vdpa_vm {
     /* Constant after creation. */
     struct ovs_list list_node OVS_GUARDED_BY(vm_list_mutex);
     char *path;
+    uint64_t vhost_flags;
     const struct dpdk_vdpa_vm_callbacks *callbacks;
     void *aux;
+
+    bool registered;            /* Main thread only. */
 
     /* Written by the vhost thread before 'up', or while no PMD thread may be
      * inside the burst functions; read by these. */
@@ -293,34 +296,42 @@ dpdk_vdpa_vm_create(const struct dpdk_vdpa_vm_config *config,
                           config->path);
         return EADDRINUSE;
     }
-    if (rte_vhost_driver_register(config->path, vhost_flags(config))) {
-        *errp = xasprintf("vdpa-socket-path: \"%s\" cannot be registered with "
-                          "the vhost library, which takes at most 1024 "
-                          "sockets; see the log", config->path);
-        return EINVAL;
-    }
 
     vm = xzalloc(sizeof *vm);
     vm->path = xstrdup(config->path);
+    vm->vhost_flags = vhost_flags(config);
     vm->callbacks = config->callbacks;
     vm->aux = config->aux;
     vm->vid = -1;
     atomic_init(&vm->numa_node, -1);
-    atomic_init(&vm->max_pairs, config->max_pairs);
     ovs_mutex_lock(&vm_list_mutex);
     ovs_list_push_back(&vm_list, &vm->list_node);
     ovs_mutex_unlock(&vm_list_mutex);
-
-    rte_vhost_driver_disable_features(vm->path, OFFLOAD_FEATURES);
-    rte_vhost_driver_callback_register(vm->path, &vm_vhost_ops);
     *vmp = vm;
     return 0;
 }
 
+/* Registers and starts at one go: the library creates a socket when it
+ * registers a path and forgets to close it if the path is never started. */
 int
-dpdk_vdpa_vm_start(struct dpdk_vdpa_vm *vm)
+dpdk_vdpa_vm_start(struct dpdk_vdpa_vm *vm, char **errp)
 {
-    return rte_vhost_driver_start(vm->path) ? EIO : 0;
+    if (rte_vhost_driver_register(vm->path, vm->vhost_flags)) {
+        goto error;
+    }
+    vm->registered = true;
+    rte_vhost_driver_disable_features(vm->path, OFFLOAD_FEATURES);
+    rte_vhost_driver_callback_register(vm->path, &vm_vhost_ops);
+    if (rte_vhost_driver_start(vm->path)) {
+        goto error;
+    }
+    return 0;
+
+error:
+    *errp = xasprintf("vdpa-socket-path: \"%s\" cannot be used with the vhost "
+                      "library, which takes at most 1024 sockets; see the "
+                      "log", vm->path);
+    return EIO;
 }
 
 void
@@ -330,7 +341,7 @@ dpdk_vdpa_vm_destroy(struct dpdk_vdpa_vm *vm)
         return;
     }
 
-    if (rte_vhost_driver_unregister(vm->path)) {
+    if (vm->registered && rte_vhost_driver_unregister(vm->path)) {
         VLOG_ERR("cannot unregister vhost-user socket %s", vm->path);
     }
     ovs_mutex_lock(&vm_list_mutex);

@@ -53,7 +53,6 @@ struct dpdk_vdpa_vm_config {
     const char *path;           /* Absolute path of the socket. */
     bool iommu;                 /* Offer VIRTIO_F_IOMMU_PLATFORM. */
     bool postcopy;              /* Offer post-copy live migration. */
-    unsigned int max_pairs;     /* Queue pairs to offer. */
     const struct dpdk_vdpa_vm_callbacks *callbacks;
     void *aux;                  /* Passed to the callbacks. */
 };
@@ -72,16 +71,16 @@ struct dpdk_vdpa_vm_info {
 int dpdk_vdpa_vm_create(const struct dpdk_vdpa_vm_config *,
                         struct dpdk_vdpa_vm **, char **errp);
 
-/* Starts to connect.  From now on the callbacks are called.  Returns 0 or a
- * positive errno value. */
-int dpdk_vdpa_vm_start(struct dpdk_vdpa_vm *);
+/* Starts to connect.  From now on the callbacks are called.  To be called
+ * once.  Returns as dpdk_vdpa_vm_create(). */
+int dpdk_vdpa_vm_start(struct dpdk_vdpa_vm *, char **errp);
 
 /* Disconnects and frees the VM end, with a last 'down' if it was up.  The
  * caller holds no lock that the callbacks take. */
 void dpdk_vdpa_vm_destroy(struct dpdk_vdpa_vm *);
 
-/* Changes the number of queue pairs to offer; the front-end asks for it when
- * it connects. */
+/* Sets the number of queue pairs to offer; the front-end asks for it when it
+ * connects.  To be called before dpdk_vdpa_vm_start(), and any time later. */
 void dpdk_vdpa_vm_set_max_pairs(struct dpdk_vdpa_vm *, unsigned int);
 
 const char *dpdk_vdpa_vm_path(const struct dpdk_vdpa_vm *);

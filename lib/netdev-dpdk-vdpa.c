@@ -526,19 +526,21 @@ port_prepare_vm(struct vdpa_port *port, const struct dpdk_vdpa_options *new,
     return dpdk_vdpa_vm_create(&config, vmp, errp);
 }
 
-/* Replaces the VM end of 'port' and starts the new one. */
-static void
-port_replace_vm(struct vdpa_port *port, struct dpdk_vdpa_vm *vm)
+/* Replaces the VM end of 'port' by 'vm', which it starts. */
+static int
+port_replace_vm(struct vdpa_port *port, struct dpdk_vdpa_vm *vm, char **errp)
 {
     struct dpdk_vdpa_vm *old = port->vm;
+    int error = dpdk_vdpa_vm_start(vm, errp);
 
+    if (error) {
+        dpdk_vdpa_vm_destroy(vm);
+        return error;
+    }
     port_hold(port);
     port_set_ends(port, port->vf, vm);
     dpdk_vdpa_vm_destroy(old);
-    if (dpdk_vdpa_vm_start(vm)) {
-        VLOG_ERR("%s: cannot connect to socket %s", port->name,
-                 dpdk_vdpa_vm_path(vm));
-    }
+    return 0;
 }
 
 /* Makes 'port' obey 'new', whose contents it takes over.  If it cannot,
@@ -560,13 +562,15 @@ port_apply_options(struct vdpa_port *port, struct dpdk_vdpa_options *new,
         return error;
     }
 
+    dpdk_vdpa_vm_set_max_pairs(vm ? vm : port->vm,
+                               dpdk_vdpa_vf_get_config(port->vf)->n_pairs);
+    error = vm ? port_replace_vm(port, vm, errp) : 0;
+    if (error) {
+        return error;
+    }
+
     dpdk_vdpa_options_destroy(&port->options);
     port->options = *new;
-    if (vm) {
-        port_replace_vm(port, vm);
-    }
-    dpdk_vdpa_vm_set_max_pairs(port->vm,
-                               dpdk_vdpa_vf_get_config(port->vf)->n_pairs);
     if (port->tx_retries_max != new->tx_retries_max) {
         ovs_mutex_lock(&port->mutex);
         port->tx_retries_max = new->tx_retries_max;
