@@ -468,14 +468,21 @@ relay_grow_pollers(struct dpdk_vdpa_relay *relay, unsigned int n)
     relay->n_pollers = n;
 }
 
-/* The poller of all lanes into queue 'queue' of either end.  The modulus by
- * the VF's queues comes first because guest queues beyond them share these. */
-static struct dpdk_vdpa_poller *
-relay_poller_of(struct dpdk_vdpa_relay *relay, unsigned int queue)
+/* All lanes into a queue have one poller.  The modulus by the VF's queues comes
+ * first because guest queues beyond them share these. */
+unsigned int
+dpdk_vdpa_relay_poller_of(const struct dpdk_vdpa_relay *relay,
+                          unsigned int pair)
 {
     const struct dpdk_vdpa_relay_config *c = &relay->config;
 
-    return relay->pollers[queue % c->n_vf_pairs % c->n_pollers];
+    return pair % c->n_vf_pairs % c->n_pollers;
+}
+
+static struct dpdk_vdpa_poller *
+relay_poller_of(struct dpdk_vdpa_relay *relay, unsigned int pair)
+{
+    return relay->pollers[dpdk_vdpa_relay_poller_of(relay, pair)];
 }
 
 static void

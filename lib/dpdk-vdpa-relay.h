@@ -177,6 +177,11 @@ struct dpdk_vdpa_poller *dpdk_vdpa_relay_get_poller(struct dpdk_vdpa_relay *,
  * moved or were dropped.  One thread at a time per poller. */
 unsigned int dpdk_vdpa_relay_poll(struct dpdk_vdpa_poller *);
 
+/* Returns the index of the poller that serves queue pair 'pair' of the guest
+ * or the VF. */
+unsigned int dpdk_vdpa_relay_poller_of(const struct dpdk_vdpa_relay *,
+                                       unsigned int pair);
+
 /* Returns how many lanes there are, or ever were, in each direction. */
 unsigned int dpdk_vdpa_relay_n_lanes(const struct dpdk_vdpa_relay *);
 

@@ -98,6 +98,10 @@ struct vdpa_port {
     unsigned int n_pollers;
     unsigned int tx_retries_max;
 
+    /* The CPU of each poller, -1 before its first poll.  The elements are
+     * written by the pollers, read by the main thread. */
+    atomic_int *poller_cpus;
+
     /* The relay is kept without ends while these change hands. */
     bool held OVS_GUARDED;
     struct dpdk_vdpa_relay *relay OVS_GUARDED;
@@ -111,9 +115,14 @@ struct vdpa_rxq {
     struct netdev_rxq up;
     struct netdev_rxq *base;
     struct dpdk_vdpa_poller *poller;
+
+    /* The thread that polled last, and where it says on which CPU. */
+    unsigned int thread_id;
+    atomic_int *cpu;
 };
 
-static const struct netdev_class *base_class;
+static const struct netdev_class *base_class;   /* OVS's class "dpdk". */
+static struct netdev_class dpdk_class;          /* What we make of it. */
 static struct netdev_class vdpa_class;
 
 /* From other_config; see ovs-vswitchd.conf.db(5). */
@@ -158,6 +167,7 @@ static void OVS_PRINTF_FORMAT(2, 3)
 port_event(struct vdpa_port *port, const char *format, ...)
     OVS_EXCLUDED(port->events_mutex)
 {
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(60, 60);
     va_list args;
     char *text;
 
@@ -165,7 +175,7 @@ port_event(struct vdpa_port *port, const char *format, ...)
     text = xvasprintf(format, args);
     va_end(args);
 
-    VLOG_INFO("%s: %s", port->name, text);
+    VLOG_INFO_RL(&rl, "%s: %s", port->name, text);
     ovs_mutex_lock(&port->events_mutex);
     dpdk_vdpa_events_add(&port->events, "%s", text);
     ovs_mutex_unlock(&port->events_mutex);
@@ -309,7 +319,7 @@ port_vf_changed(void *port_)
 static char *
 find_interface_by_port_id(uint16_t port_id)
 {
-    const struct netdev_class *classes[] = { base_class, &vdpa_class };
+    const struct netdev_class *classes[] = { &dpdk_class, &vdpa_class };
     char *name = NULL;
 
     for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
@@ -615,17 +625,33 @@ try_probe_representor(const char *devargs, char **errp)
     return error;
 }
 
-/* Checks that 'devargs' may become the representor of 'port'.
- *
- * The base class would take a VF of ours without asking, and a port whose
+/* Checks that the ethdev 'port_id' is not the VF of a dpdkvdpa port: the base
+ * class would take it without asking. */
+static int
+check_not_owned(uint16_t port_id, const char *devargs, char **errp)
+{
+    struct rte_eth_dev_owner owner = { .id = RTE_ETH_DEV_NO_OWNER };
+
+    if (rte_eth_dev_is_valid_port(port_id)
+        && !rte_eth_dev_owner_get(port_id, &owner)
+        && owner.id != RTE_ETH_DEV_NO_OWNER) {
+        *errp = xasprintf("dpdk-devargs: \"%s\" is in use by \"%s\"; give a "
+                          "device that nothing else uses", devargs,
+                          owner.name);
+        return EADDRINUSE;
+    }
+    return 0;
+}
+
+/* Checks that 'devargs' may become the representor of 'port'.  A port whose
  * representor changes is deleted and made anew, which had better work. */
 static int
 port_check_representor(struct vdpa_port *port, const char *devargs,
                        char **errp)
 {
-    struct rte_eth_dev_owner owner = { .id = RTE_ETH_DEV_NO_OWNER };
     uint16_t port_id;
     char *user;
+    int error;
 
     if (!devargs || !*devargs) {
         *errp = xasprintf("dpdk-devargs is %s; set it to the DPDK device "
@@ -642,12 +668,15 @@ port_check_representor(struct vdpa_port *port, const char *devargs,
     if (port_id >= RTE_MAX_ETHPORTS) {
         return port->configured ? try_probe_representor(devargs, errp) : 0;
     }
-    rte_eth_dev_owner_get(port_id, &owner);
-    user = (owner.id != RTE_ETH_DEV_NO_OWNER ? xstrdup(owner.name)
-            : find_interface_by_port_id(port_id));
+    error = check_not_owned(port_id, devargs, errp);
+    if (error) {
+        return error;
+    }
+    user = find_interface_by_port_id(port_id);
     if (user) {
-        *errp = xasprintf("dpdk-devargs: \"%s\" is in use by \"%s\"; give the "
-                          "representor of the VF", devargs, user);
+        *errp = xasprintf("dpdk-devargs: \"%s\" is in use by interface "
+                          "\"%s\"; give the representor of the VF", devargs,
+                          user);
         free(user);
         return EADDRINUSE;
     }
@@ -768,6 +797,22 @@ port_apply_mtu(struct vdpa_port *port)
     port_set_error(port, &port->mtu_error, error);
 }
 
+/* Sets the number of pollers, none of which exists now. */
+static void
+port_set_n_pollers(struct vdpa_port *port, unsigned int n)
+    OVS_EXCLUDED(port->mutex)
+{
+    port->poller_cpus = xrealloc(port->poller_cpus,
+                                 n * sizeof *port->poller_cpus);
+    for (unsigned int i = 0; i < n; i++) {
+        atomic_init(&port->poller_cpus[i], -1);
+    }
+    ovs_mutex_lock(&port->mutex);
+    port->n_pollers = n;
+    port_update_relay(port);
+    ovs_mutex_unlock(&port->mutex);
+}
+
 static int
 netdev_dpdk_vdpa_reconfigure(struct netdev *netdev)
 {
@@ -778,10 +823,7 @@ netdev_dpdk_vdpa_reconfigure(struct netdev *netdev)
         return error;
     }
     if (port->n_pollers != netdev->n_rxq) {
-        ovs_mutex_lock(&port->mutex);
-        port->n_pollers = netdev->n_rxq;
-        port_update_relay(port);
-        ovs_mutex_unlock(&port->mutex);
+        port_set_n_pollers(port, netdev->n_rxq);
     }
     port_apply_mtu(port);
     return 0;
@@ -811,7 +853,6 @@ netdev_dpdk_vdpa_construct(struct netdev *netdev)
     port = xzalloc(sizeof *port);
     port->netdev = netdev;
     port->name = xstrdup(netdev_get_name(netdev));
-    port->n_pollers = 1;
     port->vf_end.recv = dpdk_vdpa_vf_recv;
     port->vf_end.send = dpdk_vdpa_vf_send;
     port->vm_end.recv = dpdk_vdpa_vm_recv;
@@ -822,8 +863,8 @@ netdev_dpdk_vdpa_construct(struct netdev *netdev)
     ovs_mutex_init(&port->events_mutex);
     ovs_mutex_lock(&port->mutex);
     port->relay = relay;
-    port_update_relay(port);
     ovs_mutex_unlock(&port->mutex);
+    port_set_n_pollers(port, 1);
 
     ovs_mutex_lock(&ports_mutex);
     hmap_insert(&ports, &port->node, hash_pointer(netdev, 0));
@@ -852,6 +893,7 @@ port_destroy(struct vdpa_port *port)
     ovs_mutex_destroy(&port->mutex);
     ovs_mutex_destroy(&port->events_mutex);
     dpdk_vdpa_options_destroy(&port->options);
+    free(port->poller_cpus);
     free(port->rep_devargs);
     free(port->config_error);
     free(port->mtu_error);
@@ -898,6 +940,8 @@ netdev_dpdk_vdpa_rxq_construct(struct netdev_rxq *rxq)
 
     rx->base->netdev = rxq->netdev;
     rx->base->queue_id = rxq->queue_id;
+    rx->thread_id = OVSTHREAD_ID_UNSET;
+    rx->cpu = &port->poller_cpus[rxq->queue_id];
     ovs_mutex_lock(&port->mutex);
     rx->poller = dpdk_vdpa_relay_get_poller(port->relay, rxq->queue_id);
     ovs_mutex_unlock(&port->mutex);
@@ -931,6 +975,10 @@ netdev_dpdk_vdpa_rxq_recv(struct netdev_rxq *rxq,
     unsigned int n = dpdk_vdpa_relay_poll(rx->poller);
     int error = base_class->rxq_recv(rx->base, batch, qfill);
 
+    if (OVS_UNLIKELY(rx->thread_id != ovsthread_id_self())) {
+        rx->thread_id = ovsthread_id_self();
+        atomic_store_relaxed(rx->cpu, sched_getcpu());
+    }
     if (n) {
         vdpa_vswitchd_count_relayed(n);
         return error == EAGAIN ? 0 : error;
@@ -1262,7 +1310,11 @@ static void
 port_show_lane(struct vdpa_port *port, unsigned int i, struct ds *out)
     OVS_REQUIRES(port->mutex)
 {
-    ds_put_format(out, "    %5u", i);
+    unsigned int poller = dpdk_vdpa_relay_poller_of(port->relay, i);
+    int cpu;
+
+    atomic_read_relaxed(&port->poller_cpus[poller], &cpu);
+    ds_put_format(out, "    %5u %5u %3d", i, poller, cpu);
     for (int dir = 0; dir < DPDK_VDPA_N_DIRECTIONS; dir++) {
         struct dpdk_vdpa_counters c;
 
@@ -1297,10 +1349,10 @@ static void
 port_show_relay(struct vdpa_port *port, struct ds *out)
     OVS_EXCLUDED(port->mutex)
 {
-    ds_put_format(out, "  relay: %u polling rx-queues, at most %u retries\n",
+    ds_put_format(out, "  relay: %u rx-queues poll, at most %u retries\n",
                   port->n_pollers, port->tx_retries_max);
-    ds_put_format(out, "    %5s %14s %14s %9s %7s %14s %14s %9s %7s\n",
-                  "queue", "from VM", "to VF", "dropped", "pending",
+    ds_put_format(out, "    %5s %5s %3s %14s %14s %9s %7s %14s %14s %9s %7s\n",
+                  "queue", "rxq", "CPU", "from VM", "to VF", "dropped", "pending",
                   "from VF", "to VM", "dropped", "pending");
     ovs_mutex_lock(&port->mutex);
     for (unsigned int i = 0; i < dpdk_vdpa_relay_n_lanes(port->relay); i++) {
@@ -1378,11 +1430,31 @@ netdev_dpdk_vdpa_init(const struct smap *ovs_other_config)
                              && !memory_locked();
 }
 
-const struct netdev_class *
-netdev_dpdk_vdpa_derive(const struct netdev_class *dpdk_class)
+/* Refuses to configure a port of type "dpdk" on a VF of ours. */
+static int
+guarded_dpdk_set_config(struct netdev *netdev, const struct smap *args,
+                        char **errp)
 {
-    base_class = dpdk_class;
-    vdpa_class = *dpdk_class;
+    const char *devargs = smap_get_def(args, "dpdk-devargs", "");
+    uint16_t port_id = *devargs ? find_representor(devargs) : RTE_MAX_ETHPORTS;
+    int error = check_not_owned(port_id, devargs, errp);
+
+    return error ? error : base_class->set_config(netdev, args, errp);
+}
+
+const struct netdev_class *
+netdev_dpdk_vdpa_guard(const struct netdev_class *class)
+{
+    dpdk_class = *class;
+    dpdk_class.set_config = guarded_dpdk_set_config;
+    return &dpdk_class;
+}
+
+const struct netdev_class *
+netdev_dpdk_vdpa_derive(const struct netdev_class *class)
+{
+    base_class = class;
+    vdpa_class = *class;
     vdpa_class.type = "dpdkvdpa";
     vdpa_class.init = netdev_dpdk_vdpa_class_init;
     vdpa_class.run = netdev_dpdk_vdpa_run;

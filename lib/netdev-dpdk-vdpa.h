@@ -26,6 +26,12 @@ struct smap;
  * netdev_dpdk_vdpa_derive(). */
 void netdev_dpdk_vdpa_init(const struct smap *ovs_other_config);
 
+/* Returns a copy of 'dpdk_class', the class "dpdk", for OVS to use in its
+ * place: one whose ports do not take a VF away from a dpdkvdpa port.  Main
+ * thread, once. */
+const struct netdev_class *netdev_dpdk_vdpa_guard(
+    const struct netdev_class *dpdk_class);
+
 /* Returns the class "dpdkvdpa", derived from 'dpdk_class', the class "dpdk".
  * Main thread, once. */
 const struct netdev_class *netdev_dpdk_vdpa_derive(

@@ -72,12 +72,14 @@ __wrap_netdev_dpdk_register(const struct smap *ovs_other_config)
 int
 __wrap_netdev_register_provider(const struct netdev_class *class)
 {
-    int error = __real_netdev_register_provider(class);
+    int error;
 
-    if (!error && !strcmp(class->type, "dpdk")) {
-        __real_netdev_register_provider(netdev_dpdk_vdpa_derive(class));
+    if (strcmp(class->type, "dpdk")) {
+        return __real_netdev_register_provider(class);
     }
-    return error;
+    error = __real_netdev_register_provider(netdev_dpdk_vdpa_guard(class));
+    return error ? error : __real_netdev_register_provider(
+                               netdev_dpdk_vdpa_derive(class));
 }
 
 /* Called by a PMD thread at the end of each iteration of its main loop.  OVS
