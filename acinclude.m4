@@ -161,6 +161,8 @@ AC_DEFUN([VDPA_ENABLE_WARNINGS], [
      -Wshift-negative-value -Wduplicated-cond -Wshadow],
     [VDPA_CC_OPTION(vdpa_option)])
   AS_IF([test "x$enable_Werror" = xyes],
-    [WARNING_FLAGS="$WARNING_FLAGS -Werror"])
+    [WERROR=-Werror
+     WARNING_FLAGS="$WARNING_FLAGS -Werror"])
+  AC_SUBST([WERROR])
   AC_SUBST([WARNING_FLAGS])
 ])

@@ -58,8 +58,8 @@ VDPASIM_CPPFLAGS = \
 	-D_GNU_SOURCE
 # DPDK's own headers do both.
 VDPASIM_CFLAGS = \
-	-fPIC -Wall -Wextra -Wno-unused-parameter \
-	-Wno-packed-not-aligned -Wno-address-of-packed-member
+	-fPIC -Wall -Wextra -Wno-unused-parameter -Wno-unknown-warning-option \
+	-Wno-packed-not-aligned -Wno-address-of-packed-member $(WERROR)
 
 $(vdpasim_objects): %.o: %.c
 	@$(MKDIR_P) $(@D)
@@ -74,7 +74,9 @@ drivers/librte_vdpasim.so: $(vdpasim_objects)
 -include $(vdpasim_objects:.o=.d)
 
 vdpasimdir = $(pkglibdir)
+if BUILD_DRIVERS
 vdpasim_DATA = drivers/librte_vdpasim.so
+endif
 
 # A plain DATA install would leave the mode at 0644, which is all that dlopen()
 # wants of a shared object.
