@@ -159,9 +159,9 @@ warn_unknown(const char *name, const struct smap *args)
         if (!found) {
             static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
 
-            VLOG_WARN_RL(&rl, "%s: unknown option \"%s\" is ignored; see "
-                         "ovs-dpdkvdpa(7) for those there are",
-                         name, node->key);
+            VLOG_WARN_RL(&rl, "%s: unknown option \"%s\" is ignored; did you "
+                         "mean vdpa-socket-path, vdpa-accelerator-devargs, "
+                         "vdpa-sw or vdpa-max-queues?", name, node->key);
         }
     }
 }
