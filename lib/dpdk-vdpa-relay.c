@@ -33,6 +33,9 @@
  * first poll in vain, and then once in so many. */
 #define STUCK_CHECK_INTERVAL 64
 
+/* An extra lane gets its turn once in so many polls while they are empty. */
+#define EXTRA_INTERVAL 8
+
 /* Most packets that a lane moves in one poll, a multiple of a burst: enough to
  * make up for what OVS's main loop spends between two polls, and not so many
  * that others wait long. */
@@ -81,9 +84,12 @@ struct dpdk_vdpa_poller {
     struct dpdk_vdpa_relay *relay;
     struct lane **lanes;                /* Polled every time. */
     unsigned int n_lanes;
-    struct lane **extras;               /* Polled in turn, one at a time. */
+    struct lane **extras;               /* Polled in turn. */
     unsigned int n_extras;
-    unsigned int next_extra;            /* Written by the poller. */
+
+    /* Written by the poller. */
+    unsigned int next_extra;            /* The extra lane that had its turn. */
+    unsigned int extra_wait;            /* Polls until the next one has. */
 };
 
 struct dpdk_vdpa_relay {
@@ -323,6 +329,29 @@ lane_poll(struct lane *lane)
     return total;
 }
 
+/* Polls one of the extra lanes: those of VF queues that the guest has none for,
+ * which are empty as a rule, as RSS goes round them.  So one gets its turn
+ * rarely, unless the last one turned out to be not so empty. */
+static inline unsigned int
+poller_poll_extra(struct dpdk_vdpa_poller *poller)
+{
+    unsigned int n;
+
+    if (poller->extra_wait) {
+        poller->extra_wait--;
+        return 0;
+    }
+
+    if (++poller->next_extra >= poller->n_extras) {
+        poller->next_extra = 0;
+    }
+    n = lane_poll(poller->extras[poller->next_extra]);
+    if (!n) {
+        poller->extra_wait = EXTRA_INTERVAL - 1;
+    }
+    return n;
+}
+
 unsigned int
 dpdk_vdpa_relay_poll(struct dpdk_vdpa_poller *poller)
 {
@@ -340,10 +369,7 @@ dpdk_vdpa_relay_poll(struct dpdk_vdpa_poller *poller)
             n += lane_poll(poller->lanes[i]);
         }
         if (poller->n_extras) {
-            if (++poller->next_extra >= poller->n_extras) {
-                poller->next_extra = 0;
-            }
-            n += lane_poll(poller->extras[poller->next_extra]);
+            n += poller_poll_extra(poller);
         }
     }
     atomic_store_explicit(&poller->busy, false, memory_order_release);
@@ -560,6 +586,7 @@ relay_clear_pollers(struct dpdk_vdpa_relay *relay)
         p->n_lanes = 0;
         p->n_extras = 0;
         p->next_extra = 0;
+        p->extra_wait = 0;
     }
 }
 
