@@ -3,6 +3,8 @@
 vdpa_sources = \
 	lib/dpdk-vdpa-events.c \
 	lib/dpdk-vdpa-events.h \
+	lib/dpdk-vdpa-guard.c \
+	lib/dpdk-vdpa-guard.h \
 	lib/dpdk-vdpa-options.c \
 	lib/dpdk-vdpa-options.h \
 	lib/dpdk-vdpa-relay.c \

@@ -30,6 +30,7 @@
 #include <rte_mbuf.h>
 #include <rte_vhost.h>
 
+#include "dpdk-vdpa-guard.h"
 #include "dpdk-vdpa-relay.h"
 #include "openvswitch/list.h"
 #include "openvswitch/thread.h"
@@ -38,6 +39,10 @@
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_vm);
+
+/* How long a front-end may take between the header of a message and its
+ * payload, in ms.  Meanwhile no other port's messages are read. */
+#define MESSAGE_TIMEOUT 3000
 
 #define MAX_RINGS (2 * DPDK_VDPA_MAX_PAIRS)
 
@@ -203,33 +208,36 @@ vm_features_changed(int vid, uint64_t features)
     return 0;
 }
 
-/* The head of every vhost-user message, as the library passes it to external
- * message handlers (vhost-user protocol, "Message Specification"). */
-struct vhost_user_msg {
-    uint32_t request;
-    uint32_t flags;
-    uint32_t size;
-    uint64_t u64;
-} __attribute__((packed));
-
-#define VHOST_USER_GET_QUEUE_NUM 17
-
-/* Handles a message before the library does.  The library of DPDK 22.11 always
- * answers VHOST_USER_GET_QUEUE_NUM with 128; we know better. */
+/* Handles a message before the library does.
+ *
+ * The library of DPDK 22.11 always answers VHOST_USER_GET_QUEUE_NUM with 128;
+ * we know better. */
 static enum rte_vhost_msg_result
 vm_pre_msg_handle(int vid, void *msg_)
 {
     struct dpdk_vdpa_vm *vm = vm_from_vid(vid);
-    struct vhost_user_msg *msg = msg_;
+    struct dpdk_vdpa_msg *msg = msg_;
     unsigned int max_pairs;
+    uint64_t features = 0;
+    char why[80];
 
-    if (!vm || msg->request != VHOST_USER_GET_QUEUE_NUM) {
+    if (!vm) {
+        return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+    }
+    rte_vhost_get_negotiated_features(vid, &features);
+    if (dpdk_vdpa_guard_check(msg, features & (1ULL << VIRTIO_F_RING_PACKED),
+                              why, sizeof why)) {
+        dpdk_vdpa_guard_close_fds(msg);
+        vm->callbacks->refused(vm->aux, vm, why);
+        return RTE_VHOST_MSG_RESULT_ERR;
+    }
+    if (msg->request != DPDK_VDPA_MSG_GET_QUEUE_NUM) {
         return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
     }
 
     atomic_read_relaxed(&vm->max_pairs, &max_pairs);
-    msg->u64 = max_pairs;
-    msg->size = sizeof msg->u64;
+    msg->payload.u64 = max_pairs;
+    msg->size = sizeof msg->payload.u64;
     return RTE_VHOST_MSG_RESULT_REPLY;
 }
 
@@ -246,6 +254,10 @@ vm_new_connection(int vid)
     }
     for (int i = 0; i < MAX_RINGS; i++) {
         atomic_store_relaxed(&vm->ring_enabled[i], false);
+    }
+    if (!dpdk_vdpa_guard_set_timeout(vm->path, MESSAGE_TIMEOUT)) {
+        VLOG_WARN("%s: cannot limit the time to wait for a message",
+                  vm->path);
     }
     return rte_vhost_extern_callback_register(vid, &extern_ops, NULL);
 }

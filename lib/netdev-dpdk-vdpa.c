@@ -297,11 +297,21 @@ port_vm_migration_changed(void *port_, struct dpdk_vdpa_vm *vm OVS_UNUSED,
     port_wake_main(port);
 }
 
+static void
+port_vm_refused(void *port_, struct dpdk_vdpa_vm *vm OVS_UNUSED,
+                const char *what)
+{
+    struct vdpa_port *port = port_;
+
+    port_event(port, "front-end refused: %s", what);
+}
+
 static const struct dpdk_vdpa_vm_callbacks port_vm_callbacks = {
     .up = port_vm_up,
     .down = port_vm_down,
     .queue_changed = port_vm_queue_changed,
     .migration_changed = port_vm_migration_changed,
+    .refused = port_vm_refused,
 };
 
 static void

@@ -1,6 +1,7 @@
 # Unit tests (cmocka): "make check".  They need neither root nor hugepages.
 unit_tests = \
 	tests/test-events \
+	tests/test-guard \
 	tests/test-options \
 	tests/test-relay
 
@@ -17,6 +18,10 @@ unit_LINK = $(OVS_LINK) -o $@
 tests_test_events_SOURCES = tests/test-events.c lib/dpdk-vdpa-events.c
 tests_test_events_LDADD = $(unit_LDADD)
 tests_test_events_LINK = $(unit_LINK)
+
+tests_test_guard_SOURCES = tests/test-guard.c lib/dpdk-vdpa-guard.c
+tests_test_guard_LDADD = $(unit_LDADD)
+tests_test_guard_LINK = $(unit_LINK)
 
 tests_test_options_SOURCES = tests/test-options.c lib/dpdk-vdpa-options.c
 tests_test_options_LDADD = $(unit_LDADD)
