@@ -20,6 +20,7 @@
 # configuration failed (it stops port 32, which stands for none).
 CHECK_LOG_EXPECTED='No free [0-9]+ kB hugepages
 Invalid port_id=32$
+ovs_rcu.*blocked (1000|2000|4000) ms waiting for
 \|timeval(\([^)]*\))?\|WARN\|
 \|poll_loop(\([^)]*\))?\|WARN\|
 Rx checksum offload is not supported on port
@@ -132,7 +133,9 @@ check_resources()
     echo "fds $(find "/proc/$pid/fd" -mindepth 1 | wc -l)"
     echo "sockets $(find "/proc/$pid/fd" -lname 'socket:*' | wc -l)"
     echo "threads $(find "/proc/$pid/task" -mindepth 1 -maxdepth 1 | wc -l)"
-    echo "hugepages $(check_hugepages "$pid")"
+    echo "heap $(check_heap Heap_size)"
+    # What a port allocates without a mempool.
+    echo "allocations $(check_heap Alloc_count)"
     # Open vSwitch itself frees the pools of former ports only when it makes
     # the next one.
     echo "mempools $(ovs-appctl netdev-dpdk/get-mempool-info \
@@ -140,10 +143,12 @@ check_resources()
     echo "packet-sockets $(($(env_exec cat /proc/net/packet | wc -l) - 1))"
 }
 
-# check_hugepages PID: prints how many kB of hugepages a process has in use.
-check_hugepages()
+# check_heap FIELD: prints the sum of FIELD over DPDK's heaps.
+check_heap()
 {
-    awk '/_Hugetlb:/ { n += $2 } END { print n + 0 }' "/proc/$1/smaps_rollup"
+    ovs-appctl dpdk/get-malloc-stats \
+        | awk -F: -v f="$1" '$1 ~ "^[ \t]*" f "$" { n += $2 }
+                             END { printf "%.0f\n", n }'
 }
 
 # check_resources_like RESOURCES: waits until ovs-vswitchd holds no more than
@@ -204,6 +209,34 @@ check_status()
         say "status:$2 of $1 is \"$(ovs_status "$1" "$2")\", not \"$3\""
         return 1
     fi
+}
+
+# check_all_move PORT PATTERN N: waits until each of the N statistics of PORT
+# that match PATTERN has grown by a thousand.
+check_all_move()
+{
+    local before
+    before=$(ovs_stats "$1" | grep -E "^($2) ")
+    wait_until "check_moved '$1' '$3' '$before'"
+}
+
+check_moved()
+{
+    ovs_stats "$1" | awk -v n="$2" -v before="$3" '
+        BEGIN {
+            split(before, w)
+            for (i = 1; i in w; i += 2) was[w[i]] = w[i + 1]
+        }
+        ($1 in was) && $2 >= was[$1] + 1000 { moved++ }
+        END { exit moved != n }'
+}
+
+# check_perf WHAT: prints a number out of pmd-perf-show since the last
+# pmd-stats-clear: "Iterations", "busy iterations", "sleep iterations".
+check_perf()
+{
+    ovs-appctl dpif-netdev/pmd-perf-show \
+        | sed -n "s/^ *-* *$1: *\([0-9]*\).*/\1/p"
 }
 
 # check_pid_same PID: succeeds if ovs-vswitchd has been PID all the time.

@@ -176,9 +176,8 @@ guest_start()
     rm -f "$VDPA_ENV/$name".agent.{in,out} "$socket"
     mkfifo "$VDPA_ENV/$name".agent.{in,out} || return 1
     : > "$VDPA_ENV/$name.console"
-    env_exec taskset -c 0 "${cmd[@]}" \
-        </dev/null >"$VDPA_ENV/$name.qemu" 2>&1 9>&- &
-    process_add "$name" $! && wait_until "[ -S '$socket' ]"
+    env_spawn "$name" "$VDPA_ENV/$name.qemu" taskset -c 0 "${cmd[@]}" \
+        </dev/null && wait_until "[ -S '$socket' ]"
 }
 
 # guest_wait NAME: waits until the guest takes commands.
@@ -197,7 +196,7 @@ guest_wait()
 # it prints, returns its status.  124: there was no answer in time.
 guest_exec()
 {
-    local name=$1 in out line id end status=124
+    local name=$1 in out line part='' id end status=124
     shift
     in=$VDPA_ENV/$name.agent.in out=$VDPA_ENV/$name.agent.out
     id=$BASHPID.$RANDOM
@@ -206,11 +205,17 @@ guest_exec()
     printf '%s %s\n' "$id" "$(printf '%s' "$*" | base64 -w0)" > "$in"
     while [ "$SECONDS" -lt "$end" ]; do
         if IFS= read -r -t 1 -u "$out" line; then
+            line=$part$line
+            part=
             case $line in
             "|"*) printf '%s\n' "${line#|}" ;;
             "=$id "*) status=${line##* }; break ;;
             esac
-        elif ! process_pid "$name" >/dev/null; then
+            continue
+        fi
+        # The time may have been up in the middle of a line.
+        part+=$line
+        if ! process_pid "$name" >/dev/null; then
             say "guest $name is gone"
             break
         fi

@@ -28,12 +28,12 @@ testpmd_start()
     rm -f "$VDPA_ENV/$name.in"
     mkfifo "$VDPA_ENV/$name.in" || return 1
     : > "$VDPA_ENV/$name.testpmd"
-    env_exec stdbuf -oL dpdk-testpmd --lcores '0@0,1@0' --no-pci \
+    env_spawn "$name" "$VDPA_ENV/$name.testpmd" \
+        stdbuf -oL dpdk-testpmd --lcores '0@0,1@0' --no-pci \
         --in-memory --single-file-segments --no-telemetry \
         --file-prefix "$(env_netns)-$name" -m 128 "${args[@]}" \
         -- -i --total-num-mbufs=16384 "$@" \
-        <>"$VDPA_ENV/$name.in" >"$VDPA_ENV/$name.testpmd" 2>&1 9>&- &
-    process_add "$name" $! || return 1
+        <>"$VDPA_ENV/$name.in" || return 1
     wait_until "grep -q '^testpmd> ' '$VDPA_ENV/$name.testpmd'" \
         "|| ! process_pid '$name'"
     if ! process_pid "$name" >/dev/null; then

@@ -86,6 +86,19 @@ env_exec()
     ip netns exec "$(env_netns)" "$@"
 }
 
+# env_spawn NAME FILE COMMAND...: starts COMMAND in the background, in the
+# environment's network namespace and under its care, with its output in FILE.
+# The pid that is remembered is COMMAND's own, not that of a shell around it.
+# Standard input is what env_spawn() has.
+env_spawn()
+{
+    local name=$1 file=$2
+    shift 2
+    (exec ip netns exec "$(env_netns)" "$@") <&0 >"$file" 2>&1 \
+        5>&- 6>&- 9>&- &
+    process_add "$name" $!
+}
+
 # env_destroy: ends every process of the environment and gives back all that
 # it took.
 env_destroy()
@@ -96,6 +109,11 @@ env_destroy()
         if [ -f "$f" ]; then
             process_end "$(basename "$f")" KILL
         fi
+    done
+    # Nothing else lives here: whatever is still running got away from us.
+    for f in $(ip netns pids "$(env_netns)" 2>/dev/null); do
+        say "left over: $f $(tr '\0' ' ' < "/proc/$f/cmdline")"
+        kill -KILL "$f"
     done
     ip netns del "$(env_netns)" 2>/dev/null
     hugepages_give
