@@ -1,86 +1,136 @@
 # The simulated NIC: DPDK drivers in one shared object that EAL loads with -d.
 #
-# It is no libtool library: EAL wants a plain .so, and position-independent
-# objects of nothing else are needed.  The objects live beside the shared object
-# in the build tree.
+# It is no libtool library: EAL wants a plain .so, and nothing else wants its
+# objects.
 
 vdpasim_sources = \
 	drivers/sim_action.c \
 	drivers/sim_devargs.c \
-	drivers/sim_devargs.h \
 	drivers/sim_edit.c \
-	drivers/sim_edit.h \
 	drivers/sim_eswitch.c \
-	drivers/sim_eswitch.h \
 	drivers/sim_fault.c \
-	drivers/sim_fault.h \
 	drivers/sim_flow.c \
-	drivers/sim_flow.h \
 	drivers/sim_flow_rss.c \
 	drivers/sim_key.c \
-	drivers/sim_key.h \
-	drivers/sim_log.h \
 	drivers/sim_nic.c \
-	drivers/sim_nic.h \
 	drivers/sim_offload.c \
-	drivers/sim_offload.h \
 	drivers/sim_pattern.c \
 	drivers/sim_pf.c \
 	drivers/sim_port.c \
-	drivers/sim_port.h \
 	drivers/sim_rcu.c \
-	drivers/sim_rcu.h \
 	drivers/sim_rss.c \
-	drivers/sim_rss.h \
 	drivers/sim_rx.c \
-	drivers/sim_rx.h \
 	drivers/sim_stats.c \
-	drivers/sim_stats.h \
 	drivers/sim_table.c \
-	drivers/sim_table.h \
 	drivers/sim_telemetry.c \
 	drivers/sim_tx.c \
-	drivers/sim_tx.h \
 	drivers/sim_vf.c \
-	drivers/sim_wire.c \
+	drivers/sim_wire.c
+
+vdpasim_headers = \
+	drivers/sim_devargs.h \
+	drivers/sim_edit.h \
+	drivers/sim_eswitch.h \
+	drivers/sim_fault.h \
+	drivers/sim_flow.h \
+	drivers/sim_key.h \
+	drivers/sim_log.h \
+	drivers/sim_nic.h \
+	drivers/sim_offload.h \
+	drivers/sim_port.h \
+	drivers/sim_rcu.h \
+	drivers/sim_rss.h \
+	drivers/sim_rx.h \
+	drivers/sim_stats.h \
+	drivers/sim_table.h \
+	drivers/sim_tx.h \
 	drivers/sim_wire.h
 
-EXTRA_DIST += $(vdpasim_sources)
+EXTRA_DIST += $(vdpasim_sources) $(vdpasim_headers)
 
-vdpasim_objects = $(patsubst %.c,%.o,$(filter %.c,$(vdpasim_sources)))
-
+# For the drivers and for their unit tests.
 VDPASIM_CPPFLAGS = \
-	-I$(srcdir)/drivers \
+	-I$(top_srcdir)/drivers \
 	$(DPDK_CFLAGS) \
 	$(DPDK_SDK_INCLUDES) \
 	-DALLOW_INTERNAL_API \
 	-DALLOW_EXPERIMENTAL_API \
 	-D_GNU_SOURCE
-# DPDK's own headers do both.
+# The last two: DPDK's own headers do both.
 VDPASIM_CFLAGS = \
-	-fPIC -Wall -Wextra -Wno-unused-parameter -Wno-unknown-warning-option \
+	-Wall -Wextra -Wno-unused-parameter -Wno-unknown-warning-option \
 	-Wno-packed-not-aligned -Wno-address-of-packed-member $(WERROR)
 
-$(vdpasim_objects): %.o: %.c
+if BUILD_DRIVERS
+vdpasim_objects = $(patsubst %.c,%.o,$(filter %.c,$(vdpasim_sources)))
+vdpasim_depfiles = $(vdpasim_objects:.o=.d)
+
+$(vdpasim_objects): %.o: $(srcdir)/%.c
 	@$(MKDIR_P) $(@D)
 	$(AM_V_CC)$(CC) $(VDPASIM_CPPFLAGS) $(CPPFLAGS) -MMD -MP \
-		$(VDPASIM_CFLAGS) $(CFLAGS) -c -o $@ $<
+		$(VDPASIM_CFLAGS) $(CFLAGS) -fPIC -c -o $@ $<
 
 drivers/librte_vdpasim.so: $(vdpasim_objects)
 	$(AM_V_CCLD)$(CC) -shared -fPIC $(CFLAGS) $(LDFLAGS) \
 		-Wl,--no-undefined -Wl,--as-needed -o $@ $(vdpasim_objects) \
 		-lrte_bus_vdev $(DPDK_LIBS) -lpthread
 
--include $(vdpasim_objects:.o=.d)
+-include $(vdpasim_depfiles)
 
 vdpasimdir = $(pkglibdir)
-if BUILD_DRIVERS
 vdpasim_DATA = drivers/librte_vdpasim.so
-endif
 
-# A plain DATA install would leave the mode at 0644, which is all that dlopen()
-# wants of a shared object.
 CLEANFILES += \
 	drivers/librte_vdpasim.so \
 	$(vdpasim_objects) \
-	$(vdpasim_objects:.o=.d)
+	$(vdpasim_depfiles)
+
+if HAVE_CMOCKA
+sim_unit_tests = \
+	tests/test-sim-devargs \
+	tests/test-sim-eswitch \
+	tests/test-sim-offload \
+	tests/test-sim-rss
+
+check_PROGRAMS += $(sim_unit_tests)
+TESTS += $(sim_unit_tests)
+endif
+
+# The tests link the drivers' objects, without the devices themselves.
+sim_unit_LDADD = \
+	$(vdpasim_objects) \
+	-lrte_bus_vdev $(CMOCKA_LIBS) $(DPDK_LIBS) -lpthread
+sim_unit_CPPFLAGS = $(VDPASIM_CPPFLAGS) $(CMOCKA_CFLAGS)
+sim_unit_CFLAGS = $(VDPASIM_CFLAGS)
+
+tests_test_sim_devargs_SOURCES = tests/test-sim-devargs.c
+tests_test_sim_devargs_CPPFLAGS = $(sim_unit_CPPFLAGS)
+tests_test_sim_devargs_CFLAGS = $(sim_unit_CFLAGS)
+tests_test_sim_devargs_LDADD = $(sim_unit_LDADD)
+
+tests_test_sim_eswitch_SOURCES = tests/test-sim-eswitch.c
+tests_test_sim_eswitch_CPPFLAGS = $(sim_unit_CPPFLAGS)
+tests_test_sim_eswitch_CFLAGS = $(sim_unit_CFLAGS)
+tests_test_sim_eswitch_LDADD = $(sim_unit_LDADD)
+
+tests_test_sim_offload_SOURCES = tests/test-sim-offload.c
+tests_test_sim_offload_CPPFLAGS = $(sim_unit_CPPFLAGS)
+tests_test_sim_offload_CFLAGS = $(sim_unit_CFLAGS)
+tests_test_sim_offload_LDADD = $(sim_unit_LDADD)
+
+tests_test_sim_rss_SOURCES = tests/test-sim-rss.c
+tests_test_sim_rss_CPPFLAGS = $(sim_unit_CPPFLAGS)
+tests_test_sim_rss_CFLAGS = $(sim_unit_CFLAGS)
+tests_test_sim_rss_LDADD = $(sim_unit_LDADD)
+endif
+
+EXTRA_DIST += \
+	tests/drivers-testpmd.sh \
+	tests/test-sim.h
+
+# The drivers alone, under testpmd.  Wants root for hugepage-less EAL's files
+# under /run and for the test of the TAP.
+check-drivers: drivers/librte_vdpasim.so
+	bash '$(srcdir)/tests/drivers-testpmd.sh' $(TESTPMDFLAGS)
+
+PHONY += check-drivers

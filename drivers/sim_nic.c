@@ -166,8 +166,8 @@ sim_nic_publish(struct sim_nic *nic)
 	sim_nic_unlock();
 }
 
-static void
-update_all_links(void)
+void
+sim_nic_update_all_links(void)
 {
 	struct sim_nic *nic;
 
@@ -194,7 +194,7 @@ sim_nic_retire(struct sim_nic *nic)
 	wire = nic->wire;
 	nic->wire = NULL;
 	sim_wire_destroy(wire);
-	update_all_links();
+	sim_nic_update_all_links();
 	sim_nic_unlock();
 }
 

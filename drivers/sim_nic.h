@@ -74,5 +74,7 @@ void sim_nic_unplug(struct sim_nic *nic, uint16_t id);
 /* Works out every port's link again after something changed that may matter,
  * and raises LSC where it did.  With sim_nic_lock held. */
 void sim_nic_update_links(struct sim_nic *nic);
+/* The same for all NICs, when something happened to a cable. */
+void sim_nic_update_all_links(void);
 
 #endif /* SIM_NIC_H */

@@ -125,12 +125,59 @@ set_ip_checksum(struct rte_mbuf *m)
 	ip->hdr_checksum = rte_ipv4_cksum(ip);
 }
 
+/* The sum of 'len' bytes from 'off' on.  librte_net has a function for this,
+ * but the one of DPDK 22.11 loses a carry at a segment of odd length. */
+static uint32_t
+sum_segments(const struct rte_mbuf *m, uint32_t off, uint32_t len)
+{
+	uint32_t sum = 0, done = 0, chunk;
+	uint16_t part;
+
+	for (; off >= m->data_len; m = m->next)
+		off -= m->data_len;
+	while (done < len) {
+		chunk = RTE_MIN(len - done, m->data_len - off);
+		part = rte_raw_cksum(rte_pktmbuf_mtod_offset(m, void *, off),
+				     chunk);
+		sum += done & 1 ? rte_bswap16(part) : part;
+		done += chunk;
+		off = 0;
+		m = m->next;
+	}
+	return sum;
+}
+
+/* The length of what follows the IP header by that header's own account, but
+ * not more than there is. */
+static uint32_t
+l4_length(const struct rte_mbuf *m, const void *ip)
+{
+	uint32_t room = m->pkt_len - m->l2_len - m->l3_len, len;
+
+	if (m->ol_flags & RTE_MBUF_F_TX_IPV4)
+		len = rte_be_to_cpu_16(((const struct rte_ipv4_hdr *)
+					ip)->total_length) - m->l3_len;
+	else
+		len = rte_be_to_cpu_16(((const struct rte_ipv6_hdr *)
+					ip)->payload_len) +
+			sizeof(struct rte_ipv6_hdr) - m->l3_len;
+	return RTE_MIN(len, room);
+}
+
 static uint16_t
 l4_checksum(const struct rte_mbuf *m, const void *ip, uint32_t off)
 {
+	uint32_t len = l4_length(m, ip);
+	uint32_t sum = len == 0 ? 0 : sum_segments(m, off, len);
+
 	if (m->ol_flags & RTE_MBUF_F_TX_IPV4)
-		return rte_ipv4_udptcp_cksum_mbuf(m, ip, off);
-	return rte_ipv6_udptcp_cksum_mbuf(m, ip, off);
+		sum += rte_ipv4_phdr_cksum(ip, 0);
+	else
+		sum += rte_ipv6_phdr_cksum(ip, 0);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	/* In UDP zero means that there is none. */
+	return sum == 0xffff ? 0xffff : (uint16_t)~sum;
 }
 
 static void

@@ -172,6 +172,8 @@ sim_port_set_faults(struct sim_port *p, uint32_t set, uint32_t clear)
 	if (new & ~old & SIM_FAULT_REMOVED)
 		take_away(p);
 	sim_nic_update_links(p->nic);
+	if (p->kind == SIM_PORT_UPLINK)
+		sim_nic_update_all_links();	/* Whoever is at its cable. */
 }
 
 static int

@@ -1,0 +1,449 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Tests the simulated NIC with testpmd alone.
+#
+# drivers-testpmd.sh [TEST]...: runs these tests, or all of them.
+#
+# Wants drivers/librte_vdpasim.so in the current folder, or its path in
+# VDPASIM_SO; dpdk-testpmd and python3; for the test of the TAP also root.
+# VDPASIM_PRELOAD may name a library to load first, such as a sanitizer's.
+
+set -u
+
+: "${VDPASIM_SO:=drivers/librte_vdpasim.so}"
+: "${VDPASIM_PRELOAD:=}"
+: "${VDPA_TIMEOUT:=30}"
+
+if ! command -v dpdk-testpmd >/dev/null || [ ! -f "$VDPASIM_SO" ]; then
+    echo "skipped: there is no dpdk-testpmd or no $VDPASIM_SO" >&2
+    exit 77
+fi
+
+# EAL loads no plugin from below a folder that everybody may write to, which
+# rules out a checkout in /tmp.
+WORK=$(mktemp -d "/run/simnic-test.XXXXXX") || exit 77
+cp "$VDPASIM_SO" "$WORK/librte_vdpasim.so" || exit 1
+PREFIX=$(basename "$WORK")
+OUT=$WORK/testpmd.out
+PID=
+
+cleanup()
+{
+    if [ -n "$PID" ]; then
+        kill -KILL "$PID" 2>/dev/null
+        wait "$PID" 2>/dev/null
+    fi
+    ip netns del "$PREFIX" 2>/dev/null
+    rm -rf "$WORK" "/run/dpdk/$PREFIX"
+}
+trap cleanup EXIT
+
+fail()
+{
+    echo "  $*" >&2
+    return 1
+}
+
+# A short time without work, while something is not yet true.
+nap()
+{
+    read -r -t 0.02 <> <(:) || :
+}
+
+# wait_until COMMAND...
+wait_until()
+{
+    local end=$((SECONDS + VDPA_TIMEOUT))
+    until eval "$*" >/dev/null 2>&1; do
+        [ "$SECONDS" -lt "$end" ] || { fail "still not true: $*"; return; }
+        nap
+    done
+}
+
+# start "VDEV..." [ARGUMENT]...: starts testpmd.
+start()
+{
+    local vdev vdevs=()
+    for vdev in $1; do
+        vdevs+=(--vdev "$vdev")
+    done
+    shift
+    rm -f "$WORK/in"
+    mkfifo "$WORK/in" || return 1
+    : > "$OUT"
+    LD_PRELOAD=$VDPASIM_PRELOAD stdbuf -oL dpdk-testpmd \
+        --lcores '0,1' --no-huge -m 512 --no-pci --file-prefix "$PREFIX" \
+        -d "$WORK/librte_vdpasim.so" "${vdevs[@]}" \
+        -- -i --total-num-mbufs=8192 "$@" \
+        <>"$WORK/in" >"$OUT" 2>&1 &
+    PID=$!
+    wait_until "grep -q '^testpmd> ' '$OUT' || ! kill -0 $PID"
+    kill -0 "$PID" 2>/dev/null || { cat "$OUT" >&2; PID=; return 1; }
+}
+
+# run COMMAND...: types it and prints the answer.
+run()
+{
+    local from mark=end-$RANDOM$RANDOM
+    from=$(($(wc -c < "$OUT") + 1))
+    # Its echo of a line that it does not know says that it is done with the
+    # one before.  (An event may have put itself between prompt and echo.)
+    printf '%s\n%s\n' "$*" "$mark" > "$WORK/in"
+    wait_until "tail -c +$from '$OUT' | grep -q '$mark' \
+        || ! kill -0 $PID" || return 1
+    tail -c "+$from" "$OUT" | tr -d '\r' | sed "/$mark/,\$d"
+    kill -0 "$PID" 2>/dev/null || fail "testpmd died at: $*"
+}
+
+quit()
+{
+    local status
+    echo quit > "$WORK/in"
+    wait_until "! kill -0 $PID" || return 1
+    wait "$PID"
+    status=$?
+    PID=
+    [ "$status" = 0 ] || { tail -20 "$OUT" >&2; fail "testpmd: $status"; }
+}
+
+# expect PATTERN COMMAND...: the answer has a line like PATTERN.
+expect()
+{
+    local pattern=$1 answer
+    shift
+    answer=$(run "$@") || return 1
+    grep -qE "$pattern" <<< "$answer" ||
+        fail "no \"$pattern\" in the answer to \"$*\": $answer"
+}
+
+# xstat PORT NAME
+xstat()
+{
+    run show port xstats "$1" | sed -n "s/^$2: //p"
+}
+
+# All that can become of a packet that port $1 should have received.
+received()
+{
+    run show port xstats "$1" | awk -F': ' '
+        /^rx_(good_packets|missed_errors|mbuf_allocation_errors|oversize_packets|filtered_packets|port_down_packets|flushed_packets):/ \
+            { sum += $2 } END { print sum }'
+}
+
+# equal WHAT VALUE VALUE
+equal()
+{
+    [ "$2" = "$3" ] || fail "$1: $2 is not $3"
+}
+
+# flow while COMMAND is true: for a while of traffic, until port $1 has sent
+# this many packets.
+sent_at_least()
+{
+    [ "$(xstat "$1" tx_good_packets)" -ge "$2" ]
+}
+
+telemetry()
+{
+    python3 - "/run/dpdk/$PREFIX/dpdk_telemetry.v2" "$1" <<'PYTHON'
+import socket
+import sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.connect(sys.argv[1])
+s.recv(1024)
+s.send(sys.argv[2].encode())
+print(s.recv(16384).decode())
+PYTHON
+}
+
+fault()
+{
+    telemetry "/simnic/fault,$1" | grep -q '"kind"' || fail "fault $1"
+}
+
+link_is()
+{
+    run show port summary all | grep -q "^$1 .* $2 "
+}
+
+NIC="net_simpf0,vfs=2"
+VF0="net_simvf0,pf=net_simpf0,vf=0"
+VF1="net_simvf1,pf=net_simpf0,vf=1"
+# With these the ports are: 0 uplink, 1 and 2 representors, 3 and 4 VFs.
+
+test_ports()
+{
+    start "$NIC $VF0" || return 1
+    expect '^0 .* net_simpf0 +net_simpf +up' show port summary all &&
+    expect '^1 .* net_simpf0_representor_vf0 ' show port summary all &&
+    expect '^2 .* net_simpf0_representor_vf1 ' show port summary all &&
+    expect '^3 .* net_simvf0 +net_simvf ' show port summary all &&
+    expect 'Switch name: net_simpf0' show port info 1 &&
+    expect 'Switch Port Id: 1' show port info 2 &&
+    quit
+}
+
+test_forward()
+{
+    local port
+    start "$NIC $VF0" --portlist=1,3 || return 1
+    run start tx_first > /dev/null
+    wait_until sent_at_least 3 1000000 || return 1
+    run stop > /dev/null
+    for port in 1 3; do
+        run port stop $port > /dev/null
+    done
+    equal "VF to representor" "$(xstat 3 tx_good_packets)" "$(received 1)" &&
+    equal "representor to VF" "$(xstat 1 tx_good_packets)" "$(received 3)" &&
+    equal missed "$(xstat 1 rx_missed_errors)" 0 &&
+    quit
+}
+
+# More than the receiver takes: what is not received is counted.
+test_overload()
+{
+    start "$NIC $VF0" --portlist=3 --forward-mode=txonly || return 1
+    run start > /dev/null
+    wait_until sent_at_least 3 1000000 || return 1
+    run stop > /dev/null
+    run port stop 1 > /dev/null
+    equal "sent and received" "$(xstat 3 tx_good_packets)" "$(received 1)" &&
+    [ "$(xstat 1 rx_missed_errors)" -gt 0 ] &&
+    # Now that the representor is down, so is the VF's link.
+    link_is 3 down &&
+    quit
+}
+
+test_flow()
+{
+    local sent
+    start "$NIC $VF0 $VF1" --portlist=3 --forward-mode=txonly || return 1
+    expect 'rule #0 created' flow create 1 transfer priority 1 pattern eth \
+        / ipv4 / udp / end actions count / port_id id 2 / end &&
+    expect 'File exists' flow create 1 transfer priority 1 pattern eth \
+        / ipv4 / udp / end actions drop / end &&
+    expect 'nowhere to jump' flow create 1 transfer pattern eth / end \
+        actions jump group 1 / end &&
+    expect 'no such action' flow create 1 ingress pattern eth / end \
+        actions mark id 1 / rss / end &&
+    expect 'does not match on such an item' flow create 1 transfer \
+        pattern eth / ipv4 / sctp / end actions drop / end &&
+    expect 'no uplink or representor' flow create 1 transfer pattern eth \
+        / end actions represented_port ethdev_port_id 4 / end || return 1
+    run start > /dev/null
+    wait_until sent_at_least 3 100000 || return 1
+    run stop > /dev/null
+    run port stop 4 > /dev/null
+    sent=$(xstat 3 tx_good_packets)
+    equal "the other VF" "$sent" "$(received 4)" &&
+    equal "its representor" "$(received 1)" 0 &&
+    expect "hits: $sent" flow query 1 0 count || return 1
+
+    # A lower number goes first.
+    expect 'rule #1 created' flow create 1 transfer priority 0 pattern eth \
+        / ipv4 / end actions count / drop / end || return 1
+    run port start 4 > /dev/null
+    run clear port xstats all > /dev/null
+    run start > /dev/null
+    wait_until sent_at_least 3 100000 || return 1
+    run stop > /dev/null
+    sent=$(xstat 3 tx_good_packets)
+    equal dropped "$(xstat 3 rule_drop_packets)" "$sent" &&
+    expect "hits: $sent" flow query 1 1 count || return 1
+
+    # Without rules everything goes to the representor again.
+    run flow flush 1 > /dev/null
+    run clear port xstats all > /dev/null
+    run start > /dev/null
+    wait_until sent_at_least 3 100000 || return 1
+    run stop > /dev/null
+    run port stop 1 > /dev/null
+    equal "the representor" "$(xstat 3 tx_good_packets)" "$(received 1)" &&
+    quit
+}
+
+# A VF comes and goes; in between its representor sends to it.
+test_hotplug()
+{
+    local i
+    start "$NIC" --portlist=1 --forward-mode=txonly || return 1
+    for i in 1 2 3 4 5 6 7 8 9 10; do
+        expect 'is attached' port attach "$VF0" &&
+        run port start 3 > /dev/null &&
+        run set portlist 1 > /dev/null &&
+        run start > /dev/null &&
+        wait_until "[ \"\$(xstat 3 rx_missed_errors)\" -gt 0 ]" &&
+        run stop > /dev/null &&
+        run port stop 3 > /dev/null || return 1
+        if [ $((i % 2)) = 0 ]; then
+            run port close 3 > /dev/null
+        fi
+        expect 'is detached' device detach net_simvf0 || return 1
+    done
+    quit
+}
+
+test_owner()
+{
+    start "$NIC $VF0" || return 1
+    expect 'VF 0 of net_simpf0 is in use already' \
+        port attach net_simvf7,pf=net_simpf0,vf=0 &&
+    expect 'pf=nope is not there' port attach net_simvf7,pf=nope,vf=0 &&
+    expect 'vf=2 is out of range' port attach net_simvf7,pf=net_simpf0,vf=2 &&
+    expect 'vf= is missing' port attach net_simvf7,pf=net_simpf0 &&
+    expect 'unknown key foo' port attach net_simvf7,pf=net_simpf0,vf=1,foo=1 &&
+    expect 'vdpa=1 is not supported' \
+        port attach net_simvf7,pf=net_simpf0,vf=1,vdpa=1 &&
+    expect 'vfs=0 is not valid' port attach net_simpf7,vfs=0 &&
+    expect 'vfs=15 is not valid' port attach net_simpf7,vfs=15 &&
+    expect 'vfs= is missing' port attach 'net_simpf7,representor=[0]' &&
+    expect 'queues=17 is not valid' port attach net_simpf7,vfs=1,queues=17 &&
+    expect 'wire=foo is not valid' port attach net_simpf7,vfs=1,wire=foo &&
+    expect 'Number of available ports: 4' show port summary all &&
+    # None of those has left anything behind.
+    expect 'is attached' port attach "$VF1" &&
+    quit
+}
+
+# The PF is removed under its VF.
+test_pf_removal()
+{
+    start "$NIC $VF0" --portlist=3 || return 1
+    run port stop 0 > /dev/null
+    run port stop 1 > /dev/null
+    run port stop 2 > /dev/null
+    expect 'is detached' device detach net_simpf0 &&
+    wait_until "grep -q 'Port 3: device removal event' '$OUT'" &&
+    wait_until "! run show port summary all | grep -q '^3 '" &&
+    expect 'Number of available ports: 0' show port summary all &&
+    expect 'is attached' port attach "$NIC" &&
+    expect 'is attached' port attach "$VF0" &&
+    quit
+}
+
+test_rss()
+{
+    local q n sum=0
+    start "$NIC,queues=4 $VF0" --portlist=3 --forward-mode=txonly \
+        --txonly-multi-flow --rxq=4 --txq=4 --rss-udp || return 1
+    run start > /dev/null
+    wait_until sent_at_least 3 100000 || return 1
+    run stop > /dev/null
+    run set fwd rxonly > /dev/null
+    run set portlist 1 > /dev/null
+    run start > /dev/null
+    wait_until "[ \"\$(xstat 1 rx_good_packets)\" -gt 3000 ]"
+    run stop > /dev/null
+    for q in 0 1 2 3; do
+        n=$(xstat 1 rx_q${q}_packets)
+        [ "$n" -gt 0 ] || { fail "nothing on queue $q"; return 1; }
+        sum=$((sum + n))
+    done
+    equal "sum of the queues" "$sum" "$(xstat 1 rx_good_packets)" &&
+    quit
+}
+
+test_cable()
+{
+    local sent
+    start "net_simpf0,vfs=1,wire=pf:net_simpf1 net_simpf1,vfs=1" \
+        --portlist=0 --forward-mode=txonly || return 1
+    run start > /dev/null
+    wait_until sent_at_least 0 100000 || return 1
+    run stop > /dev/null
+    run port stop 2 > /dev/null
+    sent=$(xstat 0 tx_good_packets)
+    equal "over the cable" "$sent" "$(received 2)" &&
+    equal "by the wire's account" "$sent" "$(xstat 0 wire_tx_packets)" &&
+    # Both ends see a cut.
+    run port start 2 > /dev/null &&
+    fault net_simpf1,link-down,on &&
+    wait_until link_is 0 down &&
+    fault net_simpf1,link-down,off &&
+    wait_until link_is 0 up &&
+    quit
+}
+
+# A rule that sends what comes over the cable back into it.
+test_loop()
+{
+    start "net_simpf0,vfs=1,wire=pf:net_simpf1 net_simpf1,vfs=1" \
+        --portlist=0 --forward-mode=txonly || return 1
+    expect created flow create 0 transfer pattern eth / end \
+        actions port_id id 0 / end &&
+    expect created flow create 2 transfer pattern eth / end \
+        actions port_id id 2 / end || return 1
+    run start > /dev/null
+    wait_until sent_at_least 0 10000 || return 1
+    run stop > /dev/null
+    equal loops "$(($(xstat 0 wire_loop_packets) +
+                    $(xstat 2 wire_loop_packets)))" \
+        "$(xstat 0 tx_good_packets)" &&
+    quit
+}
+
+test_tap()
+{
+    if [ "$(id -u)" != 0 ] || ! ip netns add "$PREFIX" 2>/dev/null; then
+        echo "  skipped: no network namespaces"
+        return 0
+    fi
+    start "net_simpf0,vfs=1,wire=tap:simtest0" --portlist=0 \
+        --forward-mode=icmpecho || return 1
+    ip link set simtest0 netns "$PREFIX" &&
+    ip -n "$PREFIX" addr add 10.99.0.1/24 dev simtest0 &&
+    ip -n "$PREFIX" link set simtest0 up || return 1
+    run start > /dev/null
+    ip netns exec "$PREFIX" ping -q -c 5 -i 0.05 -W 5 10.99.0.2 \
+        > /dev/null || { fail "no answer to ping"; return 1; }
+    run stop > /dev/null
+    [ "$(xstat 0 wire_rx_packets)" -ge 5 ] &&
+    quit
+}
+
+test_faults()
+{
+    local rep=net_simpf0_representor_vf0
+    start "$NIC $VF0" --portlist=3 --forward-mode=txonly --hot-plug ||
+        return 1
+    run start > /dev/null
+    fault net_simvf0,link-down,on && wait_until link_is 3 down &&
+    wait_until "[ \"\$(xstat 3 tx_link_down_packets)\" -gt 0 ]" &&
+    fault net_simvf0,link-down,off && wait_until link_is 3 up &&
+    fault $rep,link-down,on && wait_until link_is 3 down &&
+    fault $rep,link-down,off && wait_until link_is 3 up &&
+    wait_until "grep -q 'Port 3: link state change event' '$OUT'" &&
+    fault $rep,rx-nombuf,on &&
+    wait_until "[ \"\$(xstat 1 rx_mbuf_allocation_errors)\" -gt 0 ]" &&
+    fault $rep,rx-nombuf,off &&
+    fault net_simvf0,tx-stuck,on,0 || return 1
+    wait_until "[ \"\$(xstat 3 tx_good_packets)\" = \
+        \"\$(xstat 3 tx_good_packets)\" ]" &&
+    fault net_simvf0,tx-stuck,off &&
+    fault net_simvf0,removed,on &&
+    wait_until "grep -q 'Port 3: device removal event' '$OUT'" &&
+    wait_until "! run show port summary all | grep -q '^3 '" || return 1
+    run stop > /dev/null
+    # It can be plugged in again, with a fault from its start.
+    expect 'is attached' port attach "$VF0,fault=link-down" &&
+    run port start 3 > /dev/null && wait_until link_is 3 down &&
+    telemetry "/simnic/fault,nope,removed,on" | grep -q null &&
+    quit
+}
+
+failed=0
+for t in "${@:-ports forward overload flow hotplug owner pf_removal rss cable \
+loop tap faults}"; do
+    for t in $t; do
+        if "test_$t"; then
+            echo "ok $t"
+        else
+            echo "FAILED $t"
+            failed=1
+        fi
+        [ -z "$PID" ] || { kill -KILL "$PID"; wait "$PID"; } 2>/dev/null
+        PID=
+    done
+done
+exit $failed

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "test-sim.h"
+
+#include "sim_devargs.h"
+#include "sim_fault.h"
+
+static void
+test_pf_good(void **state)
+{
+	struct sim_pf_args a;
+
+	(void)state;
+	assert_int_equal(sim_devargs_parse_pf("p", "vfs=4", &a), 0);
+	assert_int_equal(a.vfs, 4);
+	assert_int_equal(a.queues, 0);
+	assert_false(a.has_wire);
+	assert_false(a.has_representor);
+
+	assert_int_equal(sim_devargs_parse_pf("p",
+		"vfs=14,queues=16,wire=tap:x,representor=[0-2,13]", &a), 0);
+	assert_int_equal(a.wire, SIM_WIRE_TAP);
+	assert_string_equal(a.wire_name, "x");
+	assert_int_equal(a.representors, 0x2007);
+
+	assert_int_equal(sim_devargs_parse_pf("p", "wire=pf:q,vfs=1", &a), 0);
+	assert_int_equal(a.wire, SIM_WIRE_PF);
+	assert_string_equal(a.wire_name, "q");
+	assert_int_equal(sim_devargs_parse_pf("p", "wire=none", &a), 0);
+	assert_true(a.has_wire);
+	assert_int_equal(a.wire, SIM_WIRE_NONE);
+}
+
+static void
+test_pf_representor_forms(void **state)
+{
+	static const struct {
+		const char *args;
+		uint32_t which;
+	} forms[] = {
+		{ "representor=0", 1 },
+		{ "representor=[3]", 8 },
+		{ "representor=vf1", 2 },
+		{ "representor=vf[0-1]", 3 },
+		{ "representor=pf0vf2", 4 },
+		{ "representor=c0pf0vf[0,2]", 5 },
+	};
+	struct sim_pf_args a;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(forms); i++) {
+		assert_int_equal(sim_devargs_parse_pf("p", forms[i].args, &a),
+				 0);
+		assert_true(a.has_representor);
+		assert_int_equal(a.representors, forms[i].which);
+	}
+}
+
+static void
+test_pf_empty(void **state)
+{
+	struct sim_pf_args a;
+
+	(void)state;
+	assert_int_equal(sim_devargs_parse_pf("p", "", &a), 0);
+	assert_int_equal(sim_devargs_parse_pf("p", NULL, &a), 0);
+	assert_int_equal(a.vfs, 0);
+}
+
+static void
+test_pf_bad(void **state)
+{
+	static const char * const bad[] = {
+		"vfs=0", "vfs=15", "vfs=-1", "vfs=", "vfs", "vfs=4x", "vfs= 4",
+		"vfs=4294967300", "vfs=1,vfs=2",
+		"queues=0", "queues=17", "queues=x",
+		"wire=", "wire=tap:", "wire=tap:a-name-of-16-chr", "wire=foo",
+		"wire=pf:", "wire=pf:p", "wire",
+		"representor=", "representor=x", "representor=[0-14]",
+		"representor=sf0", "representor=pf1vf0", "representor=c1pf0vf0",
+		"representor=pf0",
+		"vfs=2,representor=[2]", "representor=[0-2],vfs=2",
+		"fault=", "fault=foo",
+		"unknown=1", "Vfs=1", "vfs=1,unknown",
+	};
+	struct sim_pf_args a;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(bad); i++) {
+		if (sim_devargs_parse_pf("p", bad[i], &a) != -EINVAL)
+			fail_msg("\"%s\" was taken", bad[i]);
+	}
+}
+
+static void
+test_vf_good(void **state)
+{
+	struct sim_vf_args a;
+
+	(void)state;
+	assert_int_equal(sim_devargs_parse_vf("v", "pf=net_simpf0,vf=3", &a),
+			 0);
+	assert_string_equal(a.pf, "net_simpf0");
+	assert_int_equal(a.vf, 3);
+	assert_false(a.vdpa);
+	assert_int_equal(a.faults, 0);
+
+	assert_int_equal(sim_devargs_parse_vf("v",
+		"vf=13,pf=x,vdpa=1,fault=tx-stuck,fault=rx-nombuf", &a), 0);
+	assert_int_equal(a.vf, 13);
+	assert_true(a.vdpa);
+	assert_int_equal(a.faults, SIM_FAULT_TX_STUCK | SIM_FAULT_RX_NOMBUF);
+	assert_int_equal(sim_devargs_parse_vf("v", "vf=0,pf=x,vdpa=0", &a), 0);
+	assert_false(a.vdpa);
+}
+
+static void
+test_vf_bad(void **state)
+{
+	static const char * const bad[] = {
+		"", "pf=x", "vf=0", "pf=,vf=0", "pf=x,vf=14", "pf=x,vf=-1",
+		"pf=x,vf=", "pf=x,vf=0,vdpa=2", "pf=x,vf=0,vdpa=",
+		"pf=x,vf=0,fault=foo", "pf=x,vf=0,queues=1", "pf=x,vf=0,pf=y",
+	};
+	struct sim_vf_args a;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(bad); i++) {
+		if (sim_devargs_parse_vf("v", bad[i], &a) != -EINVAL)
+			fail_msg("\"%s\" was taken", bad[i]);
+	}
+}
+
+static void
+test_fault_names(void **state)
+{
+	uint32_t bit;
+
+	(void)state;
+	for (bit = SIM_FAULT_LINK_DOWN; bit <= SIM_FAULT_RX_NOMBUF; bit <<= 1)
+		assert_int_equal(sim_fault_from_name(sim_fault_name(bit)),
+				 bit);
+	assert_int_equal(sim_fault_from_name("link"), 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_pf_good),
+		cmocka_unit_test(test_pf_representor_forms),
+		cmocka_unit_test(test_pf_empty),
+		cmocka_unit_test(test_pf_bad),
+		cmocka_unit_test(test_vf_good),
+		cmocka_unit_test(test_vf_bad),
+		cmocka_unit_test(test_fault_names),
+	};
+
+	rte_log_set_global_level(RTE_LOG_EMERG);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
