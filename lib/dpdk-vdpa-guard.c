@@ -34,7 +34,7 @@
 #define INFLIGHT_ALIGNMENT 64
 
 BUILD_ASSERT_DECL(sizeof(struct dpdk_vdpa_msg)
-                  == 12 + 624 + (DPDK_VDPA_MSG_MAX_FDS + 1) * sizeof(int));
+                  == 12 + 632 + (DPDK_VDPA_MSG_MAX_FDS + 1) * sizeof(int));
 
 /* Returns true if 'a' + 'b' exceeds 64 bits. */
 static bool

@@ -51,7 +51,7 @@ struct dpdk_vdpa_msg {
                 uint64_t mmap_offset;
             } regions[DPDK_VDPA_MSG_MAX_FDS];
         } memory;
-        uint8_t bytes[624];
+        uint8_t bytes[632];   /* The longest of all. */
     } payload;
     int fds[DPDK_VDPA_MSG_MAX_FDS];
     int n_fds;
