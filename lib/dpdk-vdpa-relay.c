@@ -41,6 +41,15 @@
  * that others wait long. */
 #define MAX_PER_POLL (4 * DPDK_VDPA_BURST)
 
+/* Longest packet to be segmented, without Ethernet header: what IP allows and
+ * two VLAN tags. */
+#define MAX_TSO_LEN (UINT16_MAX + 2 * VLAN_HEADER_LEN)
+
+/* Shortest segments that a guest may ask for.  The Internet knows no maximum
+ * segment size below (RFC 9293, section 3.7.1: the default is 536), Linux none
+ * below 88; one byte per segment would be an attack. */
+#define MIN_SEGMENT_LEN 64
+
 /* Counters of a lane, written by its poller only. */
 struct lane_counters {
     atomic_uint64_t rx_packets;
@@ -59,6 +68,8 @@ struct lane {
         uint16_t source_queue;
         uint16_t sink_queue;
         uint32_t max_payload_len;       /* Longest frame without header. */
+        uint64_t offload_mask;          /* RTE_MBUF_F_TX_* to check. */
+        uint64_t tx_offloads;           /* Those of them that are good. */
         unsigned int retries_max;
         enum dpdk_vdpa_drop_reason discard_reason;  /* If 'sink' is null. */
     );
@@ -143,9 +154,57 @@ lane_drop(struct lane *lane, struct rte_mbuf **pkts, unsigned int n,
     counter_add(&lane->counters.drops[reason], n);
 }
 
-/* Drops from the 'n' packets at 'pkts' those of a length that is not for
- * relaying.  Returns how many are left, and their length in '*bytesp', which
- * on entry is the length of all. */
+/* Checks that segmentation by the VF makes sense of 'pkt', and says all that
+ * the VF must know: vhost does not. */
+static bool
+prepare_tso(struct rte_mbuf *pkt, uint32_t max_payload_len)
+{
+    uint32_t header_len = pkt->l2_len + pkt->l3_len + pkt->l4_len;
+
+    if (pkt->l4_len < TCP_HEADER_LEN
+        || header_len > pkt->data_len
+        || header_len >= pkt->pkt_len
+        || pkt->tso_segsz < MIN_SEGMENT_LEN
+        || header_len + pkt->tso_segsz > max_payload_len + ETH_HEADER_LEN) {
+        return false;
+    }
+    pkt->ol_flags |= RTE_MBUF_F_TX_TCP_CKSUM;
+    if (pkt->ol_flags & RTE_MBUF_F_TX_IPV4) {
+        pkt->ol_flags |= RTE_MBUF_F_TX_IP_CKSUM;
+    }
+    return true;
+}
+
+/* Returns why 'pkt' is not for relaying, or -1 if it is.  The vhost library
+ * does not check that what a guest asks for was negotiated. */
+static int
+lane_check_packet(const struct lane *lane, struct rte_mbuf *pkt)
+{
+    uint64_t offloads = pkt->ol_flags & lane->offload_mask;
+    bool tso = offloads & RTE_MBUF_F_TX_TCP_SEG;
+    uint32_t max_len = tso ? MAX_TSO_LEN : lane->max_payload_len;
+
+    /* The flags of checksums are a number: UDP's has SCTP's bits, which nobody
+     * is offered. */
+    if (offloads & ~lane->tx_offloads
+        || (offloads & RTE_MBUF_F_TX_L4_MASK) == RTE_MBUF_F_TX_SCTP_CKSUM) {
+        return DPDK_VDPA_DROP_BAD_OFFLOAD;
+    }
+    if (pkt->pkt_len < ETH_HEADER_LEN) {
+        return DPDK_VDPA_DROP_MALFORMED;
+    }
+    if (pkt->pkt_len - ETH_HEADER_LEN > max_len) {
+        return DPDK_VDPA_DROP_OVERSIZE;
+    }
+    if (tso && !prepare_tso(pkt, lane->max_payload_len)) {
+        return DPDK_VDPA_DROP_BAD_OFFLOAD;
+    }
+    return -1;
+}
+
+/* Drops from the 'n' packets at 'pkts' those that are not for relaying.
+ * Returns how many are left, and their length in '*bytesp', which on entry is
+ * the length of all. */
 static unsigned int __rte_noinline
 lane_filter(struct lane *lane, struct rte_mbuf **pkts, unsigned int n,
             uint64_t *bytesp)
@@ -154,15 +213,14 @@ lane_filter(struct lane *lane, struct rte_mbuf **pkts, unsigned int n,
 
     for (unsigned int i = 0; i < n; i++) {
         struct rte_mbuf *pkt = pkts[i];
+        int reason = lane_check_packet(lane, pkt);
 
-        if (pkt->pkt_len - ETH_HEADER_LEN <= lane->max_payload_len) {
+        if (reason < 0) {
             pkts[kept++] = pkt;
-            continue;
+        } else {
+            *bytesp -= pkt->pkt_len;
+            lane_drop(lane, &pkt, 1, reason);
         }
-        *bytesp -= pkt->pkt_len;
-        lane_drop(lane, &pkt, 1,
-                  pkt->pkt_len < ETH_HEADER_LEN ? DPDK_VDPA_DROP_MALFORMED
-                                                : DPDK_VDPA_DROP_OVERSIZE);
     }
     return kept;
 }
@@ -172,7 +230,7 @@ lane_filter(struct lane *lane, struct rte_mbuf **pkts, unsigned int n,
 static inline unsigned int
 lane_fill(struct lane *lane)
 {
-    uint64_t bytes = 0;
+    uint64_t bytes = 0, flags = 0;
     bool all_fit = true;
     unsigned int n, kept;
 
@@ -186,13 +244,14 @@ lane_fill(struct lane *lane)
         uint32_t len = lane->pending[i]->pkt_len;
 
         bytes += len;
+        flags |= lane->pending[i]->ol_flags;
         all_fit &= len - ETH_HEADER_LEN <= lane->max_payload_len;
     }
     counter_add(&lane->counters.rx_packets, n);
     counter_add(&lane->counters.rx_bytes, bytes);
 
     kept = n;
-    if (OVS_UNLIKELY(!all_fit)) {
+    if (OVS_UNLIKELY(!all_fit || flags & lane->offload_mask)) {
         kept = lane_filter(lane, lane->pending, n, &bytes);
     }
     lane->first = 0;
@@ -231,7 +290,7 @@ lane_stuck(struct lane *lane)
         counter_add(&lane->counters.tx_packets, 1);
         counter_add(&lane->counters.tx_bytes, len);
     } else {
-        lane_drop(lane, head, 1, DPDK_VDPA_DROP_OVERSIZE);
+        lane_drop(lane, head, 1, sink->never_fits_reason);
     }
     lane->pending_bytes -= len;
     lane->n_stuck = 0;
@@ -521,6 +580,8 @@ lane_init(struct lane *lane, const struct dpdk_vdpa_relay_config *c,
     lane->sink = sink;
     lane->sink_queue = sink_queue;
     lane->max_payload_len = c->max_frame_len - ETH_HEADER_LEN;
+    lane->offload_mask = source == c->vm ? RTE_MBUF_F_TX_OFFLOAD_MASK : 0;
+    lane->tx_offloads = c->tx_offloads;
     lane->retries_max = sink && sink == c->vm ? c->tx_retries_max : 0;
 }
 

@@ -65,6 +65,9 @@ struct rte_mbuf;
                 "guest gives")                                              \
     DROP_REASON(MALFORMED, malformed,                                       \
                 "shorter than an Ethernet header")                          \
+    DROP_REASON(BAD_OFFLOAD, bad_offload,                                   \
+                "asks for an offload that the guest was not offered, or "   \
+                "with impossible header lengths")                           \
     DROP_REASON(VM_DISCONNECTED, vm_disconnected,                           \
                 "no guest was connected, or it left with packets waiting")  \
     DROP_REASON(QUEUE_DISABLED, queue_disabled,                             \
@@ -105,7 +108,10 @@ struct dpdk_vdpa_end {
     /* Called after send() took nothing: returns true if 'queue' has now all
      * the room that it can ever have for 'pkt', so that if send() refuses it
      * again it will always do so.  May be null. */
-    bool (*never_fits)(void *aux, uint16_t queue, const struct rte_mbuf *pkt);
+    bool (*never_fits)(void *aux, uint16_t queue, struct rte_mbuf *pkt);
+
+    /* What such a packet is dropped for. */
+    enum dpdk_vdpa_drop_reason never_fits_reason;
 };
 
 /* What a relay is to do. */
@@ -134,6 +140,11 @@ struct dpdk_vdpa_relay_config {
 
     /* Longest frame to relay, in bytes, without the frame check sequence. */
     uint32_t max_frame_len;
+
+    /* What the VF does for packets of the guest, in RTE_MBUF_F_TX_* flags, 0
+     * if nothing.  With RTE_MBUF_F_TX_TCP_SEG, a packet to be segmented may be
+     * as long as an IP packet can be. */
+    uint64_t tx_offloads;
 
     /* Descriptors of a receive queue of the VF, which bounds what may wait
      * there for a guest that is gone. */

@@ -48,9 +48,21 @@ VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_vf);
 
 #define RSS_HASH_FUNCTIONS (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP)
 
+/* What it takes to send what a guest did not finish.  A packet to be segmented
+ * comes in a chain. */
+#define TX_CHECKSUM (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM                          \
+                     | RTE_ETH_TX_OFFLOAD_UDP_CKSUM                         \
+                     | RTE_ETH_TX_OFFLOAD_TCP_CKSUM                         \
+                     | RTE_ETH_TX_OFFLOAD_MULTI_SEGS)
+#define TX_SEGMENTATION (TX_CHECKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO)
+
+/* The longest packet to be segmented. */
+#define MAX_TSO_LEN (UINT16_MAX + FRAME_OVERHEAD)
+
 struct dpdk_vdpa_vf {
     /* For the burst functions. */
     uint16_t port_id;
+    uint64_t tx_offloads;       /* RTE_MBUF_F_TX_*, set while stopped. */
 
     /* Constant after dpdk_vdpa_vf_open(). */
     char *devargs;
@@ -114,6 +126,13 @@ mempool_release(struct rte_mempool *mempool)
     }
 }
 
+/* Room for data in each mbuf, in bytes: a frame. */
+static uint32_t
+mempool_data_len(const struct dpdk_vdpa_vf_config *config)
+{
+    return ROUND_UP(config->mtu + FRAME_OVERHEAD, 1024);
+}
+
 /* Creates a mempool for 'vf' with 'config', big enough for all descriptors to
  * be in use, and all lanes and caches full. */
 static struct rte_mempool *
@@ -125,10 +144,13 @@ mempool_create(const struct dpdk_vdpa_vf *vf,
     unsigned int per_pair, n;
     unsigned int data_len;
 
+    data_len = mempool_data_len(config);
     per_pair = vf->rxq_size + vf->txq_size + 2 * DPDK_VDPA_BURST;
+    if (vf->tx_offloads & RTE_MBUF_F_TX_TCP_SEG) {
+        per_pair += 2 * DPDK_VDPA_BURST * DIV_ROUND_UP(MAX_TSO_LEN, data_len);
+    }
     n = (config->n_pairs * per_pair
          + (config->n_pairs + 1) * 2 * MEMPOOL_CACHE_SIZE);
-    data_len = ROUND_UP(config->mtu + FRAME_OVERHEAD, 1024);
 
     snprintf(name, sizeof name, "dpdkvdpa_%u", serial++);
     return rte_pktmbuf_pool_create(name, n, MEMPOOL_CACHE_SIZE, 0,
@@ -389,6 +411,43 @@ dpdk_vdpa_vf_close(struct dpdk_vdpa_vf *vf)
 
 /* Starting. */
 
+/* Returns the offloads for transmission to configure: checksums and
+ * segmentation if it is all there, else the one that makes sending simple
+ * packets cheaper. */
+static uint64_t
+choose_tx_offloads(const struct rte_eth_dev_info *info,
+                   const struct dpdk_vdpa_vf_config *config)
+{
+    unsigned int n_segs = DIV_ROUND_UP(MAX_TSO_LEN, mempool_data_len(config));
+
+    if ((info->tx_offload_capa & TX_SEGMENTATION) == TX_SEGMENTATION
+        && (!info->tx_desc_lim.nb_seg_max
+            || info->tx_desc_lim.nb_seg_max >= n_segs)) {
+        return TX_SEGMENTATION;
+    }
+    if ((info->tx_offload_capa & TX_CHECKSUM) == TX_CHECKSUM) {
+        return TX_CHECKSUM;
+    }
+    /* Everything that we send comes from one mempool. */
+    return info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+}
+
+/* Returns the flags of mbufs that go with 'tx_offloads'. */
+static uint64_t
+offloads_to_mbuf_flags(uint64_t tx_offloads)
+{
+    uint64_t flags = 0;
+
+    if (tx_offloads & RTE_ETH_TX_OFFLOAD_TCP_CKSUM) {
+        flags |= (RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6
+                  | RTE_MBUF_F_TX_TCP_CKSUM | RTE_MBUF_F_TX_UDP_CKSUM);
+    }
+    if (tx_offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO) {
+        flags |= RTE_MBUF_F_TX_TCP_SEG;
+    }
+    return flags;
+}
+
 static struct rte_eth_conf
 vf_eth_conf(const struct rte_eth_dev_info *info,
             const struct dpdk_vdpa_vf_config *config)
@@ -402,9 +461,7 @@ vf_eth_conf(const struct rte_eth_dev_info *info,
     conf.rxmode.mq_mode = (config->n_pairs > 1
                            && conf.rx_adv_conf.rss_conf.rss_hf
                            ? RTE_ETH_MQ_RX_RSS : RTE_ETH_MQ_RX_NONE);
-    /* Everything that we send comes from one mempool. */
-    conf.txmode.offloads = (info->tx_offload_capa
-                            & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE);
+    conf.txmode.offloads = choose_tx_offloads(info, config);
     conf.intr_conf.lsc = !!(*info->dev_flags & RTE_ETH_DEV_INTR_LSC);
     conf.intr_conf.rmv = !!(*info->dev_flags & RTE_ETH_DEV_INTR_RMV);
     return conf;
@@ -468,6 +525,7 @@ vf_configure(struct dpdk_vdpa_vf *vf,
     error = -rte_eth_dev_info_get(vf->port_id, &info);
     if (!error) {
         conf = vf_eth_conf(&info, config);
+        vf->tx_offloads = offloads_to_mbuf_flags(conf.txmode.offloads);
         vf->reta_size = (conf.rxmode.mq_mode == RTE_ETH_MQ_RX_RSS
                          ? info.reta_size : 0);
         error = -rte_eth_dev_configure(vf->port_id, config->n_pairs,
@@ -644,6 +702,12 @@ dpdk_vdpa_vf_max_frame_len(const struct dpdk_vdpa_vf *vf)
     return vf->config.mtu + FRAME_OVERHEAD;
 }
 
+uint64_t
+dpdk_vdpa_vf_tx_offloads(const struct dpdk_vdpa_vf *vf)
+{
+    return vf->tx_offloads;
+}
+
 bool
 dpdk_vdpa_vf_is_started(const struct dpdk_vdpa_vf *vf_)
 {
@@ -686,11 +750,34 @@ dpdk_vdpa_vf_recv(void *vf_, uint16_t queue, struct rte_mbuf **pkts,
     return rte_eth_rx_burst(vf->port_id, queue, pkts, n);
 }
 
+static inline bool
+want_offloads(struct rte_mbuf **pkts, unsigned int n)
+{
+    uint64_t flags = 0;
+
+    for (unsigned int i = 0; i < n; i++) {
+        flags |= pkts[i]->ol_flags;
+    }
+    return flags & RTE_MBUF_F_TX_OFFLOAD_MASK;
+}
+
 uint16_t
 dpdk_vdpa_vf_send(void *vf_, uint16_t queue, struct rte_mbuf **pkts,
                   uint16_t n)
 {
     struct dpdk_vdpa_vf *vf = vf_;
 
+    if (vf->tx_offloads && want_offloads(pkts, n)) {
+        n = rte_eth_tx_prepare(vf->port_id, queue, pkts, n);
+    }
     return rte_eth_tx_burst(vf->port_id, queue, pkts, n);
+}
+
+bool
+dpdk_vdpa_vf_never_fits(void *vf_, uint16_t queue, struct rte_mbuf *pkt)
+{
+    struct dpdk_vdpa_vf *vf = vf_;
+
+    return want_offloads(&pkt, 1) && !rte_eth_tx_prepare(vf->port_id, queue,
+                                                         &pkt, 1);
 }

@@ -74,13 +74,15 @@ const char *dpdk_vdpa_vf_devargs(const struct dpdk_vdpa_vf *);
 int dpdk_vdpa_vf_numa_node(const struct dpdk_vdpa_vf *);
 
 /* Of a started VF: the configuration, the mempool that it receives into, the
- * number of receive descriptors per queue, and the longest frame that it can
- * send and receive. */
+ * number of receive descriptors per queue, the longest frame that it can send
+ * and receive, and what it does for packets that it sends, in RTE_MBUF_F_TX_*
+ * flags. */
 const struct dpdk_vdpa_vf_config *dpdk_vdpa_vf_get_config(
     const struct dpdk_vdpa_vf *);
 struct rte_mempool *dpdk_vdpa_vf_mempool(const struct dpdk_vdpa_vf *);
 uint16_t dpdk_vdpa_vf_rxq_size(const struct dpdk_vdpa_vf *);
 uint32_t dpdk_vdpa_vf_max_frame_len(const struct dpdk_vdpa_vf *);
+uint64_t dpdk_vdpa_vf_tx_offloads(const struct dpdk_vdpa_vf *);
 
 /* Any thread. */
 bool dpdk_vdpa_vf_is_started(const struct dpdk_vdpa_vf *);
@@ -93,6 +95,7 @@ uint16_t dpdk_vdpa_vf_recv(void *vf, uint16_t queue, struct rte_mbuf **,
                            uint16_t n);
 uint16_t dpdk_vdpa_vf_send(void *vf, uint16_t queue, struct rte_mbuf **,
                            uint16_t n);
+bool dpdk_vdpa_vf_never_fits(void *vf, uint16_t queue, struct rte_mbuf *);
 
 /* Frees mempools of VFs that were closed or restarted, once all their mbufs
  * have come back from wherever they travelled.  Returns how many are left. */

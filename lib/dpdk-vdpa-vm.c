@@ -46,7 +46,7 @@ VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_vm);
 
 #define MAX_RINGS (2 * DPDK_VDPA_MAX_PAIRS)
 
-/* Offloads that need the VF's help, which the relay does not ask for. */
+/* Features that need help beyond the virtqueues. */
 #define OFFLOAD_FEATURES                                                     \
     (1ULL << VIRTIO_NET_F_CSUM                                               \
      | 1ULL << VIRTIO_NET_F_GUEST_CSUM                                       \
@@ -70,7 +70,9 @@ struct dpdk_vdpa_vm {
     const struct dpdk_vdpa_vm_callbacks *callbacks;
     void *aux;
 
-    bool registered;            /* Main thread only. */
+    /* Main thread only. */
+    bool registered;
+    uint64_t offloads;
 
     /* Written by the vhost thread before 'up', or while no PMD thread may be
      * inside the burst functions; read by these. */
@@ -312,6 +314,7 @@ dpdk_vdpa_vm_create(const struct dpdk_vdpa_vm_config *config,
     vm = xzalloc(sizeof *vm);
     vm->path = xstrdup(config->path);
     vm->vhost_flags = vhost_flags(config);
+    vm->offloads = config->offloads;
     vm->callbacks = config->callbacks;
     vm->aux = config->aux;
     vm->vid = -1;
@@ -332,7 +335,7 @@ dpdk_vdpa_vm_start(struct dpdk_vdpa_vm *vm, char **errp)
         goto error;
     }
     vm->registered = true;
-    rte_vhost_driver_disable_features(vm->path, OFFLOAD_FEATURES);
+    dpdk_vdpa_vm_set_offloads(vm, vm->offloads);
     rte_vhost_driver_callback_register(vm->path, &vm_vhost_ops);
     if (rte_vhost_driver_start(vm->path)) {
         goto error;
@@ -369,6 +372,22 @@ void
 dpdk_vdpa_vm_set_max_pairs(struct dpdk_vdpa_vm *vm, unsigned int max_pairs)
 {
     atomic_store_relaxed(&vm->max_pairs, max_pairs);
+}
+
+void
+dpdk_vdpa_vm_set_offloads(struct dpdk_vdpa_vm *vm, uint64_t features)
+{
+    vm->offloads = features & OFFLOAD_FEATURES;
+    if (vm->registered) {
+        rte_vhost_driver_disable_features(vm->path, OFFLOAD_FEATURES);
+        rte_vhost_driver_enable_features(vm->path, vm->offloads);
+    }
+}
+
+uint64_t
+dpdk_vdpa_vm_get_offloads(const struct dpdk_vdpa_vm *vm)
+{
+    return vm->offloads;
 }
 
 const char *
@@ -505,7 +524,7 @@ packed_ring_n_avail(const struct rte_vhost_vring *vring, uint16_t next)
 
 bool
 dpdk_vdpa_vm_never_fits(void *vm_, uint16_t queue,
-                        const struct rte_mbuf *pkt OVS_UNUSED)
+                        struct rte_mbuf *pkt OVS_UNUSED)
 {
     struct dpdk_vdpa_vm *vm = vm_;
     uint16_t ring = 2 * queue;

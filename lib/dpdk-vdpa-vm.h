@@ -57,6 +57,7 @@ struct dpdk_vdpa_vm_config {
     const char *path;           /* Absolute path of the socket. */
     bool iommu;                 /* Offer VIRTIO_F_IOMMU_PLATFORM. */
     bool postcopy;              /* Offer post-copy live migration. */
+    uint64_t offloads;          /* See dpdk_vdpa_vm_set_offloads(). */
     const struct dpdk_vdpa_vm_callbacks *callbacks;
     void *aux;                  /* Passed to the callbacks. */
 };
@@ -87,6 +88,11 @@ void dpdk_vdpa_vm_destroy(struct dpdk_vdpa_vm *);
  * connects.  To be called before dpdk_vdpa_vm_start(), and any time later. */
 void dpdk_vdpa_vm_set_max_pairs(struct dpdk_vdpa_vm *, unsigned int);
 
+/* Sets what the guest is offered, from the next connection on, of the virtio
+ * features that need somebody's help beyond the virtqueues. */
+void dpdk_vdpa_vm_set_offloads(struct dpdk_vdpa_vm *, uint64_t features);
+uint64_t dpdk_vdpa_vm_get_offloads(const struct dpdk_vdpa_vm *);
+
 const char *dpdk_vdpa_vm_path(const struct dpdk_vdpa_vm *);
 
 /* Returns true between 'up' and 'down'. */
@@ -116,7 +122,6 @@ uint16_t dpdk_vdpa_vm_recv(void *vm, uint16_t queue, struct rte_mbuf **,
                            uint16_t n);
 uint16_t dpdk_vdpa_vm_send(void *vm, uint16_t queue, struct rte_mbuf **,
                            uint16_t n);
-bool dpdk_vdpa_vm_never_fits(void *vm, uint16_t queue,
-                             const struct rte_mbuf *);
+bool dpdk_vdpa_vm_never_fits(void *vm, uint16_t queue, struct rte_mbuf *);
 
 #endif /* dpdk-vdpa-vm.h */

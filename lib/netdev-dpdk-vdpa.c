@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/virtio_net.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@
 #include <rte_devargs.h>
 #include <rte_ethdev.h>
 #include <rte_ether.h>
+#include <rte_mbuf.h>
 
 #include "dpdk-vdpa-events.h"
 #include "dpdk-vdpa-options.h"
@@ -200,6 +202,7 @@ port_update_relay(struct vdpa_port *port)
         c.paused = false;
         c.n_vf_pairs = dpdk_vdpa_vf_get_config(port->vf)->n_pairs;
         c.max_frame_len = dpdk_vdpa_vf_max_frame_len(port->vf);
+        c.tx_offloads = dpdk_vdpa_vf_tx_offloads(port->vf);
         c.vf_rxq_size = dpdk_vdpa_vf_rxq_size(port->vf);
         if (dpdk_vdpa_vf_is_started(port->vf)) {
             c.vf = &port->vf_end;
@@ -525,25 +528,47 @@ port_apply_vf(struct vdpa_port *port, const struct dpdk_vdpa_options *new,
     return port_restart_vf(port, &config, errp);
 }
 
-/* Creates a VM end for 'port' if 'new' asks for another socket than there is.
- * Stores it, or null, in '*vmp'. */
+/* Returns the virtio features that 'vf' makes it possible to offer. */
+static uint64_t
+vf_virtio_offloads(const struct dpdk_vdpa_vf *vf)
+{
+    uint64_t tx_offloads = dpdk_vdpa_vf_tx_offloads(vf);
+    uint64_t features = 0;
+
+    if (tx_offloads & RTE_MBUF_F_TX_TCP_CKSUM) {
+        features |= 1ULL << VIRTIO_NET_F_CSUM;
+    }
+    if (tx_offloads & RTE_MBUF_F_TX_TCP_SEG) {
+        features |= (1ULL << VIRTIO_NET_F_HOST_TSO4
+                     | 1ULL << VIRTIO_NET_F_HOST_TSO6
+                     | 1ULL << VIRTIO_NET_F_HOST_ECN);
+    }
+    return features;
+}
+
+/* Creates a VM end for 'port' at 'path'. */
 static int
-port_prepare_vm(struct vdpa_port *port, const struct dpdk_vdpa_options *new,
-                struct dpdk_vdpa_vm **vmp, char **errp)
+port_create_vm(struct vdpa_port *port, const char *path,
+               struct dpdk_vdpa_vm **vmp, char **errp)
 {
     struct dpdk_vdpa_vm_config config = {
-        .path = new->socket_path,
+        .path = path,
         .iommu = vhost_iommu_support,
         .postcopy = vhost_postcopy_support,
         .callbacks = &port_vm_callbacks,
         .aux = port,
     };
 
-    *vmp = NULL;
-    if (port->vm && !strcmp(new->socket_path, dpdk_vdpa_vm_path(port->vm))) {
-        return 0;
-    }
     return dpdk_vdpa_vm_create(&config, vmp, errp);
+}
+
+/* Starts 'vm' for the present VF. */
+static int
+port_start_vm(struct vdpa_port *port, struct dpdk_vdpa_vm *vm, char **errp)
+{
+    dpdk_vdpa_vm_set_max_pairs(vm, dpdk_vdpa_vf_get_config(port->vf)->n_pairs);
+    dpdk_vdpa_vm_set_offloads(vm, vf_virtio_offloads(port->vf));
+    return dpdk_vdpa_vm_start(vm, errp);
 }
 
 /* Replaces the VM end of 'port' by 'vm', which it starts. */
@@ -551,7 +576,7 @@ static int
 port_replace_vm(struct vdpa_port *port, struct dpdk_vdpa_vm *vm, char **errp)
 {
     struct dpdk_vdpa_vm *old = port->vm;
-    int error = dpdk_vdpa_vm_start(vm, errp);
+    int error = port_start_vm(port, vm, errp);
 
     if (error) {
         dpdk_vdpa_vm_destroy(vm);
@@ -563,16 +588,50 @@ port_replace_vm(struct vdpa_port *port, struct dpdk_vdpa_vm *vm, char **errp)
     return 0;
 }
 
+/* Has the guest connect anew to learn of what is on offer now. */
+static int
+port_reconnect_vm(struct vdpa_port *port, char **errp)
+{
+    char *path = xstrdup(dpdk_vdpa_vm_path(port->vm));
+    struct dpdk_vdpa_vm *vm = port->vm;
+    int error;
+
+    port_event(port, "reconnecting, for the VF does less than the last one");
+    port_hold(port);
+    port_set_ends(port, port->vf, NULL);
+    dpdk_vdpa_vm_destroy(vm);
+    error = port_create_vm(port, path, &vm, errp);
+    free(path);
+    return error ? error : port_replace_vm(port, vm, errp);
+}
+
+/* Adapts the VM end of 'port' to a VF that may have changed. */
+static int
+port_adapt_vm(struct vdpa_port *port, char **errp)
+{
+    uint64_t offloads = vf_virtio_offloads(port->vf);
+
+    if (dpdk_vdpa_vm_get_offloads(port->vm) & ~offloads) {
+        return port_reconnect_vm(port, errp);
+    }
+    dpdk_vdpa_vm_set_max_pairs(port->vm,
+                               dpdk_vdpa_vf_get_config(port->vf)->n_pairs);
+    dpdk_vdpa_vm_set_offloads(port->vm, offloads);
+    return 0;
+}
+
 /* Makes 'port' obey 'new', whose contents it takes over.  If it cannot,
  * changes nothing. */
 static int
 port_apply_options(struct vdpa_port *port, struct dpdk_vdpa_options *new,
                    char **errp)
 {
-    struct dpdk_vdpa_vm *vm;
-    int error;
+    struct dpdk_vdpa_vm *vm = NULL;
+    int error = 0;
 
-    error = port_prepare_vm(port, new, &vm, errp);
+    if (!port->vm || strcmp(new->socket_path, dpdk_vdpa_vm_path(port->vm))) {
+        error = port_create_vm(port, new->socket_path, &vm, errp);
+    }
     if (error) {
         return error;
     }
@@ -582,9 +641,8 @@ port_apply_options(struct vdpa_port *port, struct dpdk_vdpa_options *new,
         return error;
     }
 
-    dpdk_vdpa_vm_set_max_pairs(vm ? vm : port->vm,
-                               dpdk_vdpa_vf_get_config(port->vf)->n_pairs);
-    error = vm ? port_replace_vm(port, vm, errp) : 0;
+    error = (vm ? port_replace_vm(port, vm, errp)
+             : port_adapt_vm(port, errp));
     if (error) {
         return error;
     }
@@ -865,9 +923,12 @@ netdev_dpdk_vdpa_construct(struct netdev *netdev)
     port->name = xstrdup(netdev_get_name(netdev));
     port->vf_end.recv = dpdk_vdpa_vf_recv;
     port->vf_end.send = dpdk_vdpa_vf_send;
+    port->vf_end.never_fits = dpdk_vdpa_vf_never_fits;
+    port->vf_end.never_fits_reason = DPDK_VDPA_DROP_BAD_OFFLOAD;
     port->vm_end.recv = dpdk_vdpa_vm_recv;
     port->vm_end.send = dpdk_vdpa_vm_send;
     port->vm_end.never_fits = dpdk_vdpa_vm_never_fits;
+    port->vm_end.never_fits_reason = DPDK_VDPA_DROP_OVERSIZE;
     atomic_init(&port->changed, false);
     ovs_mutex_init(&port->mutex);
     ovs_mutex_init(&port->events_mutex);
@@ -1043,8 +1104,9 @@ netdev_dpdk_vdpa_get_status(const struct netdev *netdev, struct smap *args)
     smap_add(args, "vdpa_socket", port->options.socket_path);
     smap_add(args, "accelerator", port->options.vf_devargs);
     if (port->vf && port->vm) {
-        smap_replace(args, "numa_id",
-                     xasprintf("%d", dpdk_vdpa_vf_numa_node(port->vf)));
+        smap_remove(args, "numa_id");       /* The representor's. */
+        smap_add_format(args, "numa_id", "%d",
+                        dpdk_vdpa_vf_numa_node(port->vf));
         port_get_vm_status(port, args);
     }
     if (port->config_error || port->mtu_error) {

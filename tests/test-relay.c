@@ -36,6 +36,9 @@ struct script {
     /* Source: 'n_input' packets of 'input_len' bytes wait in each queue. */
     unsigned int n_input[MAX_QUEUES];
     uint32_t input_len;
+    uint64_t input_flags;               /* RTE_MBUF_F_TX_*, with: */
+    uint16_t input_segsz;
+    uint16_t input_l4_len;
     unsigned int n_recv_calls;
 
     /* Sink: room for so many packets, of which one call takes so many. */
@@ -46,6 +49,7 @@ struct script {
     unsigned int room_after_never_fits;
     uint32_t sent[MAX_QUEUES][MAX_SENT];        /* Serial numbers. */
     unsigned int n_sent[MAX_QUEUES];
+    uint64_t last_flags;
 };
 
 static struct rte_mempool *mempool;
@@ -62,7 +66,13 @@ script_recv(void *script_, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
     for (int i = 0; i < n; i++) {
         pkts[i] = rte_pktmbuf_alloc(mempool);
         assert_non_null(pkts[i]);
-        rte_pktmbuf_append(pkts[i], s->input_len);
+        rte_pktmbuf_append(pkts[i], MIN(s->input_len, MAX_FRAME_LEN + 1));
+        pkts[i]->pkt_len = s->input_len;        /* As if it were a chain. */
+        pkts[i]->ol_flags |= s->input_flags;
+        pkts[i]->l2_len = 14;
+        pkts[i]->l3_len = 20;
+        pkts[i]->l4_len = s->input_l4_len;
+        pkts[i]->tso_segsz = s->input_segsz;
         pkts[i]->hash.usr = next_serial++;
     }
     s->n_input[queue] -= n;
@@ -78,6 +88,7 @@ script_send(void *script_, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
     n = MIN(MIN(n, s->room[queue]), s->per_call);
     for (int i = 0; i < n; i++) {
         s->sent[queue][s->n_sent[queue]++ % MAX_SENT] = pkts[i]->hash.usr;
+        s->last_flags = pkts[i]->ol_flags;
         rte_pktmbuf_free(pkts[i]);
     }
     s->room[queue] -= n;
@@ -86,7 +97,7 @@ script_send(void *script_, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
 
 static bool
 script_never_fits(void *script_, uint16_t queue,
-                  const struct rte_mbuf *pkt OVS_UNUSED)
+                  struct rte_mbuf *pkt OVS_UNUSED)
 {
     struct script *s = script_;
 
@@ -109,6 +120,7 @@ script_init(struct script *s)
     s->end.recv = script_recv;
     s->end.send = script_send;
     s->end.never_fits = script_never_fits;
+    s->end.never_fits_reason = DPDK_VDPA_DROP_OVERSIZE;
     s->input_len = FRAME_LEN;
     s->per_call = UINT_MAX;
     for (int i = 0; i < MAX_QUEUES; i++) {
@@ -355,6 +367,95 @@ test_bad_lengths(void **state)
     assert_int_equal(c.drops[DPDK_VDPA_DROP_MALFORMED], 8);
     assert_int_equal(c.tx_packets, 2);
     assert_int_equal(c.tx_bytes, MAX_FRAME_LEN + ETH_HEADER_LEN);
+    check_conservation(f);
+}
+
+#define CHECKSUM_FLAGS (RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6 \
+                        | RTE_MBUF_F_TX_TCP_CKSUM | RTE_MBUF_F_TX_UDP_CKSUM)
+#define TSO_FLAGS (CHECKSUM_FLAGS | RTE_MBUF_F_TX_TCP_SEG)
+
+/* Sends a packet from the guest and returns whether it reached the VF. */
+static bool
+send_offload(struct fixture *f, uint32_t len, uint64_t flags, uint16_t segsz,
+             uint16_t l4_len)
+{
+    unsigned int n = f->vf.n_sent[0];
+
+    f->vm.n_input[0] = 1;
+    f->vm.input_len = len;
+    f->vm.input_flags = flags;
+    f->vm.input_segsz = segsz;
+    f->vm.input_l4_len = l4_len;
+    poll_one(f, 0);
+    return f->vf.n_sent[0] > n;
+}
+
+static void
+test_no_offloads(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_true(send_offload(f, 1000, 0, 0, 0));
+    assert_false(send_offload(f, 1000, RTE_MBUF_F_TX_TCP_CKSUM, 0, 0));
+    assert_false(send_offload(f, 1000, RTE_MBUF_F_TX_TCP_SEG, 500, 20));
+    assert_int_equal(get_counters(f, DPDK_VDPA_VM_TO_VF)
+                     .drops[DPDK_VDPA_DROP_BAD_OFFLOAD], 2);
+    check_conservation(f);
+}
+
+static void
+test_offloads(void **state)
+{
+    const uint64_t tso = RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_IPV4;
+    struct fixture *f = *state;
+    struct dpdk_vdpa_counters c;
+
+    f->config.tx_offloads = CHECKSUM_FLAGS;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    assert_true(send_offload(f, 1000, RTE_MBUF_F_TX_UDP_CKSUM, 0, 0));
+    assert_false(send_offload(f, 60000, tso, 1448, 20));
+    assert_false(send_offload(f, 1000, RTE_MBUF_F_TX_SCTP_CKSUM, 0, 0));
+
+    f->config.tx_offloads = TSO_FLAGS;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    assert_true(send_offload(f, 60000, tso, 1448, 20));
+    assert_int_equal(f->vf.last_flags & RTE_MBUF_F_TX_OFFLOAD_MASK,
+                     tso | RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_TCP_CKSUM);
+    assert_true(send_offload(f, UINT16_MAX + ETH_HEADER_LEN, tso, 1448, 60));
+
+    /* Not to be segmented, so no longer than a frame. */
+    assert_false(send_offload(f, 60000, RTE_MBUF_F_TX_TCP_CKSUM, 0, 0));
+    assert_false(send_offload(f, UINT16_MAX + 100, tso, 1448, 20));
+
+    /* Impossible lengths. */
+    assert_false(send_offload(f, 60000, tso, 0, 20));
+    assert_false(send_offload(f, 60000, tso, 1, 20));
+    assert_false(send_offload(f, 60000, tso, 9000, 20));
+    assert_false(send_offload(f, 60000, tso, 1448, 0));
+    assert_false(send_offload(f, 60000, tso, 1448, 16));
+    assert_false(send_offload(f, 54, tso, 1448, 20));
+    assert_false(send_offload(f, 40, tso, 1448, 20));
+
+    c = get_counters(f, DPDK_VDPA_VM_TO_VF);
+    assert_int_equal(c.drops[DPDK_VDPA_DROP_OVERSIZE], 2);
+    assert_int_equal(c.drops[DPDK_VDPA_DROP_BAD_OFFLOAD], 9);
+    assert_int_equal(c.tx_packets, 3);
+    check_conservation(f);
+}
+
+/* A VF may refuse a packet for good, too. */
+static void
+test_vf_refuses(void **state)
+{
+    struct fixture *f = *state;
+
+    f->vf.end.never_fits_reason = DPDK_VDPA_DROP_BAD_OFFLOAD;
+    f->vf.never_fits = true;
+    f->vf.room[0] = 0;
+    f->vm.n_input[0] = 1;
+    poll_one(f, 0);
+    assert_int_equal(get_counters(f, DPDK_VDPA_VM_TO_VF)
+                     .drops[DPDK_VDPA_DROP_BAD_OFFLOAD], 1);
     check_conservation(f);
 }
 
@@ -737,6 +838,9 @@ main(void)
         TEST(test_never_fits),
         TEST(test_never_fits_race),
         TEST(test_bad_lengths),
+        TEST(test_no_offloads),
+        TEST(test_offloads),
+        TEST(test_vf_refuses),
         TEST(test_retries),
         TEST(test_vm_disconnects),
         TEST(test_drain_on_connect),
