@@ -89,6 +89,7 @@ if HAVE_CMOCKA
 sim_unit_tests = \
 	tests/test-sim-devargs \
 	tests/test-sim-eswitch \
+	tests/test-sim-nic \
 	tests/test-sim-offload \
 	tests/test-sim-rss
 
@@ -112,6 +113,11 @@ tests_test_sim_eswitch_SOURCES = tests/test-sim-eswitch.c
 tests_test_sim_eswitch_CPPFLAGS = $(sim_unit_CPPFLAGS)
 tests_test_sim_eswitch_CFLAGS = $(sim_unit_CFLAGS)
 tests_test_sim_eswitch_LDADD = $(sim_unit_LDADD)
+
+tests_test_sim_nic_SOURCES = tests/test-sim-nic.c
+tests_test_sim_nic_CPPFLAGS = $(sim_unit_CPPFLAGS)
+tests_test_sim_nic_CFLAGS = $(sim_unit_CFLAGS)
+tests_test_sim_nic_LDADD = $(sim_unit_LDADD)
 
 tests_test_sim_offload_SOURCES = tests/test-sim-offload.c
 tests_test_sim_offload_CPPFLAGS = $(sim_unit_CPPFLAGS)
