@@ -143,7 +143,7 @@ sim_edit(struct rte_mbuf *m, const struct sim_action *act)
 	m = sim_make_writable(m, EDIT_HEADERS);
 	if (m == NULL)
 		return NULL;
-	if (rte_pktmbuf_data_len(m) < sizeof(*eth) + sizeof(struct rte_vlan_hdr))
+	if (rte_pktmbuf_data_len(m) < sizeof(*eth) + RTE_VLAN_HLEN)
 		return m;	/* A runt: the rule's headers are not there. */
 
 	eth = rte_pktmbuf_mtod(m, struct rte_ether_hdr *);

@@ -343,8 +343,9 @@ port_configure(struct rte_eth_dev *dev)
 }
 
 static int
-check_rxqs(const struct rte_eth_dev *dev, uint32_t max_frame, bool scatter)
+check_rxqs(const struct rte_eth_dev *dev, bool scatter)
 {
+	uint32_t max_frame = dev->data->mtu + RTE_ETHER_HDR_LEN;
 	const struct sim_rxq *q;
 	uint16_t i;
 
@@ -361,16 +362,27 @@ check_rxqs(const struct rte_eth_dev *dev, uint32_t max_frame, bool scatter)
 	return 0;
 }
 
+/* Two tags are a courtesy: an mbuf need not have room for them. */
 static void
-set_rxqs(struct sim_port *p, uint32_t max_frame, bool scatter)
+set_max_frame(struct sim_rxq *q, uint16_t mtu)
+{
+	uint32_t max = mtu + FRAME_OVERHEAD;
+
+	if (!q->scatter)
+		max = RTE_MIN(max, q->room);
+	__atomic_store_n(&q->max_frame, max, __ATOMIC_RELAXED);
+}
+
+static void
+set_rxqs(struct sim_port *p, bool scatter)
 {
 	struct rte_eth_dev_data *data = p->data;
 	uint16_t i;
 
 	for (i = 0; i < data->nb_rx_queues; i++) {
 		p->rxq[i] = data->rx_queues[i];
-		p->rxq[i]->max_frame = max_frame;
 		p->rxq[i]->scatter = scatter;
+		set_max_frame(p->rxq[i], data->mtu);
 		data->rx_queue_state[i] = RTE_ETH_QUEUE_STATE_STARTED;
 	}
 	for (i = 0; i < data->nb_tx_queues; i++)
@@ -382,19 +394,19 @@ set_rxqs(struct sim_port *p, uint32_t max_frame, bool scatter)
 static int
 port_start(struct rte_eth_dev *dev)
 {
-	uint32_t max_frame = dev->data->mtu + FRAME_OVERHEAD;
 	bool scatter = (dev->data->dev_conf.rxmode.offloads &
 			RTE_ETH_RX_OFFLOAD_SCATTER) != 0;
 	struct sim_port *p = get_port(dev);
 	int ret;
 
-	/* The two tags are a courtesy: mbufs need not have room for them. */
-	ret = check_rxqs(dev, dev->data->mtu + RTE_ETHER_HDR_LEN, scatter);
+	ret = check_rxqs(dev, scatter);
 	if (ret != 0)
 		return ret;
 	if (sim_port_has_fault(p, SIM_FAULT_REMOVED))
 		return -EIO;
-	set_rxqs(p, max_frame, scatter);
+	set_rxqs(p, scatter);
+	if (p->kind == SIM_PORT_UPLINK)
+		sim_wire_set_mtu(p->nic->wire, dev->data->mtu);
 	sim_nic_lock();
 	if (p->n_rxq > 0)
 		sim_eswitch_attach(&p->nic->esw, p->ep_id, &p->ep);
@@ -605,9 +617,7 @@ port_mtu_set(struct rte_eth_dev *dev, uint16_t mtu)
 				return -EINVAL;
 		}
 		for (i = 0; i < p->n_rxq; i++)
-			__atomic_store_n(&p->rxq[i]->max_frame,
-					 mtu + FRAME_OVERHEAD,
-					 __ATOMIC_RELAXED);
+			set_max_frame(p->rxq[i], mtu);
 	}
 	if (p->kind == SIM_PORT_UPLINK && p->nic->wire != NULL)
 		sim_wire_set_mtu(p->nic->wire, mtu);

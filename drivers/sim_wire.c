@@ -11,6 +11,7 @@
 #include <sys/uio.h>
 
 #include <rte_cycles.h>
+#include <rte_ether.h>
 #include <rte_malloc.h>
 #include <rte_spinlock.h>
 #include <rte_string_fns.h>
@@ -34,6 +35,7 @@ struct sim_wire {
 	struct sim_eswitch *esw;	/* Where arriving packets go. */
 	enum sim_wire_kind kind;
 	int fd;				/* TAP, else -1. */
+	uint16_t mtu;			/* Last set; control path. */
 	bool broken;			/* Relaxed atomic. */
 	struct sim_wire *peer;		/* Written by control, read in RCU. */
 	rte_spinlock_t rx_lock;		/* One reader of the TAP at a time. */
@@ -198,6 +200,7 @@ sim_wire_create(const char *dev, enum sim_wire_kind kind, const char *name,
 	w->esw = esw;
 	w->kind = kind;
 	w->fd = -1;
+	w->mtu = RTE_ETHER_MTU;
 	rte_spinlock_init(&w->rx_lock);
 	rte_strscpy(w->dev, dev, sizeof(w->dev));
 	rte_strscpy(w->name, name, sizeof(w->name));
@@ -279,8 +282,9 @@ sim_wire_set_mtu(struct sim_wire *w, uint16_t mtu)
 	struct ifreq ifr = { .ifr_mtu = mtu };
 	int sock;
 
-	if (w->fd < 0)
+	if (w->fd < 0 || mtu == w->mtu)
 		return;
+	w->mtu = mtu;
 	sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (sock < 0)
 		return;

@@ -130,8 +130,8 @@ test_found_by_devargs(void **state)
 }
 
 /* As OVS does when it deletes one of several ports of a device and adds it
- * again: the port is closed, the device stays.  (Without any key DPDK 22.11 would
- * match representors too.) */
+ * again: the port is closed, the device stays.  (Without any key DPDK 22.11
+ * would match representors too.) */
 static void
 test_close_and_probe_again(void **state)
 {
@@ -164,9 +164,10 @@ test_bad_devices(void **state)
 	static const char * const bad[] = {
 		"net_simpf1", "net_simpf1,vfs=0", "net_simpf1,vfs=1,foo=1",
 		"net_simpf1,representor=[0]", "net_simpf1,vfs=1,wire=tap:a/b",
-		"net_simvf0,pf=net_simpf0,vf=3", "net_simvf0,pf=net_simpf1,vf=0",
+		"net_simvf0,pf=net_simpf0,vf=3",
+		"net_simvf0,pf=net_simpf1,vf=0",
 		"net_simvf0,pf=net_simpf0,vf=0,vdpa=1", "net_simvf0",
-		"net_simpf_with_a_name_that_leaves_no_room_for_representors,vfs=1",
+		"net_simpf_of_a_name_that_leaves_none_for_representors,vfs=1",
 	};
 	uint16_t count = rte_eth_dev_count_total();
 	unsigned int i;
@@ -177,6 +178,12 @@ test_bad_devices(void **state)
 			fail_msg("%s was taken", bad[i]);
 		assert_int_equal(rte_eth_dev_count_total(), count);
 	}
+	/* Ports run out half-way: none of the second is left. */
+	assert_int_equal(rte_dev_probe("net_simpf1,vfs=14"), 0);
+	assert_int_not_equal(rte_dev_probe("net_simpf2,vfs=14"), 0);
+	assert_int_equal(rte_eth_dev_count_total(), count + 15);
+	remove_device("net_simpf1");
+	assert_int_equal(rte_eth_dev_count_total(), count);
 	/* One owner at a time. */
 	plug("net_simvf0,pf=net_simpf0,vf=0");
 	assert_int_not_equal(rte_dev_probe("net_simvf1,pf=net_simpf0,vf=0"), 0);

@@ -69,7 +69,8 @@ test_against_softrss(void **state)
 		for (i = 0; i < sizeof(bytes); i++)
 			bytes[i] = rand();
 		for (i = 0; i < RTE_DIM(words); i++)
-			words[i] = bytes[4 * i] << 24 | bytes[4 * i + 1] << 16 |
+			words[i] = (uint32_t)bytes[4 * i] << 24 |
+				bytes[4 * i + 1] << 16 |
 				bytes[4 * i + 2] << 8 | bytes[4 * i + 3];
 		sim_rss_set_key(&rss, key);
 		for (n = 1; n <= RTE_DIM(words); n++)
