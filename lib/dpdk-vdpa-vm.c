@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include <rte_config.h>
+#include <rte_cycles.h>
 #include <rte_mbuf.h>
 #include <rte_vhost.h>
 
@@ -43,6 +44,10 @@ VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_vm);
 /* How long a front-end may take between the header of a message and its
  * payload, in ms.  Meanwhile no other port's messages are read. */
 #define MESSAGE_TIMEOUT 3000
+
+/* How long a guest behind an IOMMU may refuse a packet, in ms, before it is
+ * taken to be too long for it. */
+#define STUCK_TIMEOUT 1000
 
 #define MAX_RINGS (2 * DPDK_VDPA_MAX_PAIRS)
 
@@ -61,6 +66,13 @@ VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_vm);
 
 /* Protects 'vm_list'.  A leaf: nothing is called with it held. */
 static struct ovs_mutex vm_list_mutex = OVS_MUTEX_INITIALIZER;
+
+/* The packet that a guest's receive queue refuses, and since when, in timer
+ * cycles. */
+struct vm_stuck {
+    const struct rte_mbuf *pkt;
+    uint64_t since;
+};
 
 struct dpdk_vdpa_vm {
     /* Constant after creation. */
@@ -84,6 +96,9 @@ struct dpdk_vdpa_vm {
     atomic_uint64_t features;
     atomic_int numa_node;
     atomic_bool ring_enabled[MAX_RINGS];
+
+    /* Each for the thread that sends to the queue pair. */
+    struct vm_stuck stuck[DPDK_VDPA_MAX_PAIRS];
 
     /* Written by the main thread, read by the vhost thread. */
     atomic_uint max_pairs;
@@ -522,9 +537,21 @@ packed_ring_n_avail(const struct rte_vhost_vring *vring, uint16_t next)
     return vring->size;
 }
 
+/* Returns true if 'pkt' has been asked about for STUCK_TIMEOUT. */
+static bool
+refused_for_long(struct vm_stuck *stuck, const struct rte_mbuf *pkt)
+{
+    uint64_t now = rte_get_timer_cycles();
+
+    if (stuck->pkt != pkt) {
+        stuck->pkt = pkt;
+        stuck->since = now;
+    }
+    return now - stuck->since > STUCK_TIMEOUT * rte_get_timer_hz() / 1000;
+}
+
 bool
-dpdk_vdpa_vm_never_fits(void *vm_, uint16_t queue,
-                        struct rte_mbuf *pkt OVS_UNUSED)
+dpdk_vdpa_vm_never_fits(void *vm_, uint16_t queue, struct rte_mbuf *pkt)
 {
     struct dpdk_vdpa_vm *vm = vm_;
     uint16_t ring = 2 * queue;
@@ -533,12 +560,19 @@ dpdk_vdpa_vm_never_fits(void *vm_, uint16_t queue,
     unsigned int n_avail;
     uint64_t features;
 
-    if (rte_vhost_get_vring_base(vm->vid, ring, &next_avail, &next_used)
+    if (!vm_pair_enabled(vm, queue)
+        || rte_vhost_get_vring_base(vm->vid, ring, &next_avail, &next_used)
         || rte_vhost_get_vhost_vring(vm->vid, ring, &vring)
         || !vring.desc) {
         return false;
     }
+    /* With an IOMMU, a refusal may just mean that the library awaits the
+     * front-end's translation of an address. */
     atomic_read_relaxed(&vm->features, &features);
+    if (features & (1ULL << VIRTIO_F_IOMMU_PLATFORM)
+        && !refused_for_long(&vm->stuck[queue], pkt)) {
+        return false;
+    }
     n_avail = (features & (1ULL << VIRTIO_F_RING_PACKED)
                ? packed_ring_n_avail(&vring, next_avail)
                : rte_vhost_avail_entries(vm->vid, ring));

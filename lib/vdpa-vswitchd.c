@@ -83,7 +83,9 @@ __wrap_netdev_register_provider(const struct netdev_class *class)
 }
 
 /* Called by a PMD thread at the end of each iteration of its main loop.  OVS
- * takes an iteration as busy if any packets were received or sent. */
+ * takes an iteration as busy if any packets were received or sent, but counts
+ * the iterations that received some: hence a relayed packet is a received one
+ * here. */
 void
 __wrap_pmd_perf_end_iteration(struct pmd_perf_stats *s, int rx_packets,
                               int tx_packets, uint64_t sleep_cycles,
@@ -95,7 +97,7 @@ __wrap_pmd_perf_end_iteration(struct pmd_perf_stats *s, int rx_packets,
     if (n) {
         sleep_cycles = 0;       /* xnanosleep_no_quiesce() returned at once. */
     }
-    __real_pmd_perf_end_iteration(s, rx_packets, tx_packets + n, sleep_cycles,
+    __real_pmd_perf_end_iteration(s, rx_packets + n, tx_packets, sleep_cycles,
                                   full_metrics);
 }
 
