@@ -32,6 +32,10 @@ VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_options);
 #define DEFAULT_TX_RETRIES 8
 #define MAX_TX_RETRIES 32
 
+/* In ms. */
+#define DEFAULT_STALL_TIMEOUT 2000
+#define MAX_STALL_TIMEOUT 3600000
+
 /* Returns the value of option 'key', or null with '*errp' set. */
 static const char *
 get_required(const struct smap *args, const char *key, const char *what,
@@ -146,7 +150,7 @@ warn_unknown(const char *name, const struct smap *args)
 {
     static const char *const known[] = {
         "vdpa-socket-path", "vdpa-accelerator-devargs", "vdpa-sw",
-        "vdpa-max-queues",
+        "vdpa-max-queues", "vdpa-stall-timeout",
     };
     const struct smap_node *node;
 
@@ -161,7 +165,8 @@ warn_unknown(const char *name, const struct smap *args)
 
             VLOG_WARN_RL(&rl, "%s: unknown option \"%s\" is ignored; did you "
                          "mean vdpa-socket-path, vdpa-accelerator-devargs, "
-                         "vdpa-sw or vdpa-max-queues?", name, node->key);
+                         "vdpa-sw, vdpa-max-queues or vdpa-stall-timeout?",
+                         name, node->key);
         }
     }
 }
@@ -172,6 +177,7 @@ dpdk_vdpa_options_parse(const char *name, const struct smap *args,
 {
     memset(options, 0, sizeof *options);
     options->tx_retries_max = DEFAULT_TX_RETRIES;
+    options->stall_timeout = DEFAULT_STALL_TIMEOUT;
 
     warn_unknown(name, args);
     options->socket_path = parse_socket_path(args, errp);
@@ -186,7 +192,9 @@ dpdk_vdpa_options_parse(const char *name, const struct smap *args,
         || parse_uint(args, "vdpa-max-queues", 1, DPDK_VDPA_MAX_PAIRS,
                       &options->max_pairs, errp)
         || parse_uint(args, "tx-retries-max", 0, MAX_TX_RETRIES,
-                      &options->tx_retries_max, errp)) {
+                      &options->tx_retries_max, errp)
+        || parse_uint(args, "vdpa-stall-timeout", 0, MAX_STALL_TIMEOUT,
+                      &options->stall_timeout, errp)) {
         goto error;
     }
     return 0;

@@ -32,6 +32,7 @@ struct dpdk_vdpa_options {
     bool sw;                    /* vdpa-sw. */
     unsigned int max_pairs;     /* vdpa-max-queues, 0 if not given. */
     unsigned int tx_retries_max;        /* tx-retries-max. */
+    unsigned int stall_timeout;         /* vdpa-stall-timeout, in ms. */
 };
 
 /* Parses the options of port 'name' in 'args' into '*options', which the

@@ -36,6 +36,9 @@
 /* An extra lane gets its turn once in so many polls while they are empty. */
 #define EXTRA_INTERVAL 8
 
+/* A lane with a source not to be bothered gets its turn once in so many. */
+#define BACKOFF_INTERVAL 1024
+
 /* Most packets that a lane moves in one poll, a multiple of a burst: enough to
  * make up for what OVS's main loop spends between two polls, and not so many
  * that others wait long. */
@@ -80,6 +83,8 @@ struct lane {
         uint16_t first;
         atomic_uint16_t n_pending;      /* Other threads read it for show. */
         unsigned int n_stuck;           /* Polls since the sink took any. */
+        unsigned int n_skipped;         /* Polls skipped for 'backoff'. */
+        atomic_bool backoff;            /* Written by set_backoff(). */
         uint64_t pending_bytes;
     );
     struct rte_mbuf *pending[DPDK_VDPA_BURST];
@@ -380,7 +385,12 @@ lane_poll(struct lane *lane)
 {
     unsigned int total = 0;
     unsigned int n;
+    bool backoff;
 
+    atomic_read_relaxed(&lane->backoff, &backoff);
+    if (OVS_UNLIKELY(backoff && ++lane->n_skipped % BACKOFF_INTERVAL)) {
+        return 0;
+    }
     do {
         n = lane_poll_once(lane);
         total += n;
@@ -788,4 +798,12 @@ dpdk_vdpa_relay_add_counters(const struct dpdk_vdpa_relay *relay,
         sum->drops[reason] += counter_read(&c->drops[reason]);
     }
     sum->pending += lane_n_pending(lane);
+}
+
+void
+dpdk_vdpa_relay_set_backoff(struct dpdk_vdpa_relay *relay,
+                            enum dpdk_vdpa_direction dir, unsigned int i,
+                            bool backoff)
+{
+    atomic_store_relaxed(&relay->lanes[dir][i]->backoff, backoff);
 }

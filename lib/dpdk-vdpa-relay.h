@@ -202,4 +202,10 @@ void dpdk_vdpa_relay_add_counters(const struct dpdk_vdpa_relay *,
                                   enum dpdk_vdpa_direction, unsigned int lane,
                                   struct dpdk_vdpa_counters *sum);
 
+/* Has a lane polled rarely, or again every time.  For a source that shows
+ * packets but does not give any, which may be expensive to find out. */
+void dpdk_vdpa_relay_set_backoff(struct dpdk_vdpa_relay *,
+                                 enum dpdk_vdpa_direction, unsigned int lane,
+                                 bool backoff);
+
 #endif /* dpdk-vdpa-relay.h */

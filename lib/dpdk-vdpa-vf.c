@@ -83,6 +83,7 @@ struct dpdk_vdpa_vf {
 
     /* Written by a thread of DPDK, read by any. */
     atomic_bool removed;
+    atomic_bool needs_reset;    /* Also written by the main thread. */
 };
 
 /* A mempool that waits for its mbufs.  Main thread. */
@@ -263,6 +264,12 @@ dpdk_vdpa_vf_is_device(const struct dpdk_vdpa_vf *vf, const char *devargs)
 
 /* Events. */
 
+static const enum rte_eth_event_type vf_event_types[] = {
+    RTE_ETH_EVENT_INTR_LSC,
+    RTE_ETH_EVENT_INTR_RESET,
+    RTE_ETH_EVENT_INTR_RMV,
+};
+
 static int
 vf_eth_event(uint16_t port_id OVS_UNUSED, enum rte_eth_event_type type,
              void *vf_, void *ret OVS_UNUSED)
@@ -271,6 +278,8 @@ vf_eth_event(uint16_t port_id OVS_UNUSED, enum rte_eth_event_type type,
 
     if (type == RTE_ETH_EVENT_INTR_RMV) {
         atomic_store(&vf->removed, true);
+    } else if (type == RTE_ETH_EVENT_INTR_RESET) {
+        atomic_store(&vf->needs_reset, true);
     }
     vf->changed(vf->aux);
     return 0;
@@ -282,22 +291,18 @@ dpdk_vdpa_vf_set_callback(struct dpdk_vdpa_vf *vf,
 {
     vf->changed = changed;
     vf->aux = aux;
-    rte_eth_dev_callback_register(vf->port_id, RTE_ETH_EVENT_INTR_LSC,
-                                  vf_eth_event, vf);
-    rte_eth_dev_callback_register(vf->port_id, RTE_ETH_EVENT_INTR_RMV,
-                                  vf_eth_event, vf);
+    for (size_t i = 0; i < ARRAY_SIZE(vf_event_types); i++) {
+        rte_eth_dev_callback_register(vf->port_id, vf_event_types[i],
+                                      vf_eth_event, vf);
+    }
 }
 
 /* Waits for callbacks that run and makes sure that none does later. */
 static void
 vf_unregister_callbacks(struct dpdk_vdpa_vf *vf)
 {
-    static const enum rte_eth_event_type types[] = {
-        RTE_ETH_EVENT_INTR_LSC, RTE_ETH_EVENT_INTR_RMV,
-    };
-
-    for (size_t i = 0; vf->changed && i < ARRAY_SIZE(types); i++) {
-        while (rte_eth_dev_callback_unregister(vf->port_id, types[i],
+    for (size_t i = 0; vf->changed && i < ARRAY_SIZE(vf_event_types); i++) {
+        while (rte_eth_dev_callback_unregister(vf->port_id, vf_event_types[i],
                                                vf_eth_event, vf) == -EAGAIN) {
             sched_yield();
         }
@@ -563,6 +568,24 @@ vf_enable_promiscuous(struct dpdk_vdpa_vf *vf)
     }
 }
 
+/* Resets the VF, which is stopped, if it asked for that. */
+static int
+vf_reset(struct dpdk_vdpa_vf *vf, char **errp)
+{
+    int error = 0;
+
+    if (dpdk_vdpa_vf_needs_reset(vf)) {
+        atomic_store(&vf->needs_reset, false);
+        error = -rte_eth_dev_reset(vf->port_id);
+        if (error) {
+            *errp = xasprintf("vdpa-accelerator-devargs: VF \"%s\" asked for "
+                              "a reset that fails (%s); see the log",
+                              vf->devargs, ovs_strerror(error));
+        }
+    }
+    return error;
+}
+
 int
 dpdk_vdpa_vf_start(struct dpdk_vdpa_vf *vf,
                    const struct dpdk_vdpa_vf_config *config, char **errp)
@@ -571,7 +594,8 @@ dpdk_vdpa_vf_start(struct dpdk_vdpa_vf *vf,
     int error;
 
     vf_stop(vf);
-    error = vf_configure(vf, config, errp);
+    error = vf_reset(vf, errp);
+    error = error ? error : vf_configure(vf, config, errp);
     if (error) {
         return error;
     }
@@ -726,6 +750,16 @@ dpdk_vdpa_vf_is_removed(const struct dpdk_vdpa_vf *vf_)
 
     atomic_read(&vf->removed, &removed);
     return removed;
+}
+
+bool
+dpdk_vdpa_vf_needs_reset(const struct dpdk_vdpa_vf *vf_)
+{
+    struct dpdk_vdpa_vf *vf = CONST_CAST(struct dpdk_vdpa_vf *, vf_);
+    bool needs_reset;
+
+    atomic_read(&vf->needs_reset, &needs_reset);
+    return needs_reset;
 }
 
 bool

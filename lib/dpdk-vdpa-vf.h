@@ -53,9 +53,9 @@ void dpdk_vdpa_vf_close(struct dpdk_vdpa_vf *);
 int dpdk_vdpa_vf_start(struct dpdk_vdpa_vf *,
                        const struct dpdk_vdpa_vf_config *, char **errp);
 
-/* Calls 'changed(aux)' from a thread of DPDK when the link or the device comes
- * or goes, for dpdk_vdpa_vf_is_removed() and dpdk_vdpa_vf_link_is_up() to tell
- * which.  To be called once. */
+/* Calls 'changed(aux)' from a thread of DPDK when the link comes or goes, the
+ * device goes, or it asks for a reset, which dpdk_vdpa_vf_start() does.  The
+ * functions below tell which.  To be called once. */
 void dpdk_vdpa_vf_set_callback(struct dpdk_vdpa_vf *,
                                void (*changed)(void *aux), void *aux);
 
@@ -87,6 +87,7 @@ uint64_t dpdk_vdpa_vf_tx_offloads(const struct dpdk_vdpa_vf *);
 /* Any thread. */
 bool dpdk_vdpa_vf_is_started(const struct dpdk_vdpa_vf *);
 bool dpdk_vdpa_vf_is_removed(const struct dpdk_vdpa_vf *);
+bool dpdk_vdpa_vf_needs_reset(const struct dpdk_vdpa_vf *);
 bool dpdk_vdpa_vf_link_is_up(const struct dpdk_vdpa_vf *);
 
 /* Burst functions for 'struct dpdk_vdpa_end', with a "struct dpdk_vdpa_vf *"

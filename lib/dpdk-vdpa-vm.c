@@ -470,6 +470,17 @@ dpdk_vdpa_vm_get_info(const struct dpdk_vdpa_vm *vm_,
     return true;
 }
 
+bool
+dpdk_vdpa_vm_has_packets(const struct dpdk_vdpa_vm *vm, unsigned int pair)
+{
+    struct dpdk_vdpa_vm_info info;
+
+    return (dpdk_vdpa_vm_get_info(vm, &info)
+            && !info.packed
+            && vm_pair_enabled(CONST_CAST(struct dpdk_vdpa_vm *, vm), pair)
+            && rte_vhost_rx_queue_count(vm->vid, 2 * pair + 1) > 0);
+}
+
 void
 dpdk_vdpa_vm_set_mempool(struct dpdk_vdpa_vm *vm, struct rte_mempool *mp)
 {

@@ -58,8 +58,19 @@ VLOG_DEFINE_THIS_MODULE(netdev_dpdk_vdpa);
 /* How often the VF's link is looked at, in ms, for VFs that do not tell. */
 #define LINK_CHECK_INTERVAL 1000
 
+/* How often a VF that was removed is looked for, in ms. */
+#define VF_RETRY_INTERVAL 5000
+
 /* Protects 'ports'. */
 static struct ovs_mutex ports_mutex = OVS_MUTEX_INITIALIZER;
+
+/* What the watchdog knows of a lane.  Main thread. */
+struct vdpa_watch {
+    uint64_t progress;          /* Packets that ever got anywhere. */
+    long long int since;        /* When that changed last, or there was nothing
+                                 * to do, in ms. */
+    bool stalled;
+};
 
 /* A port.
  *
@@ -82,9 +93,11 @@ struct vdpa_port {
     bool configured;
     bool link_up;                       /* Of the VF, at the last look. */
     long long int next_link_check;
+    long long int next_vf_retry;        /* If the VF was removed. */
     char *config_error;                 /* Why the database's options are not
                                          * in force, or null. */
     char *mtu_error;                    /* Why the MTU is not. */
+    struct vdpa_watch watches[DPDK_VDPA_N_DIRECTIONS][DPDK_VDPA_MAX_PAIRS];
 
     /* Something happened that the main thread is to look at. */
     atomic_bool changed;
@@ -103,6 +116,8 @@ struct vdpa_port {
     /* The CPU of each poller, -1 before its first poll.  The elements are
      * written by the pollers, read by the main thread. */
     atomic_int *poller_cpus;
+
+    bool admin_up;              /* The port is set up, not down. */
 
     /* The relay is kept without ends while these change hands. */
     bool held OVS_GUARDED;
@@ -199,7 +214,7 @@ port_update_relay(struct vdpa_port *port)
     };
 
     if (!port->held && port->vf && port->vm) {
-        c.paused = false;
+        c.paused = !port->admin_up;
         c.n_vf_pairs = dpdk_vdpa_vf_get_config(port->vf)->n_pairs;
         c.max_frame_len = dpdk_vdpa_vf_max_frame_len(port->vf);
         c.tx_offloads = dpdk_vdpa_vf_tx_offloads(port->vf);
@@ -841,9 +856,12 @@ netdev_dpdk_vdpa_get_config(const struct netdev *netdev, struct smap *args)
         smap_add(args, "vdpa-socket-path", o->socket_path);
         smap_add(args, "vdpa-accelerator-devargs", o->vf_devargs);
         smap_add(args, "vdpa-sw", o->sw ? "true" : "false");
-        smap_add_format(args, "vdpa-max-queues", "%u",
-                        dpdk_vdpa_vf_get_config(port->vf)->n_pairs);
+        if (port->vf) {
+            smap_add_format(args, "vdpa-max-queues", "%u",
+                            dpdk_vdpa_vf_get_config(port->vf)->n_pairs);
+        }
         smap_add_format(args, "tx-retries-max", "%u", o->tx_retries_max);
+        smap_add_format(args, "vdpa-stall-timeout", "%u", o->stall_timeout);
     }
     return error;
 }
@@ -921,6 +939,7 @@ netdev_dpdk_vdpa_construct(struct netdev *netdev)
     port = xzalloc(sizeof *port);
     port->netdev = netdev;
     port->name = xstrdup(netdev_get_name(netdev));
+    port->admin_up = true;
     port->vf_end.recv = dpdk_vdpa_vf_recv;
     port->vf_end.send = dpdk_vdpa_vf_send;
     port->vf_end.never_fits = dpdk_vdpa_vf_never_fits;
@@ -1128,6 +1147,17 @@ static const struct {
     [DPDK_VDPA_VF_TO_VM] = { "vf", "vm", "vf_to_vm_drop" },
 };
 
+static uint64_t
+total_drops(const struct dpdk_vdpa_counters *c)
+{
+    uint64_t n = 0;
+
+    for (int reason = 0; reason < DPDK_VDPA_N_DROP_REASONS; reason++) {
+        n += c->drops[reason];
+    }
+    return n;
+}
+
 /* Appends a counter to 'stats', which has room for it. */
 static void OVS_PRINTF_FORMAT(3, 4)
 add_counter(struct netdev_custom_stats *stats, uint64_t value,
@@ -1245,9 +1275,38 @@ port_lose_vf(struct vdpa_port *port)
     port_hold(port);
     port_set_ends(port, NULL, port->vm);
     dpdk_vdpa_vf_close(vf);
+    port->next_vf_retry = time_msec() + VF_RETRY_INTERVAL;
     port_set_error(port, &port->config_error,
                    xasprintf("vdpa-accelerator-devargs: VF \"%s\" was "
-                             "removed", port->options.vf_devargs));
+                             "removed; the port goes on when it is back",
+                             port->options.vf_devargs));
+}
+
+/* Looks whether a VF that was removed is back. */
+static void
+port_retry_vf(struct vdpa_port *port)
+{
+    char *error = NULL;
+
+    port->next_vf_retry = time_msec() + VF_RETRY_INTERVAL;
+    if (!port_replace_vf(port, &port->options, &error)
+        && !port_adapt_vm(port, &error)) {
+        port_set_error(port, &port->config_error, NULL);
+    }
+    free(error);
+}
+
+/* Restarts a VF that asks for a reset. */
+static void
+port_reset_vf(struct vdpa_port *port)
+{
+    struct dpdk_vdpa_vf_config config = *dpdk_vdpa_vf_get_config(port->vf);
+    char *error = NULL;
+
+    port_event(port, "VF asks for a reset");
+    if (port_restart_vf(port, &config, &error)) {
+        port_set_error(port, &port->config_error, error);
+    }
 }
 
 /* Takes up what other threads reported. */
@@ -1258,6 +1317,8 @@ port_handle_changes(struct vdpa_port *port)
 
     if (port->vf && dpdk_vdpa_vf_is_removed(port->vf)) {
         port_lose_vf(port);
+    } else if (port->vf && dpdk_vdpa_vf_needs_reset(port->vf)) {
+        port_reset_vf(port);
     }
     if (port->vm && dpdk_vdpa_vm_is_up(port->vm)) {
         dpdk_vdpa_vm_suppress_kicks(port->vm);
@@ -1272,6 +1333,75 @@ port_handle_changes(struct vdpa_port *port)
     netdev_change_seq_changed(port->netdev);
 }
 
+/* The watchdog. */
+
+/* Says why the lane of 'pair' in direction 'dir', which holds 'n_pending'
+ * packets, does not move. */
+static const char *
+stall_reason(const struct vdpa_port *port, int dir, uint64_t n_pending)
+{
+    if (dir == DPDK_VDPA_VF_TO_VM) {
+        return "the guest takes nothing";
+    } else if (!n_pending) {
+        return "the guest's queue shows packets but gives none, as with a bad "
+               "descriptor";
+    } else if (!port->link_up) {
+        return "the VF takes nothing, its link is down";
+    } else {
+        return "the VF takes nothing";
+    }
+}
+
+/* Looks whether a lane makes progress.  A guest's queue that does not is left
+ * alone most of the time: it may cost a lot to look at. */
+static void
+port_watch_lane(struct vdpa_port *port, int dir, unsigned int pair,
+                const struct dpdk_vdpa_counters *c, uint64_t n_drops)
+    OVS_REQUIRES(port->mutex)
+{
+    struct vdpa_watch *watch = &port->watches[dir][pair];
+    uint64_t progress = c->rx_packets + c->tx_packets + n_drops;
+    bool waiting = (c->pending
+                    || (dir == DPDK_VDPA_VM_TO_VF && port->vm
+                        && dpdk_vdpa_vm_has_packets(port->vm, pair)));
+    long long int now = time_msec();
+
+    if (watch->progress != progress || !waiting || !port->admin_up) {
+        watch->progress = progress;
+        watch->since = now;
+        if (watch->stalled) {
+            watch->stalled = false;
+            dpdk_vdpa_relay_set_backoff(port->relay, dir, pair, false);
+            port_event(port, "queue pair %u from %s moves again", pair,
+                       directions[dir].source);
+        }
+    } else if (!watch->stalled && port->options.stall_timeout
+               && now - watch->since >= port->options.stall_timeout) {
+        watch->stalled = true;
+        dpdk_vdpa_relay_set_backoff(port->relay, dir, pair, !c->pending);
+        port_event(port, "queue pair %u from %s is stalled: %s", pair,
+                   directions[dir].source,
+                   stall_reason(port, dir, c->pending));
+    }
+}
+
+static void
+port_watch(struct vdpa_port *port)
+    OVS_EXCLUDED(port->mutex)
+{
+    ovs_mutex_lock(&port->mutex);
+    for (unsigned int i = 0; i < dpdk_vdpa_relay_n_lanes(port->relay); i++) {
+        for (int dir = 0; dir < DPDK_VDPA_N_DIRECTIONS; dir++) {
+            struct dpdk_vdpa_counters c;
+
+            memset(&c, 0, sizeof c);
+            dpdk_vdpa_relay_add_counters(port->relay, dir, i, &c);
+            port_watch_lane(port, dir, i, &c, total_drops(&c));
+        }
+    }
+    ovs_mutex_unlock(&port->mutex);
+}
+
 static void
 port_check_link(struct vdpa_port *port)
 {
@@ -1284,11 +1414,33 @@ port_check_link(struct vdpa_port *port)
     }
 }
 
+/* Follows the port's admin state, which may change behind our back, by
+ * netdev-dpdk/set-admin-state.  A port that is down relays nothing: what the
+ * guest sends waits in its rings. */
+static void
+port_check_admin_state(struct vdpa_port *port)
+{
+    struct netdev *netdev = CONST_CAST(struct netdev *, port->netdev);
+    enum netdev_flags flags = 0;
+    bool up;
+
+    base_class->update_flags(netdev, 0, 0, &flags);
+    up = flags & NETDEV_UP;
+    if (up != port->admin_up) {
+        ovs_mutex_lock(&port->mutex);
+        port->admin_up = up;
+        port_update_relay(port);
+        ovs_mutex_unlock(&port->mutex);
+        port_event(port, "port is set %s", up ? "up" : "down");
+    }
+}
+
 static void
 port_run(struct vdpa_port *port)
 {
     bool changed;
 
+    port_check_admin_state(port);
     atomic_read(&port->changed, &changed);
     if (changed) {
         atomic_store(&port->changed, false);
@@ -1297,6 +1449,10 @@ port_run(struct vdpa_port *port)
     if (changed || time_msec() >= port->next_link_check) {
         port->next_link_check = time_msec() + LINK_CHECK_INTERVAL;
         port_check_link(port);
+        port_watch(port);
+    }
+    if (port->configured && !port->vf && time_msec() >= port->next_vf_retry) {
+        port_retry_vf(port);
     }
 }
 
@@ -1365,17 +1521,6 @@ port_show_vf(const struct vdpa_port *port, struct ds *out)
                   dpdk_vdpa_vf_link_is_up(port->vf) ? "up" : "down",
                   dpdk_vdpa_vf_port_id(port->vf), config->n_pairs,
                   config->mtu, dpdk_vdpa_vf_numa_node(port->vf));
-}
-
-static uint64_t
-total_drops(const struct dpdk_vdpa_counters *c)
-{
-    uint64_t n = 0;
-
-    for (int reason = 0; reason < DPDK_VDPA_N_DROP_REASONS; reason++) {
-        n += c->drops[reason];
-    }
-    return n;
 }
 
 static void

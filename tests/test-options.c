@@ -52,7 +52,8 @@ struct test_case {
 #define PATH { "vdpa-socket-path", "/run/s" }
 #define VF { "vdpa-accelerator-devargs", "net_null0" }
 #define PARSED(...) { .socket_path = "/run/s", .vf_devargs = "net_null0", \
-                      .tx_retries_max = 8, __VA_ARGS__ }
+                      .tx_retries_max = 8, .stall_timeout = 2000, \
+                      __VA_ARGS__ }
 
 static const struct test_case cases[] = {
     /* Good options. */
@@ -66,22 +67,24 @@ static const struct test_case cases[] = {
     { .options = { PATH, VF, { "vdpa-max-queues", "128" } },
       .result = PARSED(.max_pairs = 128) },
     { .options = { PATH, VF, { "tx-retries-max", "0" } },
-      .result = { "/run/s", "net_null0", false, 0, 0 } },
+      .result = { "/run/s", "net_null0", false, 0, 0, 2000 } },
     { .options = { PATH, VF, { "tx-retries-max", "32" } },
-      .result = { "/run/s", "net_null0", false, 0, 32 } },
+      .result = { "/run/s", "net_null0", false, 0, 32, 2000 } },
     { .options = { VF, { "vdpa-socket-path", PATH_107 } },
-      .result = { PATH_107, "net_null0", false, 0, 8 } },
+      .result = { PATH_107, "net_null0", false, 0, 8, 2000 } },
+    { .options = { PATH, VF, { "vdpa-stall-timeout", "0" } },
+      .result = { "/run/s", "net_null0", false, 0, 8, 0 } },
     /* Options of the representor, and unknown ones, which are logged. */
     { .options = { PATH, VF, { "n_rxq", "nonsense" }, { "vdpa-foo", "1" } },
       .result = PARSED(.sw = false) },
     /* What hints at a vDPA device is not for an ethdev. */
     { .options = { PATH,
                    { "vdpa-accelerator-devargs", "0000:03:00.2,class=vdpa" } },
-      .result = { "/run/s", "0000:03:00.2", false, 0, 8 } },
+      .result = { "/run/s", "0000:03:00.2", false, 0, 8, 2000 } },
     { .options = { PATH,
                    { "vdpa-accelerator-devargs", "a0,vdpa=1,size=64,vdpa=10" }
       },
-      .result = { "/run/s", "a0,size=64,vdpa=10", false, 0, 8 } },
+      .result = { "/run/s", "a0,size=64,vdpa=10", false, 0, 8, 2000 } },
 
     /* The socket's path. */
     { .options = { VF }, .error = { "vdpa-socket-path", "missing" } },
@@ -121,6 +124,8 @@ static const struct test_case cases[] = {
       .error = { "tx-retries-max", "\"33\"", "0 to 32" } },
     { .options = { PATH, VF, { "tx-retries-max", "-1" } },
       .error = { "tx-retries-max", "\"-1\"", "0 to 32" } },
+    { .options = { PATH, VF, { "vdpa-stall-timeout", "3600001" } },
+      .error = { "vdpa-stall-timeout", "3600001", "0 to 3600000" } },
     { .options = { PATH, VF, { "vdpa-sw", "yes" } },
       .error = { "vdpa-sw", "\"yes\"", "\"false\"" } },
     { .options = { PATH, VF, { "vdpa-sw", "" } },
@@ -136,6 +141,7 @@ check_result(const struct dpdk_vdpa_options *got,
     assert_int_equal(got->sw, expected->sw);
     assert_int_equal(got->max_pairs, expected->max_pairs);
     assert_int_equal(got->tx_retries_max, expected->tx_retries_max);
+    assert_int_equal(got->stall_timeout, expected->stall_timeout);
 }
 
 static void

@@ -692,6 +692,24 @@ test_pollers(void **state)
 }
 
 static void
+test_backoff(void **state)
+{
+    struct fixture *f = *state;
+    unsigned int n_calls;
+
+    dpdk_vdpa_relay_set_backoff(f->relay, DPDK_VDPA_VM_TO_VF, 0, true);
+    n_calls = f->vm.n_recv_calls;
+    for (int i = 0; i < 4 * BACKOFF_INTERVAL; i++) {
+        poll_one(f, 0);
+    }
+    assert_int_equal(f->vm.n_recv_calls - n_calls, 4);
+
+    dpdk_vdpa_relay_set_backoff(f->relay, DPDK_VDPA_VM_TO_VF, 0, false);
+    f->vm.n_input[0] = 1;
+    assert_int_equal(poll_one(f, 0), 1);
+}
+
+static void
 test_paused(void **state)
 {
     struct fixture *f = *state;
@@ -849,6 +867,7 @@ main(void)
         TEST(test_disabled_with_pending),
         TEST(test_more_guest_queues),
         TEST(test_pollers),
+        TEST(test_backoff),
         TEST(test_paused),
         TEST(test_counters_wrap),
         TEST(test_threads),
