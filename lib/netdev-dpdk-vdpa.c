@@ -1340,7 +1340,9 @@ port_handle_changes(struct vdpa_port *port)
 static const char *
 stall_reason(const struct vdpa_port *port, int dir, uint64_t n_pending)
 {
-    if (dir == DPDK_VDPA_VF_TO_VM) {
+    if (!port->vf) {
+        return "there is no VF";
+    } else if (dir == DPDK_VDPA_VF_TO_VM) {
         return "the guest takes nothing";
     } else if (!n_pending) {
         return "the guest's queue shows packets but gives none, as with a bad "
@@ -1378,7 +1380,8 @@ port_watch_lane(struct vdpa_port *port, int dir, unsigned int pair,
     } else if (!watch->stalled && port->options.stall_timeout
                && now - watch->since >= port->options.stall_timeout) {
         watch->stalled = true;
-        dpdk_vdpa_relay_set_backoff(port->relay, dir, pair, !c->pending);
+        dpdk_vdpa_relay_set_backoff(port->relay, dir, pair,
+                                    port->vf && !c->pending);
         port_event(port, "queue pair %u from %s is stalled: %s", pair,
                    directions[dir].source,
                    stall_reason(port, dir, c->pending));
