@@ -157,8 +157,8 @@ check_resources_like()
 {
     check_before=$1
     if ! wait_until -t 15 check_resources_no_more; then
-        say "before:" $check_before
-        say "now:   " $(check_resources)
+        say "before: $(tr '\n' ' ' <<< "$check_before")"
+        say "now:    $(check_resources | tr '\n' ' ')"
         return 1
     fi
 }

@@ -52,7 +52,8 @@ ovs_db_start()
 # ovs_dpdk_extra: prints the arguments that EAL gets.
 ovs_dpdk_extra()
 {
-    echo "--in-memory --no-telemetry $(nic_dpdk_extra)"
+    echo "--in-memory --no-telemetry --file-prefix=$(env_netns)" \
+        "$(nic_dpdk_extra)"
 }
 
 # What Open vSwitch and DPDK themselves do not free at their end.
@@ -69,8 +70,7 @@ ovs_vswitchd_start()
     env_exec "$VSWITCHD" --detach --no-chdir --pidfile -vconsole:off \
         --log-file "unix:$VDPA_ENV/db.sock" || return 1
     process_add ovs-vswitchd "$(cat "$VDPA_ENV/ovs-vswitchd.pid")" || return 1
-    wait_until \
-        '[ "$(ovs-vsctl get Open_vSwitch . dpdk_initialized)" = true ]'
+    wait_until "ovs-vsctl get Open_vSwitch . dpdk_initialized | grep -q true"
 }
 
 # ovs_start [KEY=VALUE]...: starts an OVS of our own, with hugepages.

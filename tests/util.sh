@@ -49,8 +49,7 @@ wait_until()
 }
 
 # nap: gives the processor away for the time between two looks at a condition.
-# "read" from a FIFO that nobody writes to needs no process, which counts when
-# the polled condition is cheap.
+# To read from a FIFO that nobody writes to takes no process.
 nap()
 {
     if [ -z "${NAP_FD-}" ]; then
@@ -117,7 +116,7 @@ env_destroy()
     done
     ip netns del "$(env_netns)" 2>/dev/null
     hugepages_give
-    rm -rf "$VDPA_ENV"
+    rm -rf "$VDPA_ENV" "/run/dpdk/$(env_netns)"*
 }
 
 # process_stamp PID: prints what tells this process from a later one with the
@@ -164,7 +163,7 @@ process_end()
     rm -f "$VDPA_ENV/pids/$1"
 }
 
-# hugepages_file FIELD: prints a hugepage counter of /proc/meminfo.
+# hugepages_field FIELD: prints a hugepage counter of /proc/meminfo.
 hugepages_field()
 {
     awk -v f="HugePages_$1:" '$1 == f { print $2 }' /proc/meminfo
@@ -175,6 +174,7 @@ hugepages_field()
 hugepages_take()
 {
     local size need free total before
+    mkdir -p /run/lock
     size=$(awk '/^Hugepagesize:/ { print $2 / 1024 }' /proc/meminfo)
     need=$((($1 + size - 1) / size))
     (
