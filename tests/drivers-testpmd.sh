@@ -3,7 +3,8 @@
 #
 # Tests the simulated NIC with testpmd alone.
 #
-# drivers-testpmd.sh [TEST]...: runs these tests, or all of them.
+# drivers-testpmd.sh [TEST]...: runs these tests, or all of them.  The test
+# "speed", which only shows figures, must be asked for.
 #
 # Wants drivers/librte_vdpasim.so in the current folder, or its path in
 # VDPASIM_SO; dpdk-testpmd and python3; for the test of the TAP also root.
@@ -73,7 +74,7 @@ start()
     mkfifo "$WORK/in" || return 1
     : > "$OUT"
     LD_PRELOAD=$VDPASIM_PRELOAD stdbuf -oL dpdk-testpmd \
-        --lcores '0,1' --no-huge -m 512 --no-pci --file-prefix "$PREFIX" \
+        --lcores '0,1' ${MEMORY:---no-huge -m 512} --no-pci --file-prefix "$PREFIX" \
         -d "$WORK/librte_vdpasim.so" "${vdevs[@]}" \
         -- -i --total-num-mbufs=8192 "$@" \
         <>"$WORK/in" >"$OUT" 2>&1 &
@@ -429,6 +430,28 @@ test_faults()
     expect 'is attached' port attach "$VF0,fault=link-down" &&
     run port start 3 > /dev/null && wait_until link_is 3 down &&
     telemetry "/simnic/fault,nope,removed,on" | grep -q null &&
+    quit
+}
+
+# Cycles per packet, forwarded by one core from one port of a pair to the other:
+# a pair of net_ring ports beside a VF and its representor.  Wants 128 MB of
+# hugepages: with small pages it would measure the processor's TLB.
+test_speed()
+{
+    local i what MEMORY="--in-memory -m 128"
+    start "net_ring0 net_ring1 $NIC $VF0" || return 1
+    run set record-core-cycles on > /dev/null
+    for i in 1 2 3 4 5; do
+        for what in ring:0,1 nic:3,5; do
+            run set portlist "$(cut -d: -f2 <<< $what)" > /dev/null
+            run start tx_first 4 > /dev/null
+            # Looking on would take the core away from what is measured.
+            read -r -t 1 <> <(:)
+            run stop | sed -n "s/.*packet=\([0-9.]*\).*/${what%%:*} \1/p"
+        done
+    done | sort -k1,1 -k2,2n | awk '
+        { n[$1]++; v[$1, n[$1]] = $2 }
+        END { for (w in n) print "  " w ": " v[w, 3] " cycles per packet" }'
     quit
 }
 
