@@ -97,7 +97,7 @@ check_PROGRAMS += $(sim_unit_tests)
 TESTS += $(sim_unit_tests)
 endif
 
-# The tests link the drivers' objects, without the devices themselves.
+# The tests have the drivers inside and load no plugin.
 sim_unit_LDADD = \
 	$(vdpasim_objects) \
 	-lrte_bus_vdev $(CMOCKA_LIBS) $(DPDK_LIBS) -lpthread
