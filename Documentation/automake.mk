@@ -1,2 +1,6 @@
 EXTRA_DIST += $(documentation)
-documentation = 
+documentation = \
+	Documentation/internals.rst \
+	Documentation/port-guide.rst \
+	Documentation/reference.rst \
+	Documentation/troubleshooting.rst
