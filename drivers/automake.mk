@@ -131,6 +131,7 @@ tests_test_sim_rss_LDADD = $(sim_unit_LDADD)
 endif
 
 EXTRA_DIST += \
+	Documentation/simulated-nic.rst \
 	tests/drivers-testpmd.sh \
 	tests/test-sim.h
 

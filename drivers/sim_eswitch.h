@@ -51,7 +51,7 @@ struct sim_endpoint {
 /* Counters of what ended in the e-switch itself; written with relaxed atomic
  * additions by any datapath thread. */
 struct sim_ep_counters {
-	uint64_t absent;	/* For this endpoint, while none attached. */
+	uint64_t absent;	/* For this endpoint: not there, link down. */
 	uint64_t rule_drop;	/* From this endpoint, by a drop rule. */
 	uint64_t rule_error;	/* From this endpoint, could not be edited. */
 };

@@ -310,6 +310,11 @@ sim_rx_receive(struct sim_endpoint *ep, struct rte_mbuf **pkts, uint16_t n)
 	struct sim_port *p = container_of(ep, struct sim_port, ep);
 	const struct sim_rss *rss;
 
+	if (unlikely(!__atomic_load_n(&p->link_up, __ATOMIC_RELAXED))) {
+		count(&p->nic->esw.counters[p->ep_id].absent, n);
+		rte_pktmbuf_free_bulk(pkts, n);
+		return;
+	}
 	if (__atomic_load_n(&p->filter, __ATOMIC_RELAXED))
 		n = filter_addresses(p, pkts, n);
 	if (unlikely(n == 0))

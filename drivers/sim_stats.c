@@ -171,6 +171,7 @@ enum source {
 	FROM_TXQ,	/* Offset in struct sim_txq, summed. */
 	FROM_PORT,	/* Offset in struct sim_port. */
 	FROM_EP,	/* Offset in the own endpoint's counters. */
+	FROM_PEER,	/* The same for the other end of the line. */
 	FROM_RULES,	/* Offset in the rule endpoint's counters. */
 	FROM_WIRE,	/* Offset in the wire's counters; uplinks only. */
 };
@@ -186,6 +187,9 @@ static const struct {
 	{ "rx_filtered_packets", FROM_PORT,
 	  offsetof(struct sim_port, filtered) },
 	{ "rx_port_down_packets", FROM_EP,
+	  offsetof(struct sim_ep_counters, absent) },
+	/* For a VF that is not plugged in nobody else could show them. */
+	{ "peer_down_packets", FROM_PEER,
 	  offsetof(struct sim_ep_counters, absent) },
 	{ "tx_link_down_packets", FROM_TXQ,
 	  offsetof(struct sim_txq, link_down) },
@@ -240,6 +244,9 @@ xstat_value(const struct sim_port *p, unsigned int i)
 		break;
 	case FROM_EP:
 		base = &counters[p->ep_id];
+		break;
+	case FROM_PEER:
+		base = &counters[SIM_EP_PEER(p->ep_id)];
 		break;
 	case FROM_RULES:
 		base = &counters[rule_endpoint(p)];

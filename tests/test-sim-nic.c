@@ -74,6 +74,16 @@ xstat(uint16_t id, const char *name)
 	return value;
 }
 
+static void
+set_fault(uint16_t id, uint32_t set, uint32_t clear)
+{
+	struct sim_port *p = rte_eth_devices[id].data->dev_private;
+
+	sim_nic_lock();
+	sim_port_set_faults(p, set, clear);
+	sim_nic_unlock();
+}
+
 /* All that became of packets that were meant for this port. */
 static uint64_t
 received(uint16_t id)
@@ -198,6 +208,7 @@ test_links(void **state)
 	uint16_t rep = find("net_simpf0,representor=[0]");
 	uint16_t vf = plug("net_simvf0,pf=net_simpf0,vf=0");
 	struct rte_eth_link link;
+	struct rte_mbuf *m;
 
 	(void)state;
 	start_port(vf, pool_a, 1, NULL);
@@ -212,7 +223,20 @@ test_links(void **state)
 	assert_int_equal(rte_eth_dev_set_link_up(rep), 0);
 	assert_int_equal(rte_eth_link_get_nowait(vf, &link), 0);
 	assert_int_equal(link.link_status, RTE_ETH_LINK_UP);
+
+	/* Without a link nothing arrives, and without a VF. */
+	set_fault(vf, SIM_FAULT_LINK_DOWN, 0);
+	m = test_packet(pool_a, IPPROTO_UDP, 1, 2, 3, 4, 10);
+	assert_int_equal(rte_eth_tx_burst(rep, 0, &m, 1), 1);
+	assert_int_equal(rte_eth_rx_burst(vf, 0, &m, 1), 0);
+	assert_int_equal(xstat(vf, "rx_port_down_packets"), 1);
+	set_fault(vf, 0, SIM_FAULT_LINK_DOWN);
+	assert_int_equal(rte_eth_link_get_nowait(vf, &link), 0);
+	assert_int_equal(link.link_status, RTE_ETH_LINK_UP);
 	remove_device("net_simvf0");
+	m = test_packet(pool_a, IPPROTO_UDP, 1, 2, 3, 4, 10);
+	assert_int_equal(rte_eth_tx_burst(rep, 0, &m, 1), 1);
+	assert_int_equal(xstat(rep, "peer_down_packets"), 2);
 }
 
 /* What a port receives is of its own pool, whoever sent it. */
@@ -718,16 +742,6 @@ wait_for_packets(uint16_t port)
 	} while (stats.ipackets < 500);
 }
 
-static void
-surprise(uint16_t port)
-{
-	struct sim_port *p = rte_eth_devices[port].data->dev_private;
-
-	sim_nic_lock();
-	sim_port_set_faults(p, SIM_FAULT_REMOVED, 0);
-	sim_nic_unlock();
-}
-
 static int
 on_removal(uint16_t port, enum rte_eth_event_type type, void *arg, void *ret)
 {
@@ -759,7 +773,7 @@ test_hotplug_under_traffic(void **state)
 		worker_move(&at_vf, vf);
 		wait_for_packets(vf);
 		if (i % 2) {
-			surprise(vf);
+			set_fault(vf, SIM_FAULT_REMOVED, 0);
 			while (__atomic_load_n(&removed, __ATOMIC_ACQUIRE) !=
 			       vf)
 				sched_yield();
