@@ -202,6 +202,21 @@ find_port(const struct rte_devargs *da, uint16_t *port_idp)
     return n;
 }
 
+/* Returns true if 'devargs' has the device argument 'key'. */
+static bool
+devargs_have(const char *devargs, const char *key)
+{
+    size_t len = strlen(key);
+
+    for (const char *arg = strchr(devargs, ','); arg; arg = strchr(arg, ',')) {
+        arg++;
+        if (!strncmp(arg, key, len) && arg[len] == '=') {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int
 find_or_probe_port(const char *devargs, uint16_t *port_idp, bool *attached,
                    char **errp)
@@ -211,6 +226,11 @@ find_or_probe_port(const char *devargs, uint16_t *port_idp, bool *attached,
     int error = 0;
 
     *attached = false;
+    if (devargs_have(devargs, "representor")) {
+        *errp = xasprintf("vdpa-accelerator-devargs: \"%s\" is a representor; "
+                          "give the VF that it represents", devargs);
+        return EINVAL;
+    }
     memset(&da, 0, sizeof da);
     if (rte_devargs_parse(&da, devargs)) {
         *errp = xasprintf("vdpa-accelerator-devargs: \"%s\" is not a device; "

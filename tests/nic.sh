@@ -21,10 +21,12 @@
 #   nic_NAME_rep N             prints the representor's devargs
 #   nic_NAME_dpdk_extra        prints what DPDK must be told at its start
 #
+# Flavour "sim" needs VDPASIM, the path of librte_vdpasim.so.
+#
 # shellcheck shell=bash
 
 # The one line to exchange.
-: "${VDPA_NIC:=veth}"
+: "${VDPA_NIC:=sim}"
 
 # nic_create N [QUEUES]: makes VF number N, with so many queues, and its
 # representor.
@@ -52,6 +54,42 @@ nic_rep()
 nic_dpdk_extra()
 {
     "nic_${VDPA_NIC}_dpdk_extra"
+}
+
+# Flavour "sim": the simulated NIC of drivers/, whose uplink is the network
+# interface wire0.  All of its ports say what it is like, for the first of them
+# makes it.
+nic_sim_pf()
+{
+    echo "net_simpf0,vfs=8,queues=$(cat "$VDPA_ENV/sim-queues"),wire=tap:wire0"
+}
+
+# All VFs have as many queues as the first one.
+nic_sim_create()
+{
+    [ -f "$VDPA_ENV/sim-queues" ] || echo "$2" > "$VDPA_ENV/sim-queues"
+}
+
+nic_sim_destroy()
+{
+    :
+}
+
+nic_sim_vf()
+{
+    echo "net_simvf$1,pf=net_simpf0,vf=$1"
+}
+
+nic_sim_rep()
+{
+    echo "$(nic_sim_pf),representor=[$1]"
+}
+
+# EAL refuses a driver below a folder that everybody may write to.
+nic_sim_dpdk_extra()
+{
+    cp "$VDPASIM" "$VDPA_ENV/librte_vdpasim.so" || return 1
+    echo "--no-pci -d $VDPA_ENV/librte_vdpasim.so"
 }
 
 # Flavour "veth": the two ends of a veth pair, each opened by a raw socket.
