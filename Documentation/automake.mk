@@ -3,4 +3,5 @@ documentation = \
 	Documentation/internals.rst \
 	Documentation/port-guide.rst \
 	Documentation/reference.rst \
+	Documentation/simulated-nic.rst \
 	Documentation/troubleshooting.rst
