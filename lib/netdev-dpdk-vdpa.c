@@ -119,8 +119,9 @@ struct vdpa_port {
 
     bool admin_up;              /* The port is set up, not down. */
 
-    /* The relay is kept without ends while these change hands. */
-    bool held OVS_GUARDED;
+    /* The relay is kept paused and without these ends while they change. */
+    bool vf_held OVS_GUARDED;
+    bool vm_held OVS_GUARDED;
     struct dpdk_vdpa_relay *relay OVS_GUARDED;
 
     struct ovs_mutex events_mutex;      /* Protects 'events'. */
@@ -213,16 +214,16 @@ port_update_relay(struct vdpa_port *port)
         .tx_retries_max = port->tx_retries_max,
     };
 
-    if (!port->held && port->vf && port->vm) {
-        c.paused = !port->admin_up;
+    if (port->vf && port->vm) {
+        c.paused = port->vf_held || port->vm_held || !port->admin_up;
         c.n_vf_pairs = dpdk_vdpa_vf_get_config(port->vf)->n_pairs;
         c.max_frame_len = dpdk_vdpa_vf_max_frame_len(port->vf);
         c.tx_offloads = dpdk_vdpa_vf_tx_offloads(port->vf);
         c.vf_rxq_size = dpdk_vdpa_vf_rxq_size(port->vf);
-        if (dpdk_vdpa_vf_is_started(port->vf)) {
+        if (dpdk_vdpa_vf_is_started(port->vf) && !port->vf_held) {
             c.vf = &port->vf_end;
         }
-        if (dpdk_vdpa_vm_is_up(port->vm)) {
+        if (dpdk_vdpa_vm_is_up(port->vm) && !port->vm_held) {
             c.vm = &port->vm_end;
             dpdk_vdpa_vm_get_enabled(port->vm, c.vm_enabled,
                                      DPDK_VDPA_MAX_PAIRS);
@@ -231,19 +232,31 @@ port_update_relay(struct vdpa_port *port)
     dpdk_vdpa_relay_configure(port->relay, &c);
 }
 
-/* Takes the relay's ends away, so that until port_set_ends() the VF and the VM
- * end are the main thread's to change. */
+/* Takes the VF away from the relay, so that until port_set_ends() it is the
+ * main thread's to change. */
 static void
-port_hold(struct vdpa_port *port)
+port_hold_vf(struct vdpa_port *port)
     OVS_EXCLUDED(port->mutex)
 {
     ovs_mutex_lock(&port->mutex);
-    port->held = true;
+    port->vf_held = true;
     port_update_relay(port);
     ovs_mutex_unlock(&port->mutex);
 }
 
-/* Gives 'port' new ends, which may be the ones it had, after port_hold(). */
+/* Likewise for the VM end. */
+static void
+port_hold_vm(struct vdpa_port *port)
+    OVS_EXCLUDED(port->mutex)
+{
+    ovs_mutex_lock(&port->mutex);
+    port->vm_held = true;
+    port_update_relay(port);
+    ovs_mutex_unlock(&port->mutex);
+}
+
+/* Gives 'port' new ends, which may be the ones it had, after the one that
+ * changes was held. */
 static void
 port_set_ends(struct vdpa_port *port, struct dpdk_vdpa_vf *vf,
               struct dpdk_vdpa_vm *vm)
@@ -257,7 +270,7 @@ port_set_ends(struct vdpa_port *port, struct dpdk_vdpa_vf *vf,
     if (vf && vm) {
         dpdk_vdpa_vm_set_mempool(vm, dpdk_vdpa_vf_mempool(vf));
     }
-    port->held = false;
+    port->vf_held = port->vm_held = false;
     port_update_relay(port);
     ovs_mutex_unlock(&port->mutex);
     port_wake_main(port);
@@ -458,7 +471,7 @@ port_replace_vf(struct vdpa_port *port, const struct dpdk_vdpa_options *new,
 
     error = port_open_vf(port, new->vf_devargs, new->max_pairs, &vf, errp);
     if (!error) {
-        port_hold(port);
+        port_hold_vf(port);
         port_set_ends(port, vf, port->vm);
         dpdk_vdpa_vf_close(old);
         port_event(port, "VF is \"%s\"", new->vf_devargs);
@@ -476,7 +489,7 @@ port_reopen_vf(struct vdpa_port *port, const struct dpdk_vdpa_options *new,
     char *old_error = NULL;
     int error;
 
-    port_hold(port);
+    port_hold_vf(port);
     dpdk_vdpa_vf_close(vf);
     error = port_open_vf(port, new->vf_devargs, new->max_pairs, &vf, errp);
     if (error
@@ -503,7 +516,7 @@ port_restart_vf(struct vdpa_port *port,
     char *old_error = NULL;
     int error;
 
-    port_hold(port);
+    port_hold_vf(port);
     error = dpdk_vdpa_vf_start(port->vf, config, errp);
     if (error && dpdk_vdpa_vf_start(port->vf, &old, &old_error)) {
         VLOG_ERR("%s: cannot restart the VF as it was: %s", port->name,
@@ -512,7 +525,7 @@ port_restart_vf(struct vdpa_port *port,
     }
     port_set_ends(port, port->vf, port->vm);
     if (!error) {
-        port_event(port, "VF restarted with %u queue pairs and an MTU of %u",
+        port_event(port, "VF restarted, queue pairs: %u, MTU: %u",
                    config->n_pairs, config->mtu);
     }
     return error;
@@ -597,7 +610,7 @@ port_replace_vm(struct vdpa_port *port, struct dpdk_vdpa_vm *vm, char **errp)
         dpdk_vdpa_vm_destroy(vm);
         return error;
     }
-    port_hold(port);
+    port_hold_vm(port);
     port_set_ends(port, port->vf, vm);
     dpdk_vdpa_vm_destroy(old);
     return 0;
@@ -612,7 +625,7 @@ port_reconnect_vm(struct vdpa_port *port, char **errp)
     int error;
 
     port_event(port, "reconnecting, for the VF does less than the last one");
-    port_hold(port);
+    port_hold_vm(port);
     port_set_ends(port, port->vf, NULL);
     dpdk_vdpa_vm_destroy(vm);
     error = port_create_vm(port, path, &vm, errp);
@@ -635,8 +648,9 @@ port_adapt_vm(struct vdpa_port *port, char **errp)
     return 0;
 }
 
-/* Makes 'port' obey 'new', whose contents it takes over.  If it cannot,
- * changes nothing. */
+/* Makes 'port' obey 'new', whose contents it takes over.  If it cannot, leaves
+ * the port as it was, save that a new VF stays if only the new socket fails,
+ * which takes more than a wrong option. */
 static int
 port_apply_options(struct vdpa_port *port, struct dpdk_vdpa_options *new,
                    char **errp)
@@ -973,7 +987,8 @@ port_destroy(struct vdpa_port *port)
     hmap_remove(&ports, &port->node);
     ovs_mutex_unlock(&ports_mutex);
 
-    port_hold(port);
+    port_hold_vf(port);
+    port_hold_vm(port);
     dpdk_vdpa_vm_destroy(vm);
     dpdk_vdpa_vf_close(vf);
     ovs_mutex_lock(&port->mutex);
@@ -1272,7 +1287,7 @@ port_lose_vf(struct vdpa_port *port)
     struct dpdk_vdpa_vf *vf = port->vf;
 
     port_event(port, "VF \"%s\" was removed", port->options.vf_devargs);
-    port_hold(port);
+    port_hold_vf(port);
     port_set_ends(port, NULL, port->vm);
     dpdk_vdpa_vf_close(vf);
     port->next_vf_retry = time_msec() + VF_RETRY_INTERVAL;
@@ -1507,8 +1522,8 @@ port_show_vm(const struct vdpa_port *port, struct ds *out)
         return;
     }
     ds_put_format(out, "connected\n"
-                  "    %s ring, %u queue pairs enabled, features 0x%"PRIx64"%s"
-                  "\n", info.packed ? "packed" : "split", info.n_enabled,
+                  "    %s ring, queue pairs enabled: %u, features 0x%"PRIx64
+                  "%s\n", info.packed ? "packed" : "split", info.n_enabled,
                   info.features, info.migrating ? ", migrating" : "");
 }
 
@@ -1519,7 +1534,7 @@ port_show_vf(const struct vdpa_port *port, struct ds *out)
         = dpdk_vdpa_vf_get_config(port->vf);
 
     ds_put_format(out, "  VF: %s, link %s\n"
-                  "    DPDK port %u, %u queue pairs, MTU %u, NUMA node %d\n",
+                  "    DPDK port %u, queue pairs: %u, MTU %u, NUMA node %d\n",
                   dpdk_vdpa_vf_devargs(port->vf),
                   dpdk_vdpa_vf_link_is_up(port->vf) ? "up" : "down",
                   dpdk_vdpa_vf_port_id(port->vf), config->n_pairs,
@@ -1569,7 +1584,7 @@ static void
 port_show_relay(struct vdpa_port *port, struct ds *out)
     OVS_EXCLUDED(port->mutex)
 {
-    ds_put_format(out, "  relay: %u rx-queues poll, at most %u retries\n",
+    ds_put_format(out, "  relay: rx-queues that poll: %u, retries: %u\n",
                   port->n_pollers, port->tx_retries_max);
     ds_put_format(out, "    %5s %5s %3s %14s %14s %9s %7s %14s %14s %9s %7s\n",
                   "queue", "rxq", "CPU", "from VM", "to VF", "dropped", "pending",
@@ -1648,6 +1663,23 @@ netdev_dpdk_vdpa_init(const struct smap *ovs_other_config)
     vhost_postcopy_support = smap_get_bool(ovs_other_config,
                                            "vhost-postcopy-support", false)
                              && !memory_locked();
+}
+
+bool
+netdev_dpdk_vdpa_check_detach(const char *devargs, char **errp)
+{
+    uint16_t port_id = find_representor(devargs);
+    uint16_t sibling;
+
+    if (!rte_eth_dev_is_valid_port(port_id)) {
+        return true;
+    }
+    RTE_ETH_FOREACH_DEV_SIBLING (sibling, port_id) {
+        if (check_not_owned(sibling, devargs, errp)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* Refuses to configure a port of type "dpdk" on a VF of ours. */

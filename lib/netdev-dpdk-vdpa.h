@@ -18,6 +18,8 @@
 /* The netdev class "dpdkvdpa": a DPDK representor for OVS, and beside it a
  * relay between the represented VF and a guest's virtio-net device. */
 
+#include <stdbool.h>
+
 struct netdev_class;
 struct smap;
 
@@ -36,5 +38,10 @@ const struct netdev_class *netdev_dpdk_vdpa_guard(
  * Main thread, once. */
 const struct netdev_class *netdev_dpdk_vdpa_derive(
     const struct netdev_class *dpdk_class);
+
+/* Returns true if the device that 'devargs' names may be detached from DPDK:
+ * it has no VF of a dpdkvdpa port.  Otherwise returns false with a sentence for
+ * the user in '*errp', which the caller must free.  Main thread. */
+bool netdev_dpdk_vdpa_check_detach(const char *devargs, char **errp);
 
 #endif /* netdev-dpdk-vdpa.h */

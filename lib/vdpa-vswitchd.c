@@ -17,16 +17,18 @@
 /* The seam between the plugin and ovs-vswitchd.
  *
  * OVS has no loadable netdev providers, so the plugin is linked into
- * ovs-vswitchd, and meets it at four functions of OVS that the linker redirects
+ * ovs-vswitchd, and meets it at five functions of OVS that the linker redirects
  * to us (--wrap).  This file has them all. */
 
 #include "vdpa-vswitchd.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "dpif-netdev-perf.h"
 #include "netdev-dpdk-vdpa.h"
 #include "netdev-provider.h"
+#include "unixctl.h"
 #include "util.h"
 
 /* What OVS's PMD main loop adds to its sleep per idle iteration, and so do we:
@@ -43,6 +45,12 @@ void __real_pmd_perf_end_iteration(struct pmd_perf_stats *, int rx_packets,
 void __wrap_pmd_perf_end_iteration(struct pmd_perf_stats *, int rx_packets,
                                    int tx_packets, uint64_t sleep_cycles,
                                    bool full_metrics);
+void __real_unixctl_command_register(const char *name, const char *usage,
+                                     int min_args, int max_args,
+                                     unixctl_cb_func *cb, void *aux);
+void __wrap_unixctl_command_register(const char *name, const char *usage,
+                                     int min_args, int max_args,
+                                     unixctl_cb_func *cb, void *aux);
 void __real_xnanosleep_no_quiesce(uint64_t nanoseconds);
 void __wrap_xnanosleep_no_quiesce(uint64_t nanoseconds);
 
@@ -80,6 +88,37 @@ __wrap_netdev_register_provider(const struct netdev_class *class)
     error = __real_netdev_register_provider(netdev_dpdk_vdpa_guard(class));
     return error ? error : __real_netdev_register_provider(
                                netdev_dpdk_vdpa_derive(class));
+}
+
+/* OVS's handler of the command "netdev-dpdk/detach". */
+static unixctl_cb_func *real_detach;
+
+/* Detaches a device, unless it is in use in a way that OVS does not know of. */
+static void
+guarded_detach(struct unixctl_conn *conn, int argc, const char *argv[],
+               void *aux)
+{
+    char *error = NULL;
+
+    if (netdev_dpdk_vdpa_check_detach(argv[1], &error)) {
+        real_detach(conn, argc, argv, aux);
+    } else {
+        unixctl_command_reply_error(conn, error);
+        free(error);
+    }
+}
+
+/* Called for every command that OVS has. */
+void
+__wrap_unixctl_command_register(const char *name, const char *usage,
+                                int min_args, int max_args,
+                                unixctl_cb_func *cb, void *aux)
+{
+    if (!strcmp(name, "netdev-dpdk/detach")) {
+        real_detach = cb;
+        cb = guarded_detach;
+    }
+    __real_unixctl_command_register(name, usage, min_args, max_args, cb, aux);
 }
 
 /* Called by a PMD thread at the end of each iteration of its main loop.  OVS

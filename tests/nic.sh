@@ -92,6 +92,27 @@ nic_sim_dpdk_extra()
     echo "--no-pci -d $VDPA_ENV/librte_vdpasim.so"
 }
 
+# peer_up ADDRESS/LENGTH: makes a host behind the simulated NIC's wire and gives
+# it an address.  The uplink must be a port of Open vSwitch already.
+peer_up()
+{
+    ip netns add "$(env_netns)-peer" || return 1
+    peer_exec sysctl -q -w net.ipv6.conf.all.disable_ipv6=1 \
+        net.ipv6.conf.default.disable_ipv6=1 || :
+    env_exec ip link set wire0 netns "$(env_netns)-peer" \
+        && peer_exec ip link set lo up \
+        && peer_exec ip addr add "$1" dev wire0 \
+        && peer_exec ip link set wire0 up
+}
+
+# nic_sim_fault PORT FAULT on|off: puts a fault into a port of the simulated NIC
+# or takes it out.  Needs VDPA_TELEMETRY=yes at the start of Open vSwitch.
+nic_sim_fault()
+{
+    echo "/simnic/fault,$1,$2,$3" \
+        | dpdk-telemetry.py -f "$(env_netns)" | grep '"faults"'
+}
+
 # Flavour "veth": the two ends of a veth pair, each opened by a raw socket.
 # The peer of a raw socket gets checksums that nobody has filled in unless the
 # kernel is told not to leave that to the device.

@@ -52,7 +52,11 @@ ovs_db_start()
 # ovs_dpdk_extra: prints the arguments that EAL gets.
 ovs_dpdk_extra()
 {
-    echo "--in-memory --no-telemetry --file-prefix=$(env_netns)" \
+    local telemetry=--no-telemetry
+    if [ "${VDPA_TELEMETRY-}" = yes ]; then
+        telemetry=--telemetry
+    fi
+    echo "--in-memory $telemetry --file-prefix=$(env_netns)" \
         "$(nic_dpdk_extra)"
 }
 
@@ -104,6 +108,16 @@ ovs_bridge()
     ovs-vsctl add-br "$1" -- set Bridge "$1" datapath_type=netdev \
         fail_mode=standalone || return 1
     env_exec ip addr add "$2" dev "$1" && env_exec ip link set "$1" up
+}
+
+# ovs_pmd_packets: prints how many packets the PMD threads have received.
+ovs_pmd_packets()
+{
+    ovs-appctl dpif-netdev/pmd-stats-show | awk '
+        /^pmd thread/ { pmd = 1 }
+        /^main thread/ { pmd = 0 }
+        pmd && /packets received:/ { sum += $3 }
+        END { printf "%d\n", sum }'
 }
 
 # ovs_stats PORT: prints the custom statistics of PORT, one "NAME VALUE" on a

@@ -8,8 +8,10 @@ EXTRA_DIST += \
 system_testsuite_at = \
 	tests/system-testsuite.at \
 	tests/system-macros.at \
+	tests/system-faults.at \
 	tests/system-guest.at \
 	tests/system-lifecycle.at \
+	tests/system-offload.at \
 	tests/system-options.at \
 	tests/system-relay.at
 

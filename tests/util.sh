@@ -79,6 +79,13 @@ env_netns()
     basename "$VDPA_ENV"
 }
 
+# peer_exec COMMAND...: runs COMMAND in the network namespace of the host behind
+# the NIC's wire, which peer_up() makes.
+peer_exec()
+{
+    ip netns exec "$(env_netns)-peer" "$@"
+}
+
 # env_exec COMMAND...: runs COMMAND in the environment's network namespace.
 env_exec()
 {
@@ -110,10 +117,12 @@ env_destroy()
         fi
     done
     # Nothing else lives here: whatever is still running got away from us.
-    for f in $(ip netns pids "$(env_netns)" 2>/dev/null); do
+    for f in $(ip netns pids "$(env_netns)" 2>/dev/null
+               ip netns pids "$(env_netns)-peer" 2>/dev/null); do
         say "left over: $f $(tr '\0' ' ' < "/proc/$f/cmdline")"
         kill -KILL "$f"
     done
+    ip netns del "$(env_netns)-peer" 2>/dev/null
     ip netns del "$(env_netns)" 2>/dev/null
     hugepages_give
     rm -rf "$VDPA_ENV" "/run/dpdk/$(env_netns)"*

@@ -6,6 +6,7 @@ vdpa_wrapped = \
 	-Wl,--wrap=netdev_dpdk_register \
 	-Wl,--wrap=netdev_register_provider \
 	-Wl,--wrap=pmd_perf_end_iteration \
+	-Wl,--wrap=unixctl_command_register \
 	-Wl,--wrap=xnanosleep_no_quiesce
 
 ovs_vswitchd_objects = \
