@@ -17,9 +17,11 @@
 
 # What ovs-vswitchd may say in any test: about this machine, about its load,
 # about guests that are not there yet, and when a port of class dpdk goes whose
-# configuration failed (it stops port 32, which stands for none).
+# configuration failed (it stops port 32, which stands for none); and
+# about flows of a port that is just going.
 CHECK_LOG_EXPECTED='No free [0-9]+ kB hugepages
 Invalid port_id=32$
+xlate_key failed
 ovs_rcu.*blocked (1000|2000|4000) ms waiting for
 \|timeval(\([^)]*\))?\|WARN\|
 \|poll_loop(\([^)]*\))?\|WARN\|

@@ -69,10 +69,11 @@ testpmd_cmd()
     mark=end-$BASHPID-$RANDOM
     from=$(($(wc -c < "$out") + 1))
     # testpmd takes the second line, which it does not know, only after it is
-    # done with the first, and echoes it.
+    # done with the first, and echoes it.  An event may put itself between
+    # prompt and echo.
     printf '%s\n%s\n' "$*" "$mark" > "$VDPA_ENV/$name.in"
-    wait_until "tail -c +$from '$out' | grep -q 'testpmd> $mark'" || return 1
-    tail -c "+$from" "$out" | tr -d '\r' | sed "/testpmd> $mark/,\$d"
+    wait_until "tail -c +$from '$out' | grep -q '$mark'" || return 1
+    tail -c "+$from" "$out" | tr -d '\r' | sed "/$mark/,\$d"
 }
 
 # testpmd_stat NAME PORT FIELD: prints a counter of "show port stats", for
