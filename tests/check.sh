@@ -22,6 +22,8 @@
 CHECK_LOG_EXPECTED='No free [0-9]+ kB hugepages
 Invalid port_id=32$
 xlate_key failed
+TELEMETRY: No legacy callbacks
+failed to enumerate system datapaths
 ovs_rcu.*blocked (1000|2000|4000) ms waiting for
 \|timeval(\([^)]*\))?\|WARN\|
 \|poll_loop(\([^)]*\))?\|WARN\|
