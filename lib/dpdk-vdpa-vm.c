@@ -508,6 +508,7 @@ dpdk_vdpa_vm_send(void *vm_, uint16_t queue, struct rte_mbuf **pkts,
     n = rte_vhost_enqueue_burst(vm->vid, 2 * queue, pkts, n);
     if (n) {
         rte_pktmbuf_free_bulk(pkts, n);     /* The library copied them. */
+        vm->stuck[queue].pkt = NULL;
     }
     return n;
 }
