@@ -53,6 +53,9 @@
  * below 88; one byte per segment would be an attack. */
 #define MIN_SEGMENT_LEN 64
 
+/* Full bursts after a search for more in vain before the next search. */
+#define MORE_INTERVAL 63
+
 /* Counters of a lane, written by its poller only. */
 struct lane_counters {
     atomic_uint64_t rx_packets;
@@ -84,6 +87,7 @@ struct lane {
         atomic_uint16_t n_pending;      /* Other threads read it for show. */
         unsigned int n_stuck;           /* Polls since the sink took any. */
         unsigned int n_skipped;         /* Polls skipped for 'backoff'. */
+        unsigned int more_wait;         /* See lane_poll_more(). */
         atomic_bool backoff;            /* Written by set_backoff(). */
         uint64_t pending_bytes;
     );
@@ -379,11 +383,33 @@ lane_poll_once(struct lane *lane)
     return MAX(received, sent);
 }
 
-/* Moves packets as long as there are full bursts of them, within limits. */
+/* A full burst came.  Moves the bursts that are behind it, if the recent past
+ * says that there may be some: to look in vain costs a cache miss, as the
+ * guest is just writing there.  Returns the number of packets. */
+static inline unsigned int
+lane_poll_more(struct lane *lane)
+{
+    unsigned int total = 0;
+    unsigned int n;
+
+    if (lane->more_wait) {
+        lane->more_wait--;
+        return 0;
+    }
+    do {
+        n = lane_poll_once(lane);
+        total += n;
+    } while (n == DPDK_VDPA_BURST
+             && total < MAX_PER_POLL - DPDK_VDPA_BURST);
+    if (!total) {
+        lane->more_wait = MORE_INTERVAL;
+    }
+    return total;
+}
+
 static inline unsigned int
 lane_poll(struct lane *lane)
 {
-    unsigned int total = 0;
     unsigned int n;
     bool backoff;
 
@@ -391,11 +417,8 @@ lane_poll(struct lane *lane)
     if (OVS_UNLIKELY(backoff && ++lane->n_skipped % BACKOFF_INTERVAL)) {
         return 0;
     }
-    do {
-        n = lane_poll_once(lane);
-        total += n;
-    } while (n == DPDK_VDPA_BURST && total < MAX_PER_POLL);
-    return total;
+    n = lane_poll_once(lane);
+    return n == DPDK_VDPA_BURST ? n + lane_poll_more(lane) : n;
 }
 
 /* Polls one of the extra lanes: those of VF queues that the guest has none for,

@@ -133,6 +133,7 @@ struct vdpa_rxq {
     struct netdev_rxq up;
     struct netdev_rxq *base;
     struct dpdk_vdpa_poller *poller;
+    struct vdpa_account account;
 
     /* The thread that polled last, and where it says on which CPU. */
     unsigned int thread_id;
@@ -1068,10 +1069,7 @@ netdev_dpdk_vdpa_rxq_dealloc(struct netdev_rxq *rxq)
     free_cacheline(rx);
 }
 
-/* Polls the representor's rx-queue and runs the relay.
- *
- * An empty batch with return value 0 tells OVS to charge the cycles of the
- * poll to the rx-queue. */
+/* Polls the representor's rx-queue and runs the relay. */
 static int
 netdev_dpdk_vdpa_rxq_recv(struct netdev_rxq *rxq,
                           struct dp_packet_batch *batch, int *qfill)
@@ -1084,11 +1082,14 @@ netdev_dpdk_vdpa_rxq_recv(struct netdev_rxq *rxq,
         rx->thread_id = ovsthread_id_self();
         atomic_store_relaxed(rx->cpu, sched_getcpu());
     }
-    if (n) {
+    if (!n) {
+        return error;
+    } else if (error == EAGAIN) {
+        return vdpa_vswitchd_relayed(&rx->account, n) ? 0 : EAGAIN;
+    } else {
         vdpa_vswitchd_count_relayed(n);
-        return error == EAGAIN ? 0 : error;
+        return error;
     }
-    return error;
 }
 
 static int

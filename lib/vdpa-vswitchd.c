@@ -35,6 +35,9 @@
  * PMD_SLEEP_INC_US in dpif-netdev.c. */
 #define SLEEP_INCREMENT_NS 1000
 
+/* Polls that relayed between two charges to an rx-queue. */
+#define CHARGE_INTERVAL 32
+
 void __real_netdev_dpdk_register(const struct smap *ovs_other_config);
 void __wrap_netdev_dpdk_register(const struct smap *ovs_other_config);
 int __real_netdev_register_provider(const struct netdev_class *);
@@ -57,6 +60,9 @@ void __wrap_xnanosleep_no_quiesce(uint64_t nanoseconds);
 /* Packets that this PMD thread relayed in the present iteration. */
 static __thread unsigned int n_relayed;
 
+/* OVS's measurements of this PMD thread, once it has finished an iteration. */
+static __thread struct pmd_perf_stats *perf_stats;
+
 /* Longest sleep that this PMD thread may take: without limit until it relays
  * for the first time, 0 in an iteration that relayed, and from there up with
  * every iteration that did not. */
@@ -66,6 +72,29 @@ void
 vdpa_vswitchd_count_relayed(unsigned int n)
 {
     n_relayed += n;
+}
+
+/* OVS measures the cycles of every poll and charges them to the rx-queue if
+ * packets came, even none, but not if netdev_rxq_recv() says EAGAIN.  An empty
+ * batch costs it some 200 cycles, however, so we keep the account for a number
+ * of polls and then set back the start of the present measurement. */
+bool
+vdpa_vswitchd_relayed(struct vdpa_account *account, unsigned int n)
+{
+    struct pmd_perf_stats *s = perf_stats;
+
+    n_relayed += n;
+    if (!s) {
+        return true;
+    }
+    if (++account->n_polls < CHARGE_INTERVAL) {
+        account->cycles += cycles_counter_update(s) - s->cur_timer->start;
+        return false;
+    }
+    s->cur_timer->start -= account->cycles;
+    account->cycles = 0;
+    account->n_polls = 0;
+    return true;
 }
 
 /* Called once, when DPDK has been initialized. */
@@ -132,6 +161,7 @@ __wrap_pmd_perf_end_iteration(struct pmd_perf_stats *s, int rx_packets,
 {
     unsigned int n = n_relayed;
 
+    perf_stats = s;
     n_relayed = 0;
     if (n) {
         sleep_cycles = 0;       /* xnanosleep_no_quiesce() returned at once. */

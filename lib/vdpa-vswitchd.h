@@ -17,8 +17,24 @@
 
 /* The seam between the plugin and ovs-vswitchd.  See vdpa-vswitchd.c. */
 
-/* Takes note that the calling PMD thread moved 'n' packets that OVS does not
- * see, so that the present iteration of its main loop counts as busy. */
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The account of an rx-queue with OVS: cycles spent on relaying that are not
+ * charged to the rx-queue yet.  All zero to begin with. */
+struct vdpa_account {
+    uint64_t cycles;
+    unsigned int n_polls;
+};
+
+/* To be called by netdev_rxq_recv(), in a PMD thread, that relayed 'n' packets
+ * and received none.  The present iteration of the thread's main loop counts as
+ * busy.  Returns true if netdev_rxq_recv() is to return an empty batch, for OVS
+ * to charge the rx-queue with what is in 'account'; false if it may say EAGAIN,
+ * which is cheaper. */
+bool vdpa_vswitchd_relayed(struct vdpa_account *account, unsigned int n);
+
+/* Likewise if packets were received: then OVS charges the rx-queue anyway. */
 void vdpa_vswitchd_count_relayed(unsigned int n);
 
 #endif /* vdpa-vswitchd.h */
