@@ -64,12 +64,13 @@ ovs_dpdk_extra()
 OVS_KNOWN_LEAKS='leak:syslog_libc_open'
 
 # ovs_vswitchd_start: starts ovs-vswitchd and waits until DPDK is there.  What
-# an address sanitizer has to say goes to $VDPA_ENV/asan.*.
+# the sanitizers have to say goes to $VDPA_ENV/asan.*.
 ovs_vswitchd_start()
 {
     ovs_env
     printf '%s\n' "$OVS_KNOWN_LEAKS" > "$VDPA_ENV/leaks"
     LSAN_OPTIONS="suppressions=$VDPA_ENV/leaks:print_suppressions=0" \
+    UBSAN_OPTIONS="log_path=$VDPA_ENV/asan:print_stacktrace=1" \
     ASAN_OPTIONS="log_path=$VDPA_ENV/asan:fast_unwind_on_malloc=0" \
     env_exec "$VSWITCHD" --detach --no-chdir --pidfile -vconsole:off \
         --log-file "unix:$VDPA_ENV/db.sock" || return 1
