@@ -421,9 +421,9 @@ lane_poll(struct lane *lane)
     return n == DPDK_VDPA_BURST ? n + lane_poll_more(lane) : n;
 }
 
-/* Polls one of the extra lanes: those of VF queues that the guest has none for,
- * which are empty as a rule, as RSS goes round them.  So one gets its turn
- * rarely, unless the last one turned out to be not so empty. */
+/* Polls one of the extra lanes: those of VF queues that the guest has none
+ * for, which are empty as a rule, as RSS goes round them.  So one gets its
+ * turn rarely, unless the last one turned out to be not so empty. */
 static inline unsigned int
 poller_poll_extra(struct dpdk_vdpa_poller *poller)
 {
@@ -586,8 +586,8 @@ relay_grow_pollers(struct dpdk_vdpa_relay *relay, unsigned int n)
     relay->n_pollers = n;
 }
 
-/* All lanes into a queue have one poller.  The modulus by the VF's queues comes
- * first because guest queues beyond them share these. */
+/* All lanes into a queue have one poller.  The modulus by the VF's queues
+ * comes first because guest queues beyond them share these. */
 unsigned int
 dpdk_vdpa_relay_poller_of(const struct dpdk_vdpa_relay *relay,
                           unsigned int pair)

@@ -1588,7 +1588,8 @@ port_show_relay(struct vdpa_port *port, struct ds *out)
     ds_put_format(out, "  relay: rx-queues that poll: %u, retries: %u\n",
                   port->n_pollers, port->tx_retries_max);
     ds_put_format(out, "    %5s %5s %3s %14s %14s %9s %7s %14s %14s %9s %7s\n",
-                  "queue", "rxq", "CPU", "from VM", "to VF", "dropped", "pending",
+                  "queue", "rxq", "CPU",
+                  "from VM", "to VF", "dropped", "pending",
                   "from VF", "to VM", "dropped", "pending");
     ovs_mutex_lock(&port->mutex);
     for (unsigned int i = 0; i < dpdk_vdpa_relay_n_lanes(port->relay); i++) {

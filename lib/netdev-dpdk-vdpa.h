@@ -40,8 +40,8 @@ const struct netdev_class *netdev_dpdk_vdpa_derive(
     const struct netdev_class *dpdk_class);
 
 /* Returns true if the device that 'devargs' names may be detached from DPDK:
- * it has no VF of a dpdkvdpa port.  Otherwise returns false with a sentence for
- * the user in '*errp', which the caller must free.  Main thread. */
+ * it has no VF of a dpdkvdpa port.  Otherwise returns false with a sentence
+ * for the user in '*errp', which the caller must free.  Main thread. */
 bool netdev_dpdk_vdpa_check_detach(const char *devargs, char **errp);
 
 #endif /* netdev-dpdk-vdpa.h */

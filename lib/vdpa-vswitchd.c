@@ -17,8 +17,8 @@
 /* The seam between the plugin and ovs-vswitchd.
  *
  * OVS has no loadable netdev providers, so the plugin is linked into
- * ovs-vswitchd, and meets it at five functions of OVS that the linker redirects
- * to us (--wrap).  This file has them all. */
+ * ovs-vswitchd, and meets it at five functions of OVS that the linker
+ * redirects to us (--wrap).  This file has them all. */
 
 #include "vdpa-vswitchd.h"
 
@@ -122,7 +122,7 @@ __wrap_netdev_register_provider(const struct netdev_class *class)
 /* OVS's handler of the command "netdev-dpdk/detach". */
 static unixctl_cb_func *real_detach;
 
-/* Detaches a device, unless it is in use in a way that OVS does not know of. */
+/* Detaches a device, unless it is in use in a way that OVS does not know. */
 static void
 guarded_detach(struct unixctl_conn *conn, int argc, const char *argv[],
                void *aux)

@@ -28,10 +28,10 @@ struct vdpa_account {
 };
 
 /* To be called by netdev_rxq_recv(), in a PMD thread, that relayed 'n' packets
- * and received none.  The present iteration of the thread's main loop counts as
- * busy.  Returns true if netdev_rxq_recv() is to return an empty batch, for OVS
- * to charge the rx-queue with what is in 'account'; false if it may say EAGAIN,
- * which is cheaper. */
+ * and received none.  The present iteration of the thread's main loop counts
+ * as busy.  Returns true if netdev_rxq_recv() is to return an empty batch, for
+ * OVS to charge the rx-queue with what is in 'account'; false if it may say
+ * EAGAIN, which is cheaper. */
 bool vdpa_vswitchd_relayed(struct vdpa_account *account, unsigned int n);
 
 /* Likewise if packets were received: then OVS charges the rx-queue anyway. */
