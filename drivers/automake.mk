@@ -12,6 +12,7 @@ vdpasim_sources = \
 	drivers/sim_flow.c \
 	drivers/sim_flow_rss.c \
 	drivers/sim_key.c \
+	drivers/sim_lro.c \
 	drivers/sim_nic.c \
 	drivers/sim_offload.c \
 	drivers/sim_pattern.c \
@@ -35,6 +36,7 @@ vdpasim_headers = \
 	drivers/sim_flow.h \
 	drivers/sim_key.h \
 	drivers/sim_log.h \
+	drivers/sim_lro.h \
 	drivers/sim_nic.h \
 	drivers/sim_offload.h \
 	drivers/sim_port.h \
@@ -89,6 +91,7 @@ if HAVE_CMOCKA
 sim_unit_tests = \
 	tests/test-sim-devargs \
 	tests/test-sim-eswitch \
+	tests/test-sim-lro \
 	tests/test-sim-nic \
 	tests/test-sim-offload \
 	tests/test-sim-rss
@@ -113,6 +116,11 @@ tests_test_sim_eswitch_SOURCES = tests/test-sim-eswitch.c
 tests_test_sim_eswitch_CPPFLAGS = $(sim_unit_CPPFLAGS)
 tests_test_sim_eswitch_CFLAGS = $(sim_unit_CFLAGS)
 tests_test_sim_eswitch_LDADD = $(sim_unit_LDADD)
+
+tests_test_sim_lro_SOURCES = tests/test-sim-lro.c
+tests_test_sim_lro_CPPFLAGS = $(sim_unit_CPPFLAGS)
+tests_test_sim_lro_CFLAGS = $(sim_unit_CFLAGS)
+tests_test_sim_lro_LDADD = $(sim_unit_LDADD)
 
 tests_test_sim_nic_SOURCES = tests/test-sim-nic.c
 tests_test_sim_nic_CPPFLAGS = $(sim_unit_CPPFLAGS)

@@ -14,6 +14,7 @@ static const struct {
 	{ "rx-stuck", SIM_FAULT_RX_STUCK },
 	{ "tx-stuck", SIM_FAULT_TX_STUCK },
 	{ "rx-nombuf", SIM_FAULT_RX_NOMBUF },
+	{ "no-promisc", SIM_FAULT_NO_PROMISC },
 };
 
 #define N_FAULTS (sizeof(faults) / sizeof(faults[0]))

@@ -16,8 +16,10 @@
 #define SIM_FAULT_TX_STUCK	(1u << 3)	/* Transmit accepts nothing. */
 #define SIM_FAULT_RX_NOMBUF	(1u << 4)	/* Receive finds no mbuf. */
 
+#define SIM_FAULT_NO_PROMISC	(1u << 5)	/* No promiscuous mode. */
+
 #define SIM_FAULT_NAMES \
-	"link-down, removed, rx-stuck, tx-stuck or rx-nombuf"
+	"link-down, removed, rx-stuck, tx-stuck, rx-nombuf or no-promisc"
 
 /* The SIM_FAULT_* bit of 'name', 0 if there is no such fault. */
 uint32_t sim_fault_from_name(const char *name);

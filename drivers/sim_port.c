@@ -6,6 +6,7 @@
 
 #include "sim_flow.h"
 #include "sim_log.h"
+#include "sim_lro.h"
 #include "sim_nic.h"
 #include "sim_offload.h"
 #include "sim_rcu.h"
@@ -377,11 +378,14 @@ static void
 set_rxqs(struct sim_port *p, bool scatter)
 {
 	struct rte_eth_dev_data *data = p->data;
+	const struct rte_eth_rxmode *mode = &data->dev_conf.rxmode;
+	bool lro = mode->offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO;
 	uint16_t i;
 
 	for (i = 0; i < data->nb_rx_queues; i++) {
 		p->rxq[i] = data->rx_queues[i];
 		p->rxq[i]->scatter = scatter;
+		p->rxq[i]->max_lro = lro ? mode->max_lro_pkt_size : 0;
 		set_max_frame(p->rxq[i], data->mtu);
 		data->rx_queue_state[i] = RTE_ETH_QUEUE_STATE_STARTED;
 	}
@@ -535,6 +539,8 @@ set_filter(struct rte_eth_dev *dev, bool filter)
 {
 	struct sim_port *p = get_port(dev);
 
+	if (!filter && sim_port_has_fault(p, SIM_FAULT_NO_PROMISC))
+		return -EPERM;
 	/* A representor sees all that its VF sends, whoever it is for. */
 	if (p->kind != SIM_PORT_REP)
 		__atomic_store_n(&p->filter, filter, __ATOMIC_RELAXED);
@@ -636,7 +642,8 @@ fill_capabilities(struct rte_eth_dev_info *info)
 	info->max_mac_addrs = SIM_MAX_MACS;
 	info->speed_capa = RTE_ETH_LINK_SPEED_100G;
 	info->rx_offload_capa = RTE_ETH_RX_OFFLOAD_SCATTER |
-		RTE_ETH_RX_OFFLOAD_RSS_HASH;
+		RTE_ETH_RX_OFFLOAD_TCP_LRO | RTE_ETH_RX_OFFLOAD_RSS_HASH;
+	info->max_lro_pkt_size = SIM_MAX_LRO;
 	info->tx_offload_capa = SIM_TX_OFFLOADS;
 	info->tx_queue_offload_capa = 0;
 	info->reta_size = SIM_RSS_RETA_SIZE;

@@ -56,6 +56,7 @@ struct sim_rxq {
 	uint16_t room;			/* Bytes of data in one mbuf. */
 	uint16_t nb_desc;
 	bool scatter;
+	uint32_t max_lro;		/* 0: no large receive offload. */
 
 	/* Written by the thread that polls the queue. */
 	uint64_t packets __rte_cache_aligned;
@@ -67,6 +68,7 @@ struct sim_rxq {
 	uint64_t oversize;
 	uint64_t copied;
 	uint64_t flushed;		/* In the ring when the port stopped. */
+	uint64_t merged;		/* Became a part of another packet. */
 };
 
 struct sim_txq {

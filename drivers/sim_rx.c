@@ -3,6 +3,7 @@
 #include <rte_malloc.h>
 
 #include "sim_log.h"
+#include "sim_lro.h"
 #include "sim_nic.h"
 #include "sim_rcu.h"
 #include "sim_rx.h"
@@ -205,6 +206,16 @@ adopt(struct sim_rxq *q, struct rte_mbuf **pkts, uint16_t n,
 	return kept;
 }
 
+static uint16_t
+merge(struct sim_rxq *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	uint16_t kept = sim_lro_merge(pkts, n, q->max_lro);
+
+	if (kept != n)
+		count(&q->merged, n - kept);
+	return kept;
+}
+
 static void
 enqueue(struct sim_rxq *q, struct rte_mbuf **pkts, uint16_t n,
 	uint32_t *hashes)
@@ -219,6 +230,8 @@ enqueue(struct sim_rxq *q, struct rte_mbuf **pkts, uint16_t n,
 	n = drop_oversize(q, pkts, n, hashes);
 	n = drop_missed(q, pkts, n);
 	n = adopt(q, pkts, n, hashes);
+	if (q->max_lro > 0)
+		n = merge(q, pkts, n);
 	if (n == 0)
 		return;
 	done = rte_ring_mp_enqueue_burst(q->ring, (void **)pkts, n, NULL);

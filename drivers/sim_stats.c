@@ -73,6 +73,7 @@ reset_rxq(struct sim_rxq *q)
 	zero(&q->oversize);
 	zero(&q->copied);
 	zero(&q->flushed);
+	zero(&q->merged);
 }
 
 static void
@@ -184,6 +185,7 @@ static const struct {
 	{ "rx_oversize_packets", FROM_RXQ, offsetof(struct sim_rxq, oversize) },
 	{ "rx_copied_packets", FROM_RXQ, offsetof(struct sim_rxq, copied) },
 	{ "rx_flushed_packets", FROM_RXQ, offsetof(struct sim_rxq, flushed) },
+	{ "rx_merged_packets", FROM_RXQ, offsetof(struct sim_rxq, merged) },
 	{ "rx_filtered_packets", FROM_PORT,
 	  offsetof(struct sim_port, filtered) },
 	{ "rx_port_down_packets", FROM_EP,
