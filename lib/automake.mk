@@ -1,6 +1,8 @@
 # The plugin.  Its objects are named one by one on the link line of
 # vswitchd/ovs-vswitchd, not through an archive: nothing in OVS refers to them.
 vdpa_sources = \
+	lib/dpdk-vdpa-capture.c \
+	lib/dpdk-vdpa-capture.h \
 	lib/dpdk-vdpa-events.c \
 	lib/dpdk-vdpa-events.h \
 	lib/dpdk-vdpa-guard.c \

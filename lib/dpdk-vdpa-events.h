@@ -20,7 +20,7 @@
 #include "openvswitch/compiler.h"
 
 #define DPDK_VDPA_MAX_EVENTS 32
-#define DPDK_VDPA_EVENT_LEN 120
+#define DPDK_VDPA_EVENT_LEN 200
 
 struct ds;
 

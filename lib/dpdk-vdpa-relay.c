@@ -44,8 +44,8 @@
  * that others wait long. */
 #define MAX_PER_POLL (4 * DPDK_VDPA_BURST)
 
-/* Longest packet to be segmented, without Ethernet header: what IP allows and
- * two VLAN tags. */
+/* Longest packet to be segmented, or put together, without Ethernet header:
+ * what IP allows and two VLAN tags. */
 #define MAX_TSO_LEN (UINT16_MAX + 2 * VLAN_HEADER_LEN)
 
 /* Shortest segments that a guest may ask for.  The Internet knows no maximum
@@ -74,8 +74,10 @@ struct lane {
         uint16_t source_queue;
         uint16_t sink_queue;
         uint32_t max_payload_len;       /* Longest frame without header. */
-        uint64_t offload_mask;          /* RTE_MBUF_F_TX_* to check. */
-        uint64_t tx_offloads;           /* Those of them that are good. */
+        uint64_t offload_mask;          /* RTE_MBUF_F_* to check. */
+        uint64_t good_offloads;         /* Those of them that are good. */
+        const struct dpdk_vdpa_observer *observer;
+        enum dpdk_vdpa_direction direction;
         unsigned int retries_max;
         enum dpdk_vdpa_drop_reason discard_reason;  /* If 'sink' is null. */
     );
@@ -184,6 +186,15 @@ prepare_tso(struct rte_mbuf *pkt, uint32_t max_payload_len)
     return true;
 }
 
+/* Makes 'pkt', which the source put together, ready for the sink. */
+static bool
+prepare_lro(const struct lane *lane, struct rte_mbuf *pkt)
+{
+    const struct dpdk_vdpa_end *sink = lane->sink;
+
+    return sink && sink->prepare_lro && sink->prepare_lro(sink->aux, pkt);
+}
+
 /* Returns why 'pkt' is not for relaying, or -1 if it is.  The vhost library
  * does not check that what a guest asks for was negotiated. */
 static int
@@ -191,11 +202,12 @@ lane_check_packet(const struct lane *lane, struct rte_mbuf *pkt)
 {
     uint64_t offloads = pkt->ol_flags & lane->offload_mask;
     bool tso = offloads & RTE_MBUF_F_TX_TCP_SEG;
-    uint32_t max_len = tso ? MAX_TSO_LEN : lane->max_payload_len;
+    bool lro = offloads & RTE_MBUF_F_RX_LRO;
+    uint32_t max_len = tso || lro ? MAX_TSO_LEN : lane->max_payload_len;
 
     /* The flags of checksums are a number: UDP's has SCTP's bits, which nobody
      * is offered. */
-    if (offloads & ~lane->tx_offloads
+    if (offloads & ~lane->good_offloads
         || (offloads & RTE_MBUF_F_TX_L4_MASK) == RTE_MBUF_F_TX_SCTP_CKSUM) {
         return DPDK_VDPA_DROP_BAD_OFFLOAD;
     }
@@ -205,7 +217,8 @@ lane_check_packet(const struct lane *lane, struct rte_mbuf *pkt)
     if (pkt->pkt_len - ETH_HEADER_LEN > max_len) {
         return DPDK_VDPA_DROP_OVERSIZE;
     }
-    if (tso && !prepare_tso(pkt, lane->max_payload_len)) {
+    if ((tso && !prepare_tso(pkt, lane->max_payload_len))
+        || (lro && !prepare_lro(lane, pkt))) {
         return DPDK_VDPA_DROP_BAD_OFFLOAD;
     }
     return -1;
@@ -258,6 +271,10 @@ lane_fill(struct lane *lane)
     }
     counter_add(&lane->counters.rx_packets, n);
     counter_add(&lane->counters.rx_bytes, bytes);
+    if (OVS_UNLIKELY(lane->observer)) {
+        lane->observer->observe(lane->observer->aux, lane->direction,
+                                lane->source_queue, lane->pending, n);
+    }
 
     kept = n;
     if (OVS_UNLIKELY(!all_fit || flags & lane->offload_mask)) {
@@ -548,6 +565,7 @@ relay_drain_vf(struct dpdk_vdpa_relay *relay,
 
         lane->source = new->vf;
         lane->source_queue = i;
+        lane->observer = NULL;
         do {
             n = lane_fill(lane);
             lane_drop_pending(lane, DPDK_VDPA_DROP_VM_DISCONNECTED);
@@ -613,8 +631,16 @@ lane_init(struct lane *lane, const struct dpdk_vdpa_relay_config *c,
     lane->sink = sink;
     lane->sink_queue = sink_queue;
     lane->max_payload_len = c->max_frame_len - ETH_HEADER_LEN;
-    lane->offload_mask = source == c->vm ? RTE_MBUF_F_TX_OFFLOAD_MASK : 0;
-    lane->tx_offloads = c->tx_offloads;
+    if (source == c->vm) {
+        lane->direction = DPDK_VDPA_VM_TO_VF;
+        lane->offload_mask = RTE_MBUF_F_TX_OFFLOAD_MASK;
+        lane->good_offloads = c->tx_offloads;
+    } else {
+        lane->direction = DPDK_VDPA_VF_TO_VM;
+        lane->offload_mask = RTE_MBUF_F_RX_LRO;
+        lane->good_offloads = c->lro ? RTE_MBUF_F_RX_LRO : 0;
+    }
+    lane->observer = c->observer;
     lane->retries_max = sink && sink == c->vm ? c->tx_retries_max : 0;
 }
 

@@ -66,8 +66,8 @@ struct rte_mbuf;
     DROP_REASON(MALFORMED, malformed,                                       \
                 "shorter than an Ethernet header")                          \
     DROP_REASON(BAD_OFFLOAD, bad_offload,                                   \
-                "asks for an offload that the guest was not offered, or "   \
-                "with impossible header lengths")                           \
+                "asks for an offload that its receiver was not offered, "   \
+                "or with impossible header lengths")                        \
     DROP_REASON(VM_DISCONNECTED, vm_disconnected,                           \
                 "no guest was connected, or it left with packets waiting")  \
     DROP_REASON(QUEUE_DISABLED, queue_disabled,                             \
@@ -112,6 +112,20 @@ struct dpdk_vdpa_end {
 
     /* What such a packet is dropped for. */
     enum dpdk_vdpa_drop_reason never_fits_reason;
+
+    /* Makes a packet that the other end put together from many, which it says
+     * by RTE_MBUF_F_RX_LRO, fit for send().  Returns false if it is not TCP or
+     * there is no memory.  Null if send() takes no such packets. */
+    bool (*prepare_lro)(void *aux, struct rte_mbuf *pkt);
+};
+
+/* Somebody who looks at every packet that a lane takes from its source, before
+ * anything is done to it.  Called by PMD threads, several at a time, which it
+ * must not hold up. */
+struct dpdk_vdpa_observer {
+    void *aux;
+    void (*observe)(void *aux, enum dpdk_vdpa_direction, uint16_t queue,
+                    struct rte_mbuf *const *pkts, unsigned int n);
 };
 
 /* What a relay is to do. */
@@ -145,6 +159,12 @@ struct dpdk_vdpa_relay_config {
      * if nothing.  With RTE_MBUF_F_TX_TCP_SEG, a packet to be segmented may be
      * as long as an IP packet can be. */
     uint64_t tx_offloads;
+
+    /* Whether the guest takes packets that the VF put together. */
+    bool lro;
+
+    /* Null if nobody looks. */
+    const struct dpdk_vdpa_observer *observer;
 
     /* Descriptors of a receive queue of the VF, which bounds what may wait
      * there for a guest that is gone. */

@@ -56,7 +56,10 @@ VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_vf);
                      | RTE_ETH_TX_OFFLOAD_MULTI_SEGS)
 #define TX_SEGMENTATION (TX_CHECKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO)
 
-/* The longest packet to be segmented. */
+/* What it takes to receive segments put together. */
+#define RX_LRO (RTE_ETH_RX_OFFLOAD_TCP_LRO | RTE_ETH_RX_OFFLOAD_SCATTER)
+
+/* The longest packet to be segmented, or put together. */
 #define MAX_TSO_LEN (UINT16_MAX + FRAME_OVERHEAD)
 
 struct dpdk_vdpa_vf {
@@ -147,7 +150,7 @@ mempool_create(const struct dpdk_vdpa_vf *vf,
 
     data_len = mempool_data_len(config);
     per_pair = vf->rxq_size + vf->txq_size + 2 * DPDK_VDPA_BURST;
-    if (vf->tx_offloads & RTE_MBUF_F_TX_TCP_SEG) {
+    if (config->lro || vf->tx_offloads & RTE_MBUF_F_TX_TCP_SEG) {
         per_pair += 2 * DPDK_VDPA_BURST * DIV_ROUND_UP(MAX_TSO_LEN, data_len);
     }
     n = (config->n_pairs * per_pair
@@ -487,6 +490,11 @@ vf_eth_conf(const struct rte_eth_dev_info *info,
                            && conf.rx_adv_conf.rss_conf.rss_hf
                            ? RTE_ETH_MQ_RX_RSS : RTE_ETH_MQ_RX_NONE);
     conf.txmode.offloads = choose_tx_offloads(info, config);
+    if (config->lro) {
+        conf.rxmode.offloads = RX_LRO;
+        conf.rxmode.max_lro_pkt_size = MIN(info->max_lro_pkt_size,
+                                           MAX_TSO_LEN);
+    }
     conf.intr_conf.lsc = !!(*info->dev_flags & RTE_ETH_DEV_INTR_LSC);
     conf.intr_conf.rmv = !!(*info->dev_flags & RTE_ETH_DEV_INTR_RMV);
     return conf;
@@ -710,6 +718,15 @@ dpdk_vdpa_vf_max_pairs(const struct dpdk_vdpa_vf *vf)
                DPDK_VDPA_MAX_PAIRS);
 }
 
+bool
+dpdk_vdpa_vf_has_lro(const struct dpdk_vdpa_vf *vf)
+{
+    struct rte_eth_dev_info info;
+
+    return (!rte_eth_dev_info_get(vf->port_id, &info)
+            && (info.rx_offload_capa & RX_LRO) == RX_LRO);
+}
+
 const char *
 dpdk_vdpa_vf_devargs(const struct dpdk_vdpa_vf *vf)
 {
@@ -750,6 +767,24 @@ uint64_t
 dpdk_vdpa_vf_tx_offloads(const struct dpdk_vdpa_vf *vf)
 {
     return vf->tx_offloads;
+}
+
+bool
+dpdk_vdpa_vf_is_promiscuous(const struct dpdk_vdpa_vf *vf)
+{
+    return rte_eth_promiscuous_get(vf->port_id) == 1;
+}
+
+struct eth_addr
+dpdk_vdpa_vf_mac(const struct dpdk_vdpa_vf *vf)
+{
+    struct rte_ether_addr rte_mac;
+    struct eth_addr mac = ETH_ADDR_C(00, 00, 00, 00, 00, 00);
+
+    if (!rte_eth_macaddr_get(vf->port_id, &rte_mac)) {
+        memcpy(mac.ea, rte_mac.addr_bytes, sizeof mac.ea);
+    }
+    return mac;
 }
 
 bool

@@ -35,6 +35,8 @@ struct rte_mempool;
 struct dpdk_vdpa_vf_config {
     unsigned int n_pairs;       /* Queue pairs, 1..dpdk_vdpa_vf_max_pairs(). */
     uint16_t mtu;               /* In bytes, as that of a netdev. */
+    bool lro;                   /* Put received TCP segments together, which
+                                 * takes dpdk_vdpa_vf_has_lro(). */
 };
 
 /* Probes the device that 'devargs' names, unless it is there already, and
@@ -70,19 +72,22 @@ void dpdk_vdpa_vf_set_rss(struct dpdk_vdpa_vf *, const bool *enabled,
 
 uint16_t dpdk_vdpa_vf_port_id(const struct dpdk_vdpa_vf *);
 unsigned int dpdk_vdpa_vf_max_pairs(const struct dpdk_vdpa_vf *);
+bool dpdk_vdpa_vf_has_lro(const struct dpdk_vdpa_vf *);
 const char *dpdk_vdpa_vf_devargs(const struct dpdk_vdpa_vf *);
 int dpdk_vdpa_vf_numa_node(const struct dpdk_vdpa_vf *);
 
 /* Of a started VF: the configuration, the mempool that it receives into, the
  * number of receive descriptors per queue, the longest frame that it can send
- * and receive, and what it does for packets that it sends, in RTE_MBUF_F_TX_*
- * flags. */
+ * and receive, what it does for packets that it sends, in RTE_MBUF_F_TX_*
+ * flags, and whether it receives for all MAC addresses or only its own. */
 const struct dpdk_vdpa_vf_config *dpdk_vdpa_vf_get_config(
     const struct dpdk_vdpa_vf *);
 struct rte_mempool *dpdk_vdpa_vf_mempool(const struct dpdk_vdpa_vf *);
 uint16_t dpdk_vdpa_vf_rxq_size(const struct dpdk_vdpa_vf *);
 uint32_t dpdk_vdpa_vf_max_frame_len(const struct dpdk_vdpa_vf *);
 uint64_t dpdk_vdpa_vf_tx_offloads(const struct dpdk_vdpa_vf *);
+bool dpdk_vdpa_vf_is_promiscuous(const struct dpdk_vdpa_vf *);
+struct eth_addr dpdk_vdpa_vf_mac(const struct dpdk_vdpa_vf *);
 
 /* Any thread. */
 bool dpdk_vdpa_vf_is_started(const struct dpdk_vdpa_vf *);

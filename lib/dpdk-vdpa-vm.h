@@ -22,6 +22,7 @@
  * need be.  What happens to the connection arrives in a thread of the library
  * and is passed on to 'struct dpdk_vdpa_vm_callbacks'. */
 
+#include <linux/virtio_net.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -61,6 +62,11 @@ struct dpdk_vdpa_vm_config {
     const struct dpdk_vdpa_vm_callbacks *callbacks;
     void *aux;                  /* Passed to the callbacks. */
 };
+
+/* Features that a guest needs to receive TCP segments put together. */
+#define DPDK_VDPA_VM_LRO_FEATURES (1ULL << VIRTIO_NET_F_GUEST_CSUM           \
+                                   | 1ULL << VIRTIO_NET_F_GUEST_TSO4         \
+                                   | 1ULL << VIRTIO_NET_F_GUEST_TSO6)
 
 /* What is known of a connected guest. */
 struct dpdk_vdpa_vm_info {
@@ -127,5 +133,6 @@ uint16_t dpdk_vdpa_vm_recv(void *vm, uint16_t queue, struct rte_mbuf **,
 uint16_t dpdk_vdpa_vm_send(void *vm, uint16_t queue, struct rte_mbuf **,
                            uint16_t n);
 bool dpdk_vdpa_vm_never_fits(void *vm, uint16_t queue, struct rte_mbuf *);
+bool dpdk_vdpa_vm_prepare_lro(void *vm, struct rte_mbuf *);
 
 #endif /* dpdk-vdpa-vm.h */

@@ -31,6 +31,7 @@
 #include <rte_ether.h>
 #include <rte_mbuf.h>
 
+#include "dpdk-vdpa-capture.h"
 #include "dpdk-vdpa-events.h"
 #include "dpdk-vdpa-options.h"
 #include "dpdk-vdpa-relay.h"
@@ -46,6 +47,7 @@
 #include "openvswitch/vlog.h"
 #include "ovs-atomic.h"
 #include "ovs-thread.h"
+#include "packets.h"
 #include "seq.h"
 #include "smap.h"
 #include "timeval.h"
@@ -98,6 +100,10 @@ struct vdpa_port {
                                          * in force, or null. */
     char *mtu_error;                    /* Why the MTU is not. */
     struct vdpa_watch watches[DPDK_VDPA_N_DIRECTIONS][DPDK_VDPA_MAX_PAIRS];
+    bool lro_refused;                   /* The VF has LRO, but not for us. */
+    struct eth_addr vf_mac;             /* See 'watch_mac'. */
+    struct eth_addr guest_mac;          /* If it is not the VF's and that
+                                         * matters, else all zero. */
 
     /* Something happened that the main thread is to look at. */
     atomic_bool changed;
@@ -119,9 +125,18 @@ struct vdpa_port {
 
     bool admin_up;              /* The port is set up, not down. */
 
+    /* Who looks at packets: written by the main thread while 'observed' is
+     * false, read by PMD threads. */
+    struct dpdk_vdpa_observer observer;
+    struct dpdk_vdpa_capture *capture;
+    bool watch_mac;                     /* Look for a guest's MAC address that
+                                         * is not 'vf_mac'. */
+    atomic_uint64_t seen_mac;           /* What was found, or 0. */
+
     /* The relay is kept paused and without these ends while they change. */
     bool vf_held OVS_GUARDED;
     bool vm_held OVS_GUARDED;
+    bool observed OVS_GUARDED;
     struct dpdk_vdpa_relay *relay OVS_GUARDED;
 
     struct ovs_mutex events_mutex;      /* Protects 'events'. */
@@ -213,6 +228,7 @@ port_update_relay(struct vdpa_port *port)
         .n_vf_pairs = 1,
         .n_pollers = port->n_pollers,
         .tx_retries_max = port->tx_retries_max,
+        .observer = port->observed ? &port->observer : NULL,
     };
 
     if (port->vf && port->vm) {
@@ -220,6 +236,7 @@ port_update_relay(struct vdpa_port *port)
         c.n_vf_pairs = dpdk_vdpa_vf_get_config(port->vf)->n_pairs;
         c.max_frame_len = dpdk_vdpa_vf_max_frame_len(port->vf);
         c.tx_offloads = dpdk_vdpa_vf_tx_offloads(port->vf);
+        c.lro = dpdk_vdpa_vf_get_config(port->vf)->lro;
         c.vf_rxq_size = dpdk_vdpa_vf_rxq_size(port->vf);
         if (dpdk_vdpa_vf_is_started(port->vf) && !port->vf_held) {
             c.vf = &port->vf_end;
@@ -275,6 +292,124 @@ port_set_ends(struct vdpa_port *port, struct dpdk_vdpa_vf *vf,
     port_update_relay(port);
     ovs_mutex_unlock(&port->mutex);
     port_wake_main(port);
+}
+
+/* Looking at packets. */
+
+/* Looks for a guest whose MAC address is not the VF's. */
+static void
+port_look_for_mac(struct vdpa_port *port, struct rte_mbuf *const *pkts,
+                  unsigned int n)
+{
+    for (unsigned int i = 0; i < n; i++) {
+        const struct eth_header *eth = rte_pktmbuf_mtod(pkts[i], void *);
+
+        if (pkts[i]->data_len >= sizeof *eth
+            && !eth_addr_is_multicast(eth->eth_src)
+            && !eth_addr_equals(eth->eth_src, port->vf_mac)) {
+            atomic_store_relaxed(&port->seen_mac,
+                                 eth_addr_to_uint64(eth->eth_src));
+            break;
+        }
+    }
+}
+
+static void
+port_observe(void *port_, enum dpdk_vdpa_direction dir, uint16_t queue,
+             struct rte_mbuf *const *pkts, unsigned int n)
+{
+    struct vdpa_port *port = port_;
+
+    if (port->capture) {
+        dpdk_vdpa_capture_observe(port->capture, dir, queue, pkts, n);
+    }
+    if (port->watch_mac && dir == DPDK_VDPA_VM_TO_VF) {
+        port_look_for_mac(port, pkts, n);
+    }
+}
+
+/* Sets who looks at packets.  On return no PMD thread uses a previous
+ * capture. */
+static void
+port_set_observers(struct vdpa_port *port, struct dpdk_vdpa_capture *capture,
+                   bool watch_mac)
+    OVS_EXCLUDED(port->mutex)
+{
+    if (capture == port->capture && watch_mac == port->watch_mac) {
+        return;
+    }
+    ovs_mutex_lock(&port->mutex);
+    if (port->observed) {
+        port->observed = false;
+        port_update_relay(port);
+    }
+    port->capture = capture;
+    port->watch_mac = watch_mac;
+    if (capture || watch_mac) {
+        port->observed = true;
+        port_update_relay(port);
+    }
+    ovs_mutex_unlock(&port->mutex);
+}
+
+/* A VF that does not receive for every MAC address, because it refuses
+ * promiscuous mode, is of use only to a guest that has its address. */
+static void
+port_check_macs(struct vdpa_port *port)
+{
+    bool matters = (port->vf && port->vm && dpdk_vdpa_vm_is_up(port->vm)
+                    && !dpdk_vdpa_vf_is_promiscuous(port->vf));
+    uint64_t seen;
+
+    if (!matters) {
+        memset(&port->guest_mac, 0, sizeof port->guest_mac);
+        atomic_store_relaxed(&port->seen_mac, 0);
+        port_set_observers(port, port->capture, false);
+        return;
+    }
+
+    atomic_read_relaxed(&port->seen_mac, &seen);
+    if (!seen) {
+        if (!port->watch_mac) {
+            port->vf_mac = dpdk_vdpa_vf_mac(port->vf);
+            port_set_observers(port, port->capture, true);
+        }
+    } else if (port->watch_mac) {
+        port_set_observers(port, port->capture, false);
+        eth_addr_from_uint64(seen, &port->guest_mac);
+        port_event(port, "the guest's MAC address "ETH_ADDR_FMT" is not the "
+                   "VF's "ETH_ADDR_FMT", which refuses promiscuous mode: the "
+                   "guest receives nothing; give it the VF's address",
+                   ETH_ADDR_ARGS(port->guest_mac),
+                   ETH_ADDR_ARGS(port->vf_mac));
+        netdev_change_seq_changed(port->netdev);
+    }
+}
+
+/* Ends the capture of 'port'.  Returns as dpdk_vdpa_capture_stop(). */
+static int
+port_stop_capture(struct vdpa_port *port, struct ds *out)
+{
+    struct dpdk_vdpa_capture *capture = port->capture;
+    size_t start = out->length;
+    int error;
+
+    port_set_observers(port, NULL, port->watch_mac);
+    error = dpdk_vdpa_capture_stop(capture, out);
+    port_event(port, "capture ended: %s", ds_cstr(out) + start);
+    return error;
+}
+
+/* Ends a capture that has all it wanted, or can have no more. */
+static void
+port_check_capture(struct vdpa_port *port)
+{
+    if (port->capture && dpdk_vdpa_capture_is_done(port->capture)) {
+        struct ds report = DS_EMPTY_INITIALIZER;
+
+        port_stop_capture(port, &report);
+        ds_destroy(&report);
+    }
 }
 
 /* What the ends report. */
@@ -526,8 +661,8 @@ port_restart_vf(struct vdpa_port *port,
     }
     port_set_ends(port, port->vf, port->vm);
     if (!error) {
-        port_event(port, "VF restarted, queue pairs: %u, MTU: %u",
-                   config->n_pairs, config->mtu);
+        port_event(port, "VF restarted, queue pairs: %u, MTU: %u%s",
+                   config->n_pairs, config->mtu, config->lro ? ", LRO" : "");
     }
     return error;
 }
@@ -571,6 +706,9 @@ vf_virtio_offloads(const struct dpdk_vdpa_vf *vf)
         features |= (1ULL << VIRTIO_NET_F_HOST_TSO4
                      | 1ULL << VIRTIO_NET_F_HOST_TSO6
                      | 1ULL << VIRTIO_NET_F_HOST_ECN);
+    }
+    if (dpdk_vdpa_vf_has_lro(vf)) {
+        features |= DPDK_VDPA_VM_LRO_FEATURES;
     }
     return features;
 }
@@ -963,6 +1101,9 @@ netdev_dpdk_vdpa_construct(struct netdev *netdev)
     port->vm_end.send = dpdk_vdpa_vm_send;
     port->vm_end.never_fits = dpdk_vdpa_vm_never_fits;
     port->vm_end.never_fits_reason = DPDK_VDPA_DROP_OVERSIZE;
+    port->vm_end.prepare_lro = dpdk_vdpa_vm_prepare_lro;
+    port->observer.aux = port;
+    port->observer.observe = port_observe;
     atomic_init(&port->changed, false);
     ovs_mutex_init(&port->mutex);
     ovs_mutex_init(&port->events_mutex);
@@ -988,6 +1129,12 @@ port_destroy(struct vdpa_port *port)
     hmap_remove(&ports, &port->node);
     ovs_mutex_unlock(&ports_mutex);
 
+    if (port->capture) {
+        struct ds report = DS_EMPTY_INITIALIZER;
+
+        port_stop_capture(port, &report);
+        ds_destroy(&report);
+    }
     port_hold_vf(port);
     port_hold_vm(port);
     dpdk_vdpa_vm_destroy(vm);
@@ -1126,6 +1273,21 @@ port_get_vm_status(const struct vdpa_port *port, struct smap *args)
     }
 }
 
+static void
+port_get_mac_status(const struct vdpa_port *port, struct smap *args)
+{
+    struct eth_addr mac = dpdk_vdpa_vf_mac(port->vf);
+
+    if (!dpdk_vdpa_vf_is_promiscuous(port->vf)) {
+        smap_add_format(args, "vf_mac", ETH_ADDR_FMT,
+                        ETH_ADDR_ARGS(mac));
+        if (!eth_addr_is_zero(port->guest_mac)) {
+            smap_add_format(args, "guest_mac", ETH_ADDR_FMT,
+                            ETH_ADDR_ARGS(port->guest_mac));
+        }
+    }
+}
+
 static int
 netdev_dpdk_vdpa_get_status(const struct netdev *netdev, struct smap *args)
 {
@@ -1143,6 +1305,7 @@ netdev_dpdk_vdpa_get_status(const struct netdev *netdev, struct smap *args)
         smap_add_format(args, "numa_id", "%d",
                         dpdk_vdpa_vf_numa_node(port->vf));
         port_get_vm_status(port, args);
+        port_get_mac_status(port, args);
     }
     if (port->config_error || port->mtu_error) {
         smap_add(args, "config_error",
@@ -1325,6 +1488,31 @@ port_reset_vf(struct vdpa_port *port)
     }
 }
 
+/* Has the VF put TCP segments together exactly if the guest takes them so. */
+static void
+port_adapt_lro(struct vdpa_port *port)
+{
+    struct dpdk_vdpa_vf_config config = *dpdk_vdpa_vf_get_config(port->vf);
+    struct dpdk_vdpa_vm_info info;
+    bool lro;
+
+    lro = (!port->lro_refused
+           && dpdk_vdpa_vf_has_lro(port->vf)
+           && dpdk_vdpa_vm_get_info(port->vm, &info)
+           && (info.features & DPDK_VDPA_VM_LRO_FEATURES)
+              == DPDK_VDPA_VM_LRO_FEATURES);
+    if (lro != config.lro) {
+        char *error = NULL;
+
+        config.lro = lro;
+        if (port_restart_vf(port, &config, &error)) {
+            port_event(port, "VF without LRO: %s", error);
+            port->lro_refused = true;
+            free(error);
+        }
+    }
+}
+
 /* Takes up what other threads reported. */
 static void
 port_handle_changes(struct vdpa_port *port)
@@ -1337,6 +1525,9 @@ port_handle_changes(struct vdpa_port *port)
         port_reset_vf(port);
     }
     if (port->vm && dpdk_vdpa_vm_is_up(port->vm)) {
+        if (port->vf) {
+            port_adapt_lro(port);
+        }
         dpdk_vdpa_vm_suppress_kicks(port->vm);
         dpdk_vdpa_vm_get_enabled(port->vm, enabled, ARRAY_SIZE(enabled));
         if (port->vf) {
@@ -1468,6 +1659,8 @@ port_run(struct vdpa_port *port)
     if (changed || time_msec() >= port->next_link_check) {
         port->next_link_check = time_msec() + LINK_CHECK_INTERVAL;
         port_check_link(port);
+        port_check_macs(port);
+        port_check_capture(port);
         port_watch(port);
     }
     if (port->configured && !port->vf && time_msec() >= port->next_vf_retry) {
@@ -1616,6 +1809,11 @@ port_show(struct vdpa_port *port, struct ds *out)
         port_show_vf(port, out);
     }
     port_show_relay(port, out);
+    if (port->capture) {
+        ds_put_cstr(out, "  capture: ");
+        dpdk_vdpa_capture_format(port->capture, out);
+        ds_put_char(out, '\n');
+    }
     ds_put_cstr(out, "  events:\n");
     ovs_mutex_lock(&port->events_mutex);
     dpdk_vdpa_events_format(&port->events, out);
@@ -1646,6 +1844,130 @@ dpdkvdpa_show(struct unixctl_conn *conn, int argc, const char *argv[],
     ds_destroy(&out);
 }
 
+/* dpdkvdpa/capture-start and dpdkvdpa/capture-stop. */
+
+/* Replies with 'error', which it frees. */
+static void
+reply_error(struct unixctl_conn *conn, char *error)
+{
+    unixctl_command_reply_error(conn, error);
+    free(error);
+}
+
+/* Returns the port called 'name', or null after an error reply. */
+static struct vdpa_port *
+port_by_name(struct unixctl_conn *conn, const char *name)
+    OVS_REQUIRES(ports_mutex)
+{
+    struct vdpa_port *port;
+
+    HMAP_FOR_EACH (port, node, &ports) {
+        if (!strcmp(name, port->name)) {
+            return port;
+        }
+    }
+    reply_error(conn, xasprintf("\"%s\" is not a dpdkvdpa port", name));
+    return NULL;
+}
+
+/* Parses the optional arguments of capture-start. */
+static int
+parse_capture_args(int argc, const char *argv[],
+                   struct dpdk_vdpa_capture_config *config, char **errp)
+{
+    unsigned long long int count;
+
+    if (argc > 3
+        && (!str_to_uint(argv[3], 10, &config->snaplen)
+            || config->snaplen < DPDK_VDPA_MIN_SNAPLEN
+            || config->snaplen > DPDK_VDPA_MAX_SNAPLEN)) {
+        *errp = xasprintf("snaplen: \"%s\" is not a number from %d to %d",
+                          argv[3], DPDK_VDPA_MIN_SNAPLEN,
+                          DPDK_VDPA_MAX_SNAPLEN);
+        return EINVAL;
+    }
+    if (argc > 4) {
+        if (!str_to_ullong(argv[4], 10, &count) || !count) {
+            *errp = xasprintf("count: \"%s\" is not a number of packets, 1 "
+                              "or more", argv[4]);
+            return EINVAL;
+        }
+        config->count = count;
+    }
+    return 0;
+}
+
+static int
+port_start_capture(struct vdpa_port *port, int argc, const char *argv[],
+                   char **errp)
+{
+    struct dpdk_vdpa_capture_config config = { .path = argv[2] };
+    struct dpdk_vdpa_capture *capture;
+    int error;
+
+    if (port->capture) {
+        *errp = xasprintf("port \"%s\" is being captured already; end that "
+                          "by dpdkvdpa/capture-stop", port->name);
+        return EBUSY;
+    }
+    if (!port->vf) {
+        *errp = xasprintf("port \"%s\" has no VF at present", port->name);
+        return ENODEV;
+    }
+    config.port_name = port->name;
+    config.port_id = dpdk_vdpa_vf_port_id(port->vf);
+    config.numa_node = dpdk_vdpa_vf_numa_node(port->vf);
+    config.snaplen = dpdk_vdpa_vf_max_frame_len(port->vf);
+    error = parse_capture_args(argc, argv, &config, errp);
+    error = error ? error : dpdk_vdpa_capture_start(&config, &capture, errp);
+    if (!error) {
+        port_set_observers(port, capture, port->watch_mac);
+        port_event(port, "capture to \"%s\" started", config.path);
+    }
+    return error;
+}
+
+static void
+dpdkvdpa_capture_start(struct unixctl_conn *conn, int argc,
+                       const char *argv[], void *aux OVS_UNUSED)
+{
+    struct vdpa_port *port;
+    char *error;
+
+    ovs_mutex_lock(&ports_mutex);
+    port = port_by_name(conn, argv[1]);
+    if (port) {
+        if (port_start_capture(port, argc, argv, &error)) {
+            reply_error(conn, error);
+        } else {
+            unixctl_command_reply(conn, NULL);
+        }
+    }
+    ovs_mutex_unlock(&ports_mutex);
+}
+
+static void
+dpdkvdpa_capture_stop(struct unixctl_conn *conn, int argc OVS_UNUSED,
+                      const char *argv[], void *aux OVS_UNUSED)
+{
+    struct ds report = DS_EMPTY_INITIALIZER;
+    struct vdpa_port *port;
+
+    ovs_mutex_lock(&ports_mutex);
+    port = port_by_name(conn, argv[1]);
+    if (port && !port->capture) {
+        reply_error(conn, xasprintf("port \"%s\" is not being captured; its "
+                                    "events in dpdkvdpa/show tell how a "
+                                    "capture ended", argv[1]));
+    } else if (port && port_stop_capture(port, &report)) {
+        unixctl_command_reply_error(conn, ds_cstr(&report));
+    } else if (port) {
+        unixctl_command_reply(conn, ds_cstr(&report));
+    }
+    ovs_mutex_unlock(&ports_mutex);
+    ds_destroy(&report);
+}
+
 /* Registration. */
 
 static int
@@ -1654,6 +1976,11 @@ netdev_dpdk_vdpa_class_init(void)
     ports_seq = seq_create();
     unixctl_command_register("dpdkvdpa/show", "[port]", 0, 1, dpdkvdpa_show,
                              NULL);
+    unixctl_command_register("dpdkvdpa/capture-start",
+                             "port file [snaplen] [count]", 2, 4,
+                             dpdkvdpa_capture_start, NULL);
+    unixctl_command_register("dpdkvdpa/capture-stop", "port", 1, 1,
+                             dpdkvdpa_capture_stop, NULL);
     return 0;
 }
 

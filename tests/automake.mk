@@ -3,7 +3,8 @@ unit_tests = \
 	tests/test-events \
 	tests/test-guard \
 	tests/test-options \
-	tests/test-relay
+	tests/test-relay \
+	tests/test-vm
 
 if HAVE_CMOCKA
 check_PROGRAMS += $(unit_tests)
@@ -32,5 +33,11 @@ tests_test_relay_SOURCES = tests/test-relay.c
 tests_test_relay_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_test_relay_LDADD = $(unit_LDADD)
 tests_test_relay_LINK = $(unit_LINK)
+
+# And this one lib/dpdk-vdpa-vm.c.
+tests_test_vm_SOURCES = tests/test-vm.c lib/dpdk-vdpa-guard.c
+tests_test_vm_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_test_vm_LDADD = $(unit_LDADD)
+tests_test_vm_LINK = $(unit_LINK)
 
 include tests/system.mk

@@ -138,6 +138,7 @@ guest_image_fill()
 #   packed=on           packed rings
 #   rx_queue_size=N     also tx_queue_size=N
 #   iommu=on            the card's addresses go through an IOMMU
+#   card=PROPERTIES     more properties of the card, as -device takes them
 #   memory=MEGABYTES    256
 #
 # The guest with an IOMMU takes mappings back at once (iommu.strict): when it
@@ -145,7 +146,7 @@ guest_image_fill()
 guest_start()
 {
     local name=$1 socket='' mac=52:54:00:00:00:01 queues=1 packed=off
-    local rx_queue_size='' tx_queue_size='' iommu=off memory=256
+    local rx_queue_size='' tx_queue_size='' iommu=off card='' memory=256
     local device machine=q35 append='console=ttyS0 quiet panic=-1' cmd
     local image kernel
     shift
@@ -155,6 +156,7 @@ guest_start()
     device="virtio-net-pci,netdev=net0,mac=$mac,vectors=0,packed=$packed"
     device+="${rx_queue_size:+,rx_queue_size=$rx_queue_size}"
     device+="${tx_queue_size:+,tx_queue_size=$tx_queue_size}"
+    device+="${card:+,$card}"
     if [ "$queues" -gt 1 ]; then
         device+=",mq=on"
     fi

@@ -11,6 +11,7 @@ system_testsuite_at = \
 	tests/system-faults.at \
 	tests/system-guest.at \
 	tests/system-lifecycle.at \
+	tests/system-observe.at \
 	tests/system-offload.at \
 	tests/system-options.at \
 	tests/system-relay.at
@@ -20,6 +21,7 @@ system_testsuite_libs = \
 	tests/check.sh \
 	tests/guest.sh \
 	tests/nic.sh \
+	tests/pcapng.py \
 	tests/ovs.sh \
 	tests/testpmd.sh \
 	tests/util.sh

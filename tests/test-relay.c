@@ -50,6 +50,7 @@ struct script {
     uint32_t sent[MAX_QUEUES][MAX_SENT];        /* Serial numbers. */
     unsigned int n_sent[MAX_QUEUES];
     uint64_t last_flags;
+    bool lro_fails;
 };
 
 static struct rte_mempool *mempool;
@@ -103,6 +104,15 @@ script_never_fits(void *script_, uint16_t queue,
 
     s->room[queue] += s->room_after_never_fits;
     return s->never_fits;
+}
+
+static bool
+script_prepare_lro(void *script_, struct rte_mbuf *pkt)
+{
+    struct script *s = script_;
+
+    pkt->ol_flags |= RTE_MBUF_F_TX_TCP_SEG;
+    return !s->lro_fails;
 }
 
 struct fixture {
@@ -440,6 +450,97 @@ test_offloads(void **state)
     assert_int_equal(c.drops[DPDK_VDPA_DROP_OVERSIZE], 2);
     assert_int_equal(c.drops[DPDK_VDPA_DROP_BAD_OFFLOAD], 9);
     assert_int_equal(c.tx_packets, 3);
+    check_conservation(f);
+}
+
+/* Gives the VF a packet put together from segments and returns true if it went
+ * through. */
+static bool
+receive_lro(struct fixture *f, uint32_t len)
+{
+    unsigned int n_sent = f->vm.n_sent[0];
+
+    f->vf.n_input[0] = 1;
+    f->vf.input_len = len;
+    f->vf.input_flags = RTE_MBUF_F_RX_LRO;
+    assert_int_equal(poll_one(f, 0), 1);
+    return f->vm.n_sent[0] > n_sent;
+}
+
+static void
+test_lro(void **state)
+{
+    struct fixture *f = *state;
+    struct dpdk_vdpa_counters c;
+
+    assert_false(receive_lro(f, 1500));         /* Not asked for. */
+
+    f->config.lro = true;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    assert_false(receive_lro(f, 1500));         /* Not taken. */
+    f->vm.end.prepare_lro = script_prepare_lro;
+    assert_true(receive_lro(f, 1500));
+    assert_true(receive_lro(f, UINT16_MAX + ETH_HEADER_LEN));
+    assert_true(f->vm.last_flags & RTE_MBUF_F_TX_TCP_SEG);
+    assert_false(receive_lro(f, UINT16_MAX + 100));
+    f->vm.lro_fails = true;
+    assert_false(receive_lro(f, 1500));
+
+    c = get_counters(f, DPDK_VDPA_VF_TO_VM);
+    assert_int_equal(c.drops[DPDK_VDPA_DROP_OVERSIZE], 1);
+    assert_int_equal(c.drops[DPDK_VDPA_DROP_BAD_OFFLOAD], 3);
+    check_conservation(f);
+}
+
+struct observed {
+    unsigned int n[DPDK_VDPA_N_DIRECTIONS];
+    uint64_t bytes[DPDK_VDPA_N_DIRECTIONS];
+    uint16_t queue;
+};
+
+static void
+observe(void *observed_, enum dpdk_vdpa_direction dir, uint16_t queue,
+        struct rte_mbuf *const *pkts, unsigned int n)
+{
+    struct observed *o = observed_;
+
+    o->n[dir] += n;
+    o->queue = queue;
+    for (unsigned int i = 0; i < n; i++) {
+        o->bytes[dir] += pkts[i]->pkt_len;
+    }
+}
+
+/* An observer sees what comes, also what is dropped. */
+static void
+test_observer(void **state)
+{
+    struct fixture *f = *state;
+    struct observed o;
+    const struct dpdk_vdpa_observer observer = {
+        .aux = &o, .observe = observe,
+    };
+
+    memset(&o, 0, sizeof o);
+    f->config.n_vf_pairs = 2;
+    f->config.vm_enabled[1] = true;
+    f->config.observer = &observer;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    f->vm.n_input[1] = 3;
+    f->vf.n_input[1] = 40;
+    f->vf.input_len = MAX_FRAME_LEN + 1;
+    poll_all(f, 0);
+    assert_int_equal(o.n[DPDK_VDPA_VM_TO_VF], 3);
+    assert_int_equal(o.n[DPDK_VDPA_VF_TO_VM], 40);
+    assert_int_equal(o.bytes[DPDK_VDPA_VM_TO_VF], 3 * FRAME_LEN);
+    assert_int_equal(o.bytes[DPDK_VDPA_VF_TO_VM], 40 * (MAX_FRAME_LEN + 1));
+    assert_int_equal(o.queue, 1);
+
+    f->config.observer = NULL;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    f->vm.n_input[0] = 3;
+    poll_all(f, 0);
+    assert_int_equal(o.n[DPDK_VDPA_VM_TO_VF], 3);
     check_conservation(f);
 }
 
@@ -858,6 +959,8 @@ main(void)
         TEST(test_bad_lengths),
         TEST(test_no_offloads),
         TEST(test_offloads),
+        TEST(test_lro),
+        TEST(test_observer),
         TEST(test_vf_refuses),
         TEST(test_retries),
         TEST(test_vm_disconnects),
