@@ -7,6 +7,8 @@ vdpa_sources = \
 	lib/dpdk-vdpa-events.h \
 	lib/dpdk-vdpa-guard.c \
 	lib/dpdk-vdpa-guard.h \
+	lib/dpdk-vdpa-hw.c \
+	lib/dpdk-vdpa-hw.h \
 	lib/dpdk-vdpa-options.c \
 	lib/dpdk-vdpa-options.h \
 	lib/dpdk-vdpa-relay.c \

@@ -85,41 +85,52 @@ is_vdpa_hint(const char *arg)
     return !strcmp(arg, "class=vdpa") || !strcmp(arg, "vdpa=1");
 }
 
-static char *
-parse_vf_devargs(const struct smap *args, char **errp)
+static int
+parse_devargs(const struct smap *args, struct dpdk_vdpa_options *options,
+              char **errp)
 {
-    struct ds devargs = DS_EMPTY_INITIALIZER;
+    struct ds vf_devargs = DS_EMPTY_INITIALIZER;
     char *copy, *arg, *save = NULL;
     const char *value;
 
     value = get_required(args, "vdpa-accelerator-devargs", "the DPDK device "
                          "arguments of the VF", errp);
     if (!value) {
-        return NULL;
+        return EINVAL;
     }
 
     copy = xstrdup(value);
     for (arg = strtok_r(copy, ",", &save); arg;
          arg = strtok_r(NULL, ",", &save)) {
-        if (!is_vdpa_hint(arg)) {
-            ds_put_format(&devargs, "%s%s", devargs.length ? "," : "", arg);
+        if (is_vdpa_hint(arg)) {
+            options->vdpa_hint = true;
+        } else {
+            ds_put_format(&vf_devargs, "%s%s", vf_devargs.length ? "," : "",
+                          arg);
         }
     }
     free(copy);
-    return ds_steal_cstr(&devargs);
+    options->devargs = xstrdup(value);
+    options->vf_devargs = ds_steal_cstr(&vf_devargs);
+    return 0;
 }
 
 static int
-parse_bool(const struct smap *args, const char *key, bool *valuep, char **errp)
+parse_mode(const struct smap *args, enum dpdk_vdpa_mode *modep, char **errp)
 {
-    const char *s = smap_get(args, key);
+    const char *s = smap_get(args, "vdpa-sw");
 
-    if (s && strcmp(s, "true") && strcmp(s, "false")) {
-        *errp = xasprintf("%s: \"%s\" is neither \"true\" nor \"false\"",
-                          key, s);
+    if (!s) {
+        *modep = DPDK_VDPA_MODE_AUTO;
+    } else if (!strcmp(s, "true")) {
+        *modep = DPDK_VDPA_MODE_SW;
+    } else if (!strcmp(s, "false")) {
+        *modep = DPDK_VDPA_MODE_HW;
+    } else {
+        *errp = xasprintf("vdpa-sw: \"%s\" is neither \"true\" nor "
+                          "\"false\"", s);
         return EINVAL;
     }
-    *valuep = s && !strcmp(s, "true");
     return 0;
 }
 
@@ -184,11 +195,8 @@ dpdk_vdpa_options_parse(const char *name, const struct smap *args,
     if (!options->socket_path) {
         goto error;
     }
-    options->vf_devargs = parse_vf_devargs(args, errp);
-    if (!options->vf_devargs) {
-        goto error;
-    }
-    if (parse_bool(args, "vdpa-sw", &options->sw, errp)
+    if (parse_devargs(args, options, errp)
+        || parse_mode(args, &options->mode, errp)
         || parse_uint(args, "vdpa-max-queues", 1, DPDK_VDPA_MAX_PAIRS,
                       &options->max_pairs, errp)
         || parse_uint(args, "tx-retries-max", 0, MAX_TX_RETRIES,
@@ -208,6 +216,7 @@ void
 dpdk_vdpa_options_destroy(struct dpdk_vdpa_options *options)
 {
     free(options->socket_path);
+    free(options->devargs);
     free(options->vf_devargs);
     memset(options, 0, sizeof *options);
 }

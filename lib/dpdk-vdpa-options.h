@@ -25,11 +25,20 @@ struct smap;
  * many. */
 #define DPDK_VDPA_DEFAULT_PAIRS 16
 
+/* How the guest's queues may be served. */
+enum dpdk_vdpa_mode {
+    DPDK_VDPA_MODE_AUTO,        /* By the device if it can, else relayed. */
+    DPDK_VDPA_MODE_SW,          /* Relayed: vdpa-sw=true. */
+    DPDK_VDPA_MODE_HW,          /* By the device: vdpa-sw=false. */
+};
+
 struct dpdk_vdpa_options {
     char *socket_path;          /* vdpa-socket-path. */
-    char *vf_devargs;           /* vdpa-accelerator-devargs, without what
-                                 * hints at a vDPA device. */
-    bool sw;                    /* vdpa-sw. */
+    char *devargs;              /* vdpa-accelerator-devargs. */
+    char *vf_devargs;           /* The same, without what hints at a vDPA
+                                 * device. */
+    bool vdpa_hint;             /* There was such a hint. */
+    enum dpdk_vdpa_mode mode;   /* vdpa-sw. */
     unsigned int max_pairs;     /* vdpa-max-queues, 0 if not given. */
     unsigned int tx_retries_max;        /* tx-retries-max. */
     unsigned int stall_timeout;         /* vdpa-stall-timeout, in ms. */

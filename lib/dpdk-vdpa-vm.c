@@ -88,6 +88,7 @@ struct dpdk_vdpa_vm {
     /* Main thread only. */
     bool registered;
     uint64_t offloads;
+    struct rte_vdpa_device *vdpa;       /* Constant after the start. */
 
     /* Written by the vhost thread before 'up', or while no PMD thread may be
      * inside the burst functions; read by these. */
@@ -353,8 +354,12 @@ dpdk_vdpa_vm_start(struct dpdk_vdpa_vm *vm, char **errp)
         goto error;
     }
     vm->registered = true;
-    dpdk_vdpa_vm_set_offloads(vm, vm->offloads);
     rte_vhost_driver_callback_register(vm->path, &vm_vhost_ops);
+    if (!vm->vdpa) {
+        dpdk_vdpa_vm_set_offloads(vm, vm->offloads);
+    } else if (rte_vhost_driver_attach_vdpa_device(vm->path, vm->vdpa)) {
+        goto error;
+    }
     if (rte_vhost_driver_start(vm->path)) {
         goto error;
     }
@@ -396,7 +401,7 @@ void
 dpdk_vdpa_vm_set_offloads(struct dpdk_vdpa_vm *vm, uint64_t features)
 {
     vm->offloads = features & OFFLOAD_FEATURES;
-    if (vm->registered) {
+    if (vm->registered && !vm->vdpa) {
         rte_vhost_driver_disable_features(vm->path, OFFLOAD_FEATURES);
         rte_vhost_driver_enable_features(vm->path, vm->offloads);
     }
@@ -406,6 +411,12 @@ uint64_t
 dpdk_vdpa_vm_get_offloads(const struct dpdk_vdpa_vm *vm)
 {
     return vm->offloads;
+}
+
+void
+dpdk_vdpa_vm_set_vdpa(struct dpdk_vdpa_vm *vm, struct rte_vdpa_device *vdpa)
+{
+    vm->vdpa = vdpa;
 }
 
 const char *
@@ -446,7 +457,8 @@ dpdk_vdpa_vm_get_enabled(const struct dpdk_vdpa_vm *vm, bool *enabled,
 void
 dpdk_vdpa_vm_suppress_kicks(struct dpdk_vdpa_vm *vm)
 {
-    for (unsigned int i = 0; i < rte_vhost_get_vring_num(vm->vid); i++) {
+    for (unsigned int i = 0;
+         !vm->vdpa && i < rte_vhost_get_vring_num(vm->vid); i++) {
         rte_vhost_enable_guest_notification(vm->vid, i, 0);
     }
 }

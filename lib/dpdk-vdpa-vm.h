@@ -31,6 +31,7 @@
 struct dpdk_vdpa_vm;
 struct rte_mbuf;
 struct rte_mempool;
+struct rte_vdpa_device;
 
 /* How the owner of a VM end learns of changes.  Called by a thread of the
  * vhost library, or by the one that is in dpdk_vdpa_vm_destroy(), with none of
@@ -98,6 +99,11 @@ void dpdk_vdpa_vm_set_max_pairs(struct dpdk_vdpa_vm *, unsigned int);
  * features that need somebody's help beyond the virtqueues. */
 void dpdk_vdpa_vm_set_offloads(struct dpdk_vdpa_vm *, uint64_t features);
 uint64_t dpdk_vdpa_vm_get_offloads(const struct dpdk_vdpa_vm *);
+
+/* Has a vDPA device serve the virtqueues, and say what the guest is offered,
+ * instead of dpdk_vdpa_vm_set_offloads().  The device must stay until the VM
+ * end is destroyed.  To be called before dpdk_vdpa_vm_start(). */
+void dpdk_vdpa_vm_set_vdpa(struct dpdk_vdpa_vm *, struct rte_vdpa_device *);
 
 const char *dpdk_vdpa_vm_path(const struct dpdk_vdpa_vm *);
 

@@ -33,6 +33,7 @@
 
 #include "dpdk-vdpa-capture.h"
 #include "dpdk-vdpa-events.h"
+#include "dpdk-vdpa-hw.h"
 #include "dpdk-vdpa-options.h"
 #include "dpdk-vdpa-relay.h"
 #include "dpdk-vdpa-vf.h"
@@ -60,8 +61,8 @@ VLOG_DEFINE_THIS_MODULE(netdev_dpdk_vdpa);
 /* How often the VF's link is looked at, in ms, for VFs that do not tell. */
 #define LINK_CHECK_INTERVAL 1000
 
-/* How often a VF that was removed is looked for, in ms. */
-#define VF_RETRY_INTERVAL 5000
+/* How often a device that was removed is looked for, in ms. */
+#define DEVICE_RETRY_INTERVAL 5000
 
 /* Protects 'ports'. */
 static struct ovs_mutex ports_mutex = OVS_MUTEX_INITIALIZER;
@@ -95,10 +96,14 @@ struct vdpa_port {
     bool configured;
     bool link_up;                       /* Of the VF, at the last look. */
     long long int next_link_check;
-    long long int next_vf_retry;        /* If the VF was removed. */
+    long long int next_device_retry;    /* If the device was removed. */
+    long long int switched;             /* When a connected guest was taken
+                                         * from one mode to the other, in ms,
+                                         * or 0. */
     char *config_error;                 /* Why the database's options are not
                                          * in force, or null. */
     char *mtu_error;                    /* Why the MTU is not. */
+    char *hw_error;                     /* What the vDPA device reports. */
     struct vdpa_watch watches[DPDK_VDPA_N_DIRECTIONS][DPDK_VDPA_MAX_PAIRS];
     bool lro_refused;                   /* The VF has LRO, but not for us. */
     struct eth_addr vf_mac;             /* See 'watch_mac'. */
@@ -112,10 +117,12 @@ struct vdpa_port {
 
     /* Written by the main thread with 'mutex' held, so that it may read them
      * without. */
-    struct dpdk_vdpa_vf *vf;
+    struct dpdk_vdpa_vf *vf;            /* In software mode. */
+    struct dpdk_vdpa_hw *hw;            /* In hardware mode. */
     struct dpdk_vdpa_vm *vm;
     struct dpdk_vdpa_end vf_end;
     struct dpdk_vdpa_end vm_end;
+    unsigned int n_hw_pairs;            /* Queue pairs of 'hw' to use. */
     unsigned int n_pollers;
     unsigned int tx_retries_max;
 
@@ -214,6 +221,63 @@ port_event(struct vdpa_port *port, const char *format, ...)
     dpdk_vdpa_events_add(&port->events, "%s", text);
     ovs_mutex_unlock(&port->events_mutex);
     free(text);
+}
+
+/* Stores 'error', or null, in '*slot' and takes it over. */
+static void
+port_set_error(struct vdpa_port *port, char **slot, char *error)
+{
+    if (error && (!*slot || strcmp(error, *slot))) {
+        VLOG_WARN("%s: %s", port->name, error);
+    }
+    if (!nullable_string_is_equal(error, *slot)) {
+        netdev_change_seq_changed(port->netdev);
+    }
+    free(*slot);
+    *slot = error;
+}
+
+/* Properties. */
+
+/* Returns how the guest's queues are served. */
+static const char *
+port_mode(const struct vdpa_port *port)
+{
+    return port->hw ? "hw" : "sw";
+}
+
+/* Returns the arguments of the device in use, or to be used if there is
+ * none. */
+static const char *
+port_devargs(const struct vdpa_port *port)
+{
+    return (port->hw ? dpdk_vdpa_hw_devargs(port->hw)
+            : port->vf ? dpdk_vdpa_vf_devargs(port->vf)
+            : port->options.vf_devargs);
+}
+
+/* Returns the number of queue pairs of the device, which is there. */
+static unsigned int
+port_n_pairs(const struct vdpa_port *port)
+{
+    return (port->hw ? port->n_hw_pairs
+            : dpdk_vdpa_vf_get_config(port->vf)->n_pairs);
+}
+
+static int
+port_numa_node(const struct vdpa_port *port)
+{
+    return (port->hw ? dpdk_vdpa_hw_numa_node(port->hw)
+            : dpdk_vdpa_vf_numa_node(port->vf));
+}
+
+/* Returns true if the device can move packets, as far as it knows. */
+static bool
+port_device_is_up(const struct vdpa_port *port)
+{
+    return (port->hw
+            ? dpdk_vdpa_hw_is_running(port->hw) && !port->hw_error
+            : port->vf && dpdk_vdpa_vf_link_is_up(port->vf));
 }
 
 /* The relay. */
@@ -412,6 +476,18 @@ port_check_capture(struct vdpa_port *port)
     }
 }
 
+/* Gives 'port' a vDPA device, or none. */
+static void
+port_set_hw(struct vdpa_port *port, struct dpdk_vdpa_hw *hw)
+    OVS_EXCLUDED(port->mutex)
+{
+    ovs_mutex_lock(&port->mutex);
+    port->hw = hw;
+    ovs_mutex_unlock(&port->mutex);
+    port_set_error(port, &port->hw_error, NULL);
+    port_wake_main(port);
+}
+
 /* What the ends report. */
 
 static void
@@ -482,7 +558,7 @@ static const struct dpdk_vdpa_vm_callbacks port_vm_callbacks = {
 };
 
 static void
-port_vf_changed(void *port_)
+port_device_changed(void *port_)
 {
     struct vdpa_port *port = port_;
 
@@ -539,18 +615,17 @@ port_check_vf_is_free(const struct vdpa_port *port,
     return EADDRINUSE;
 }
 
-/* Stores in '*n_pairsp' how many queue pairs 'vf' is to have if the user asked
- * for 'max_pairs', 0 meaning that he did not. */
+/* Stores in '*n_pairsp' how many queue pairs of the 'limit' that device
+ * 'devargs' has are to be used if the user asked for 'max_pairs', 0 meaning
+ * that he did not. */
 static int
-choose_n_pairs(const struct dpdk_vdpa_vf *vf, unsigned int max_pairs,
+choose_n_pairs(const char *devargs, unsigned int limit, unsigned int max_pairs,
                unsigned int *n_pairsp, char **errp)
 {
-    unsigned int limit = dpdk_vdpa_vf_max_pairs(vf);
-
     if (max_pairs > limit) {
         *errp = xasprintf("vdpa-max-queues: %u is more than the VF \"%s\" "
                           "has; use a number from 1 to %u", max_pairs,
-                          dpdk_vdpa_vf_devargs(vf), limit);
+                          devargs, limit);
         return EINVAL;
     }
     *n_pairsp = max_pairs ? max_pairs : MIN(limit, DPDK_VDPA_DEFAULT_PAIRS);
@@ -583,14 +658,14 @@ port_open_vf(struct vdpa_port *port, const char *devargs,
     }
 
     error = port_check_vf_is_free(port, vf, errp);
-    error = error ? error : choose_n_pairs(vf, max_pairs, &config.n_pairs,
-                                           errp);
+    error = error ? error : choose_n_pairs(devargs, dpdk_vdpa_vf_max_pairs(vf),
+                                           max_pairs, &config.n_pairs, errp);
     error = error ? error : dpdk_vdpa_vf_start(vf, &config, errp);
     if (error) {
         dpdk_vdpa_vf_close(vf);
         return error;
     }
-    dpdk_vdpa_vf_set_callback(vf, port_vf_changed, port);
+    dpdk_vdpa_vf_set_callback(vf, port_device_changed, port);
     *vfp = vf;
     return 0;
 }
@@ -667,6 +742,7 @@ port_restart_vf(struct vdpa_port *port,
     return error;
 }
 
+/* Makes 'port' obey the options for its VF in software mode. */
 static int
 port_apply_vf(struct vdpa_port *port, const struct dpdk_vdpa_options *new,
               char **errp)
@@ -674,9 +750,6 @@ port_apply_vf(struct vdpa_port *port, const struct dpdk_vdpa_options *new,
     struct dpdk_vdpa_vf_config config;
     int error;
 
-    if (!port->vf) {
-        return port_replace_vf(port, new, errp);
-    }
     if (strcmp(new->vf_devargs, port->options.vf_devargs)) {
         return (dpdk_vdpa_vf_is_device(port->vf, new->vf_devargs)
                 ? port_reopen_vf(port, new, errp)
@@ -684,7 +757,8 @@ port_apply_vf(struct vdpa_port *port, const struct dpdk_vdpa_options *new,
     }
 
     config = *dpdk_vdpa_vf_get_config(port->vf);
-    error = choose_n_pairs(port->vf, new->max_pairs, &config.n_pairs, errp);
+    error = choose_n_pairs(new->vf_devargs, dpdk_vdpa_vf_max_pairs(port->vf),
+                           new->max_pairs, &config.n_pairs, errp);
     if (error
         || config.n_pairs == dpdk_vdpa_vf_get_config(port->vf)->n_pairs) {
         return error;
@@ -729,12 +803,16 @@ port_create_vm(struct vdpa_port *port, const char *path,
     return dpdk_vdpa_vm_create(&config, vmp, errp);
 }
 
-/* Starts 'vm' for the present VF. */
+/* Starts 'vm' for the present device. */
 static int
 port_start_vm(struct vdpa_port *port, struct dpdk_vdpa_vm *vm, char **errp)
 {
-    dpdk_vdpa_vm_set_max_pairs(vm, dpdk_vdpa_vf_get_config(port->vf)->n_pairs);
-    dpdk_vdpa_vm_set_offloads(vm, vf_virtio_offloads(port->vf));
+    dpdk_vdpa_vm_set_max_pairs(vm, port_n_pairs(port));
+    if (port->hw) {
+        dpdk_vdpa_vm_set_vdpa(vm, dpdk_vdpa_hw_device(port->hw));
+    } else {
+        dpdk_vdpa_vm_set_offloads(vm, vf_virtio_offloads(port->vf));
+    }
     return dpdk_vdpa_vm_start(vm, errp);
 }
 
@@ -755,36 +833,194 @@ port_replace_vm(struct vdpa_port *port, struct dpdk_vdpa_vm *vm, char **errp)
     return 0;
 }
 
+/* Disconnects the guest. */
+static void
+port_drop_vm(struct vdpa_port *port)
+{
+    struct dpdk_vdpa_vm *vm = port->vm;
+
+    port_hold_vm(port);
+    port_set_ends(port, port->vf, NULL);
+    dpdk_vdpa_vm_destroy(vm);
+}
+
+/* Has 'port', which has no VM end, connect to the socket at 'path'. */
+static int
+port_make_vm(struct vdpa_port *port, const char *path, char **errp)
+{
+    struct dpdk_vdpa_vm *vm;
+    int error = port_create_vm(port, path, &vm, errp);
+
+    return error ? error : port_replace_vm(port, vm, errp);
+}
+
 /* Has the guest connect anew to learn of what is on offer now. */
 static int
 port_reconnect_vm(struct vdpa_port *port, char **errp)
 {
     char *path = xstrdup(dpdk_vdpa_vm_path(port->vm));
-    struct dpdk_vdpa_vm *vm = port->vm;
     int error;
 
     port_event(port, "reconnecting, for the VF does less than the last one");
-    port_hold_vm(port);
-    port_set_ends(port, port->vf, NULL);
-    dpdk_vdpa_vm_destroy(vm);
-    error = port_create_vm(port, path, &vm, errp);
+    port_drop_vm(port);
+    error = port_make_vm(port, path, errp);
     free(path);
-    return error ? error : port_replace_vm(port, vm, errp);
+    return error;
 }
 
 /* Adapts the VM end of 'port' to a VF that may have changed. */
 static int
 port_adapt_vm(struct vdpa_port *port, char **errp)
 {
-    uint64_t offloads = vf_virtio_offloads(port->vf);
+    uint64_t offloads = port->vf ? vf_virtio_offloads(port->vf) : 0;
 
+    dpdk_vdpa_vm_set_max_pairs(port->vm, port_n_pairs(port));
     if (dpdk_vdpa_vm_get_offloads(port->vm) & ~offloads) {
         return port_reconnect_vm(port, errp);
     }
-    dpdk_vdpa_vm_set_max_pairs(port->vm,
-                               dpdk_vdpa_vf_get_config(port->vf)->n_pairs);
     dpdk_vdpa_vm_set_offloads(port->vm, offloads);
     return 0;
+}
+
+/* The device: a VF, or a vDPA device. */
+
+/* Takes note of the moment when the guest loses a device to get another. */
+static void
+port_note_switch(struct vdpa_port *port)
+{
+    if (port->vm && dpdk_vdpa_vm_is_up(port->vm)) {
+        port->switched = time_msec();
+    }
+}
+
+/* Closes the device of 'port'. */
+static void
+port_close_device(struct vdpa_port *port)
+{
+    struct dpdk_vdpa_vf *vf = port->vf;
+    struct dpdk_vdpa_hw *hw = port->hw;
+
+    port_hold_vf(port);
+    port_set_ends(port, NULL, port->vm);
+    port_set_hw(port, NULL);
+    dpdk_vdpa_vf_close(vf);
+    dpdk_vdpa_hw_close(hw);
+}
+
+/* Opens the device of 'port', which has none, for software mode. */
+static int
+port_open_as_vf(struct vdpa_port *port,
+                const struct dpdk_vdpa_options *options, char **errp)
+{
+    return port_replace_vf(port, options, errp);
+}
+
+/* Likewise for hardware mode.  A guest that is connected must connect anew. */
+static int
+port_open_as_hw(struct vdpa_port *port,
+                const struct dpdk_vdpa_options *options, char **errp)
+{
+    struct dpdk_vdpa_hw *hw;
+    int error;
+
+    error = dpdk_vdpa_hw_open(options->devargs, &hw, errp);
+    if (error) {
+        return error;
+    }
+    error = choose_n_pairs(options->devargs, dpdk_vdpa_hw_max_pairs(hw),
+                           options->max_pairs, &port->n_hw_pairs, errp);
+    if (error) {
+        dpdk_vdpa_hw_close(hw);
+        return error;
+    }
+    if (port->vm) {
+        port_drop_vm(port);
+    }
+    dpdk_vdpa_hw_set_callback(hw, port_device_changed, port);
+    port_set_hw(port, hw);
+    port_event(port, "vDPA device is \"%s\"", options->devargs);
+    return 0;
+}
+
+/* Returns true if 'options' ask for hardware mode, if only as a try. */
+static bool
+options_try_hw(const struct dpdk_vdpa_options *options)
+{
+    return (options->mode == DPDK_VDPA_MODE_HW
+            || (options->mode == DPDK_VDPA_MODE_AUTO
+                && (options->vdpa_hint
+                    || dpdk_vdpa_hw_is_candidate(options->devargs))));
+}
+
+/* Opens the device of 'port', which has none, in the mode that 'options' ask
+ * for and the device is capable of. */
+static int
+port_open_device(struct vdpa_port *port,
+                 const struct dpdk_vdpa_options *options, char **errp)
+{
+    if (options_try_hw(options)) {
+        int error = port_open_as_hw(port, options, errp);
+
+        if (!error || options->mode == DPDK_VDPA_MODE_HW) {
+            return error;
+        }
+        if (options->vdpa_hint) {
+            VLOG_WARN("%s: relaying, not in hardware mode (%s); set "
+                      "vdpa-sw=true to do without a warning, vdpa-sw=false to "
+                      "make this an error", port->name, *errp);
+            port_event(port, "no hardware mode: %s", *errp);
+        }
+        free(*errp);
+        *errp = NULL;
+    }
+    return port_open_as_vf(port, options, errp);
+}
+
+/* Changes the mode of 'port', or its vDPA device, for which the guest must
+ * connect anew.  If that fails, goes back. */
+static int
+port_switch_device(struct vdpa_port *port,
+                   const struct dpdk_vdpa_options *new, char **errp)
+{
+    char *old_error = NULL;
+    int error;
+
+    port_note_switch(port);
+    if (port->vm) {
+        port_drop_vm(port);
+    }
+    port_close_device(port);
+    error = port_open_device(port, new, errp);
+    if (error && port->configured
+        && (port_open_device(port, &port->options, &old_error)
+            || port_make_vm(port, port->options.socket_path, &old_error))) {
+        VLOG_ERR("%s: cannot go back to the previous device: %s", port->name,
+                 old_error);
+        free(old_error);
+    }
+    return error;
+}
+
+/* Makes 'port' obey the options for its device. */
+static int
+port_apply_device(struct vdpa_port *port,
+                  const struct dpdk_vdpa_options *new, char **errp)
+{
+    bool same = (port->configured
+                 && port->options.mode == new->mode
+                 && !strcmp(port->options.devargs, new->devargs));
+
+    if (!port->vf && !port->hw) {
+        return port_open_device(port, new, errp);
+    }
+    if (port->hw && same) {
+        return choose_n_pairs(new->devargs, dpdk_vdpa_hw_max_pairs(port->hw),
+                              new->max_pairs, &port->n_hw_pairs, errp);
+    }
+    if (port->vf && (same || !options_try_hw(new))) {
+        return port_apply_vf(port, new, errp);
+    }
+    return port_switch_device(port, new, errp);
 }
 
 /* Makes 'port' obey 'new', whose contents it takes over.  If it cannot, leaves
@@ -797,20 +1033,21 @@ port_apply_options(struct vdpa_port *port, struct dpdk_vdpa_options *new,
     struct dpdk_vdpa_vm *vm = NULL;
     int error = 0;
 
-    if (!port->vm || strcmp(new->socket_path, dpdk_vdpa_vm_path(port->vm))) {
+    if (port->vm && strcmp(new->socket_path, dpdk_vdpa_vm_path(port->vm))) {
         error = port_create_vm(port, new->socket_path, &vm, errp);
     }
     if (error) {
         return error;
     }
-    error = port_apply_vf(port, new, errp);
+    error = port_apply_device(port, new, errp);
     if (error) {
         dpdk_vdpa_vm_destroy(vm);
         return error;
     }
 
     error = (vm ? port_replace_vm(port, vm, errp)
-             : port_adapt_vm(port, errp));
+             : port->vm ? port_adapt_vm(port, errp)
+             : port_make_vm(port, new->socket_path, errp));
     if (error) {
         return error;
     }
@@ -957,20 +1194,6 @@ error:
     return error;
 }
 
-/* Stores 'error', or null, in '*slot' and takes it over. */
-static void
-port_set_error(struct vdpa_port *port, char **slot, char *error)
-{
-    if (error && (!*slot || strcmp(error, *slot))) {
-        VLOG_WARN("%s: %s", port->name, error);
-    }
-    if (!nullable_string_is_equal(error, *slot)) {
-        netdev_change_seq_changed(port->netdev);
-    }
-    free(*slot);
-    *slot = error;
-}
-
 /* The netdev class. */
 
 static int
@@ -1007,11 +1230,13 @@ netdev_dpdk_vdpa_get_config(const struct netdev *netdev, struct smap *args)
         const struct dpdk_vdpa_options *o = &port->options;
 
         smap_add(args, "vdpa-socket-path", o->socket_path);
-        smap_add(args, "vdpa-accelerator-devargs", o->vf_devargs);
-        smap_add(args, "vdpa-sw", o->sw ? "true" : "false");
-        if (port->vf) {
-            smap_add_format(args, "vdpa-max-queues", "%u",
-                            dpdk_vdpa_vf_get_config(port->vf)->n_pairs);
+        smap_add(args, "vdpa-accelerator-devargs", o->devargs);
+        if (o->mode != DPDK_VDPA_MODE_AUTO) {
+            smap_add(args, "vdpa-sw",
+                     o->mode == DPDK_VDPA_MODE_SW ? "true" : "false");
+        }
+        if (port->vf || port->hw) {
+            smap_add_format(args, "vdpa-max-queues", "%u", port_n_pairs(port));
         }
         smap_add_format(args, "tx-retries-max", "%u", o->tx_retries_max);
         smap_add_format(args, "vdpa-stall-timeout", "%u", o->stall_timeout);
@@ -1123,6 +1348,7 @@ static void
 port_destroy(struct vdpa_port *port)
 {
     struct dpdk_vdpa_vf *vf = port->vf;
+    struct dpdk_vdpa_hw *hw = port->hw;
     struct dpdk_vdpa_vm *vm = port->vm;
 
     ovs_mutex_lock(&ports_mutex);
@@ -1139,6 +1365,7 @@ port_destroy(struct vdpa_port *port)
     port_hold_vm(port);
     dpdk_vdpa_vm_destroy(vm);
     dpdk_vdpa_vf_close(vf);
+    dpdk_vdpa_hw_close(hw);
     ovs_mutex_lock(&port->mutex);
     dpdk_vdpa_relay_destroy(port->relay);
     ovs_mutex_unlock(&port->mutex);
@@ -1150,6 +1377,7 @@ port_destroy(struct vdpa_port *port)
     free(port->rep_devargs);
     free(port->config_error);
     free(port->mtu_error);
+    free(port->hw_error);
     free(port->name);
     free(port);
 }
@@ -1246,9 +1474,8 @@ netdev_dpdk_vdpa_get_carrier(const struct netdev *netdev, bool *carrier)
     int error = base_class->get_carrier(netdev, carrier);
 
     if (!error) {
-        *carrier = (*carrier && port->vf && port->vm
-                    && dpdk_vdpa_vf_link_is_up(port->vf)
-                    && dpdk_vdpa_vm_is_up(port->vm));
+        *carrier = (*carrier && port->vm && dpdk_vdpa_vm_is_up(port->vm)
+                    && port_device_is_up(port));
     }
     return error;
 }
@@ -1258,7 +1485,7 @@ port_get_vm_status(const struct vdpa_port *port, struct smap *args)
 {
     struct dpdk_vdpa_vm_info info;
     bool up = dpdk_vdpa_vm_get_info(port->vm, &info);
-    int vf_node = dpdk_vdpa_vf_numa_node(port->vf);
+    int vf_node = port_numa_node(port);
 
     smap_add(args, "vm_connected", up ? "true" : "false");
     smap_add_format(args, "queue_pairs", "%u", info.n_enabled);
@@ -1267,6 +1494,7 @@ port_get_vm_status(const struct vdpa_port *port, struct smap *args)
     }
     smap_add(args, "ring", info.packed ? "packed" : "split");
     smap_add_format(args, "features", "0x%"PRIx64, info.features);
+    smap_add(args, "migration", info.migrating ? "active" : "none");
     if (info.numa_node >= 0 && vf_node >= 0 && info.numa_node != vf_node) {
         smap_add_format(args, "numa_mismatch", "guest memory is on node %d, "
                         "the VF on node %d", info.numa_node, vf_node);
@@ -1276,9 +1504,9 @@ port_get_vm_status(const struct vdpa_port *port, struct smap *args)
 static void
 port_get_mac_status(const struct vdpa_port *port, struct smap *args)
 {
-    struct eth_addr mac = dpdk_vdpa_vf_mac(port->vf);
+    if (port->vf && !dpdk_vdpa_vf_is_promiscuous(port->vf)) {
+        struct eth_addr mac = dpdk_vdpa_vf_mac(port->vf);
 
-    if (!dpdk_vdpa_vf_is_promiscuous(port->vf)) {
         smap_add_format(args, "vf_mac", ETH_ADDR_FMT,
                         ETH_ADDR_ARGS(mac));
         if (!eth_addr_is_zero(port->guest_mac)) {
@@ -1297,15 +1525,21 @@ netdev_dpdk_vdpa_get_status(const struct netdev *netdev, struct smap *args)
     if (error || !port->configured) {
         return error;
     }
-    smap_add(args, "mode", "sw");
+    smap_add(args, "mode", port_mode(port));
     smap_add(args, "vdpa_socket", port->options.socket_path);
-    smap_add(args, "accelerator", port->options.vf_devargs);
-    if (port->vf && port->vm) {
+    smap_add(args, "accelerator", port_devargs(port));
+    if ((port->vf || port->hw) && port->vm) {
         smap_remove(args, "numa_id");       /* The representor's. */
-        smap_add_format(args, "numa_id", "%d",
-                        dpdk_vdpa_vf_numa_node(port->vf));
+        smap_add_format(args, "numa_id", "%d", port_numa_node(port));
         port_get_vm_status(port, args);
         port_get_mac_status(port, args);
+    }
+    if (port->hw) {
+        smap_add_format(args, "device_features", "0x%"PRIx64,
+                        dpdk_vdpa_hw_features(port->hw));
+    }
+    if (port->hw_error) {
+        smap_add(args, "device_error", port->hw_error);
     }
     if (port->config_error || port->mtu_error) {
         smap_add(args, "config_error",
@@ -1377,6 +1611,26 @@ add_drops(struct netdev_custom_stats *stats, int dir,
     }
 }
 
+/* Appends what a vDPA device counts. */
+static void
+port_add_hw_stats(const struct vdpa_port *port,
+                  struct netdev_custom_stats *stats)
+{
+    struct dpdk_vdpa_hw_stat *hw_stats;
+    unsigned int n;
+
+    hw_stats = dpdk_vdpa_hw_get_stats(port->hw, port_n_pairs(port), &n);
+    stats->counters = xrealloc(stats->counters,
+                               (stats->size + n) * sizeof *stats->counters);
+    for (unsigned int i = 0; i < n; i++) {
+        const struct dpdk_vdpa_hw_stat *stat = &hw_stats[i];
+
+        add_counter(stats, stat->value, "hw_%s_%.40s_q%u",
+                    stat->ring % 2 ? "rx" : "tx", stat->name, stat->ring / 2);
+    }
+    free(hw_stats);
+}
+
 /* Stores in 'sums' the sums over all lanes of each direction. */
 static void
 port_sum_counters(struct vdpa_port *port, struct dpdk_vdpa_counters *sums)
@@ -1438,41 +1692,75 @@ netdev_dpdk_vdpa_get_custom_stats(const struct netdev *netdev,
         ovs_mutex_lock(&port->mutex);
         port_add_custom_stats(port, stats);
         ovs_mutex_unlock(&port->mutex);
+        if (port->hw) {
+            port_add_hw_stats(port, stats);
+        }
     }
     return error;
 }
 
 /* The main thread's periodic work. */
 
-/* Takes away a VF that DPDK says is gone. */
+/* Takes away a device that DPDK says is gone.  A guest stays connected in
+ * software mode only: in hardware mode its socket has the device. */
 static void
-port_lose_vf(struct vdpa_port *port)
+port_lose_device(struct vdpa_port *port)
 {
-    struct dpdk_vdpa_vf *vf = port->vf;
-
-    port_event(port, "VF \"%s\" was removed", port->options.vf_devargs);
-    port_hold_vf(port);
-    port_set_ends(port, NULL, port->vm);
-    dpdk_vdpa_vf_close(vf);
-    port->next_vf_retry = time_msec() + VF_RETRY_INTERVAL;
+    port_event(port, "VF \"%s\" was removed", port_devargs(port));
+    if (port->hw) {
+        port_drop_vm(port);
+    }
+    port_close_device(port);
+    port->next_device_retry = time_msec() + DEVICE_RETRY_INTERVAL;
     port_set_error(port, &port->config_error,
                    xasprintf("vdpa-accelerator-devargs: VF \"%s\" was "
                              "removed; the port goes on when it is back",
-                             port->options.vf_devargs));
+                             port->options.devargs));
 }
 
-/* Looks whether a VF that was removed is back. */
+/* Looks whether a device that was removed is back. */
 static void
-port_retry_vf(struct vdpa_port *port)
+port_retry_device(struct vdpa_port *port)
 {
     char *error = NULL;
 
-    port->next_vf_retry = time_msec() + VF_RETRY_INTERVAL;
-    if (!port_replace_vf(port, &port->options, &error)
-        && !port_adapt_vm(port, &error)) {
+    port->next_device_retry = time_msec() + DEVICE_RETRY_INTERVAL;
+    if (!port_open_device(port, &port->options, &error)
+        && !(port->vm ? port_adapt_vm(port, &error)
+             : port_make_vm(port, port->options.socket_path, &error))) {
         port_set_error(port, &port->config_error, NULL);
     }
     free(error);
+}
+
+/* Relays from now on, because the vDPA device does not do. */
+static void
+port_fall_back(struct vdpa_port *port)
+{
+    char *error = NULL;
+
+    port_event(port, "relaying instead: %s", port->hw_error);
+    port_note_switch(port);
+    port_drop_vm(port);
+    port_close_device(port);
+    if (port_open_as_vf(port, &port->options, &error)
+        || port_make_vm(port, port->options.socket_path, &error)) {
+        port_set_error(port, &port->config_error, error);
+    }
+}
+
+/* Looks after the vDPA device. */
+static void
+port_check_hw(struct vdpa_port *port)
+{
+    char *error;
+
+    dpdk_vdpa_hw_check_faults(port->hw);
+    error = dpdk_vdpa_hw_get_error(port->hw);
+    port_set_error(port, &port->hw_error, error);
+    if (error && port->options.mode == DPDK_VDPA_MODE_AUTO) {
+        port_fall_back(port);
+    }
 }
 
 /* Restarts a VF that asks for a reset. */
@@ -1519,8 +1807,9 @@ port_handle_changes(struct vdpa_port *port)
 {
     bool enabled[DPDK_VDPA_MAX_PAIRS];
 
-    if (port->vf && dpdk_vdpa_vf_is_removed(port->vf)) {
-        port_lose_vf(port);
+    if (port->vf ? dpdk_vdpa_vf_is_removed(port->vf)
+        : port->hw && dpdk_vdpa_hw_is_removed(port->hw)) {
+        port_lose_device(port);
     } else if (port->vf && dpdk_vdpa_vf_needs_reset(port->vf)) {
         port_reset_vf(port);
     }
@@ -1612,14 +1901,31 @@ port_watch(struct vdpa_port *port)
     ovs_mutex_unlock(&port->mutex);
 }
 
+/* Reports how long a guest was without a device between two modes. */
+static void
+port_check_switch(struct vdpa_port *port)
+{
+    if (port->switched && port->vm && dpdk_vdpa_vm_is_up(port->vm)
+        && port_device_is_up(port)) {
+        port_event(port, "mode is %s, guest went without for %lld ms",
+                   port_mode(port), time_msec() - port->switched);
+        port->switched = 0;
+    }
+}
+
 static void
 port_check_link(struct vdpa_port *port)
 {
-    bool up = port->vf && dpdk_vdpa_vf_link_is_up(port->vf);
+    bool up = port_device_is_up(port);
 
     if (up != port->link_up) {
         port->link_up = up;
-        port_event(port, "VF link is %s", up ? "up" : "down");
+        if (port->hw) {
+            port_event(port, "vDPA device %s the guest",
+                       up ? "serves" : "does not serve");
+        } else {
+            port_event(port, "VF link is %s", up ? "up" : "down");
+        }
         netdev_change_seq_changed(port->netdev);
     }
 }
@@ -1658,13 +1964,18 @@ port_run(struct vdpa_port *port)
     }
     if (changed || time_msec() >= port->next_link_check) {
         port->next_link_check = time_msec() + LINK_CHECK_INTERVAL;
+        if (port->hw) {
+            port_check_hw(port);
+        }
         port_check_link(port);
+        port_check_switch(port);
         port_check_macs(port);
         port_check_capture(port);
         port_watch(port);
     }
-    if (port->configured && !port->vf && time_msec() >= port->next_vf_retry) {
-        port_retry_vf(port);
+    if (port->configured && !port->vf && !port->hw
+        && time_msec() >= port->next_device_retry) {
+        port_retry_device(port);
     }
 }
 
@@ -1736,6 +2047,30 @@ port_show_vf(const struct vdpa_port *port, struct ds *out)
 }
 
 static void
+port_show_hw(const struct vdpa_port *port, struct ds *out)
+{
+    struct dpdk_vdpa_hw_stat *stats;
+    unsigned int n;
+
+    ds_put_format(out, "  vDPA device: %s, %s\n"
+                  "    queue pairs: %u, features 0x%"PRIx64", NUMA node %d\n",
+                  dpdk_vdpa_hw_devargs(port->hw),
+                  dpdk_vdpa_hw_is_running(port->hw) ? "running" : "idle",
+                  port_n_pairs(port), dpdk_vdpa_hw_features(port->hw),
+                  port_numa_node(port));
+    stats = dpdk_vdpa_hw_get_stats(port->hw, port_n_pairs(port), &n);
+    for (unsigned int i = 0; i < n; i++) {
+        if (stats[i].value) {
+            ds_put_format(out, "    queue pair %u, %s guest: %s %"PRIu64"\n",
+                          stats[i].ring / 2,
+                          stats[i].ring % 2 ? "from" : "to", stats[i].name,
+                          stats[i].value);
+        }
+    }
+    free(stats);
+}
+
+static void
 port_show_lane(struct vdpa_port *port, unsigned int i, struct ds *out)
     OVS_REQUIRES(port->mutex)
 {
@@ -1795,7 +2130,10 @@ port_show_relay(struct vdpa_port *port, struct ds *out)
 static void
 port_show(struct vdpa_port *port, struct ds *out)
 {
-    ds_put_format(out, "%s: mode sw\n", port->name);
+    ds_put_format(out, "%s: mode %s\n", port->name, port_mode(port));
+    if (port->hw_error) {
+        ds_put_format(out, "  error: %s\n", port->hw_error);
+    }
     if (port->config_error) {
         ds_put_format(out, "  error: %s\n", port->config_error);
     }
@@ -1808,7 +2146,12 @@ port_show(struct vdpa_port *port, struct ds *out)
     if (port->vf) {
         port_show_vf(port, out);
     }
-    port_show_relay(port, out);
+    if (port->hw) {
+        port_show_hw(port, out);
+    }
+    if (!port->hw) {
+        port_show_relay(port, out);
+    }
     if (port->capture) {
         ds_put_cstr(out, "  capture: ");
         dpdk_vdpa_capture_format(port->capture, out);
@@ -1909,6 +2252,12 @@ port_start_capture(struct vdpa_port *port, int argc, const char *argv[],
         *errp = xasprintf("port \"%s\" is being captured already; end that "
                           "by dpdkvdpa/capture-stop", port->name);
         return EBUSY;
+    }
+    if (port->hw) {
+        *errp = xasprintf("port \"%s\" is in hardware mode, where nothing is "
+                          "relayed; set vdpa-sw=true for the time of the "
+                          "capture", port->name);
+        return EOPNOTSUPP;
     }
     if (!port->vf) {
         *errp = xasprintf("port \"%s\" has no VF at present", port->name);

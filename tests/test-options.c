@@ -51,40 +51,44 @@ struct test_case {
 
 #define PATH { "vdpa-socket-path", "/run/s" }
 #define VF { "vdpa-accelerator-devargs", "net_null0" }
-#define PARSED(...) { .socket_path = "/run/s", .vf_devargs = "net_null0", \
+#define PARSED(...) { .socket_path = "/run/s", .devargs = "net_null0", \
+                      .vf_devargs = "net_null0", \
                       .tx_retries_max = 8, .stall_timeout = 2000, \
                       __VA_ARGS__ }
 
 static const struct test_case cases[] = {
     /* Good options. */
-    { .options = { PATH, VF }, .result = PARSED(.sw = false) },
+    { .options = { PATH, VF }, .result = PARSED(.mode = DPDK_VDPA_MODE_AUTO) },
     { .options = { PATH, VF, { "vdpa-sw", "true" } },
-      .result = PARSED(.sw = true) },
+      .result = PARSED(.mode = DPDK_VDPA_MODE_SW) },
     { .options = { PATH, VF, { "vdpa-sw", "false" } },
-      .result = PARSED(.sw = false) },
+      .result = PARSED(.mode = DPDK_VDPA_MODE_HW) },
     { .options = { PATH, VF, { "vdpa-max-queues", "1" } },
       .result = PARSED(.max_pairs = 1) },
     { .options = { PATH, VF, { "vdpa-max-queues", "128" } },
       .result = PARSED(.max_pairs = 128) },
     { .options = { PATH, VF, { "tx-retries-max", "0" } },
-      .result = { "/run/s", "net_null0", false, 0, 0, 2000 } },
+      .result = { "/run/s", "net_null0", "net_null0", false, 0, 0, 0, 2000 } },
     { .options = { PATH, VF, { "tx-retries-max", "32" } },
-      .result = { "/run/s", "net_null0", false, 0, 32, 2000 } },
+      .result = { "/run/s", "net_null0", "net_null0", false, 0, 0, 32,
+                  2000 } },
     { .options = { VF, { "vdpa-socket-path", PATH_107 } },
-      .result = { PATH_107, "net_null0", false, 0, 8, 2000 } },
+      .result = { PATH_107, "net_null0", "net_null0", false, 0, 0, 8, 2000 } },
     { .options = { PATH, VF, { "vdpa-stall-timeout", "0" } },
-      .result = { "/run/s", "net_null0", false, 0, 8, 0 } },
+      .result = { "/run/s", "net_null0", "net_null0", false, 0, 0, 8, 0 } },
     /* Options of the representor, and unknown ones, which are logged. */
     { .options = { PATH, VF, { "n_rxq", "nonsense" }, { "vdpa-foo", "1" } },
-      .result = PARSED(.sw = false) },
+      .result = PARSED() },
     /* What hints at a vDPA device is not for an ethdev. */
     { .options = { PATH,
                    { "vdpa-accelerator-devargs", "0000:03:00.2,class=vdpa" } },
-      .result = { "/run/s", "0000:03:00.2", false, 0, 8, 2000 } },
+      .result = { "/run/s", "0000:03:00.2,class=vdpa", "0000:03:00.2", true,
+                  0, 0, 8, 2000 } },
     { .options = { PATH,
                    { "vdpa-accelerator-devargs", "a0,vdpa=1,size=64,vdpa=10" }
       },
-      .result = { "/run/s", "a0,size=64,vdpa=10", false, 0, 8, 2000 } },
+      .result = { "/run/s", "a0,vdpa=1,size=64,vdpa=10", "a0,size=64,vdpa=10",
+                  true, 0, 0, 8, 2000 } },
 
     /* The socket's path. */
     { .options = { VF }, .error = { "vdpa-socket-path", "missing" } },
@@ -138,7 +142,9 @@ check_result(const struct dpdk_vdpa_options *got,
 {
     assert_string_equal(got->socket_path, expected->socket_path);
     assert_string_equal(got->vf_devargs, expected->vf_devargs);
-    assert_int_equal(got->sw, expected->sw);
+    assert_string_equal(got->devargs, expected->devargs);
+    assert_int_equal(got->vdpa_hint, expected->vdpa_hint);
+    assert_int_equal(got->mode, expected->mode);
     assert_int_equal(got->max_pairs, expected->max_pairs);
     assert_int_equal(got->tx_retries_max, expected->tx_retries_max);
     assert_int_equal(got->stall_timeout, expected->stall_timeout);
