@@ -25,7 +25,18 @@ vdpasim_sources = \
 	drivers/sim_table.c \
 	drivers/sim_telemetry.c \
 	drivers/sim_tx.c \
+	drivers/sim_vdpa.c \
+	drivers/sim_vdpa_dev.c \
+	drivers/sim_vdpa_engine.c \
+	drivers/sim_vdpa_iommu.c \
+	drivers/sim_vdpa_lm.c \
+	drivers/sim_vdpa_log.c \
+	drivers/sim_vdpa_net.c \
+	drivers/sim_vdpa_relay.c \
 	drivers/sim_vf.c \
+	drivers/sim_vring.c \
+	drivers/sim_vring_packed.c \
+	drivers/sim_vring_split.c \
 	drivers/sim_wire.c
 
 vdpasim_headers = \
@@ -46,6 +57,13 @@ vdpasim_headers = \
 	drivers/sim_stats.h \
 	drivers/sim_table.h \
 	drivers/sim_tx.h \
+	drivers/sim_vdpa.h \
+	drivers/sim_vdpa_dev.h \
+	drivers/sim_vdpa_drv.h \
+	drivers/sim_vdpa_iommu.h \
+	drivers/sim_vdpa_log.h \
+	drivers/sim_vdpa_regs.h \
+	drivers/sim_vring.h \
 	drivers/sim_wire.h
 
 EXTRA_DIST += $(vdpasim_sources) $(vdpasim_headers)
@@ -138,6 +156,14 @@ tests_test_sim_rss_CFLAGS = $(sim_unit_CFLAGS)
 tests_test_sim_rss_LDADD = $(sim_unit_LDADD)
 endif
 
+if BUILD_DRIVERS
+check_PROGRAMS += tests/vdpa-host
+tests_vdpa_host_SOURCES = tests/vdpa-host.c
+tests_vdpa_host_CPPFLAGS = $(VDPASIM_CPPFLAGS)
+tests_vdpa_host_CFLAGS = $(VDPASIM_CFLAGS)
+tests_vdpa_host_LDADD = -lrte_bus_vdev $(DPDK_LIBS) -lpthread
+endif
+
 EXTRA_DIST += \
 	Documentation/simulated-nic.rst \
 	tests/drivers-testpmd.sh \
@@ -145,7 +171,7 @@ EXTRA_DIST += \
 
 # The drivers alone, under testpmd.  Wants root for hugepage-less EAL's files
 # under /run and for the test of the TAP.
-check-drivers: drivers/librte_vdpasim.so
+check-drivers: drivers/librte_vdpasim.so tests/vdpa-host
 	bash '$(srcdir)/tests/drivers-testpmd.sh' $(TESTPMDFLAGS)
 
 PHONY += check-drivers

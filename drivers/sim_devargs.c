@@ -157,6 +157,10 @@ pf_fault(const struct parse *p, const char *key, const char *value)
 {
 	struct sim_pf_args *args = p->out;
 
+	if (value != NULL && (sim_fault_from_name(value) &
+			      SIM_FAULT_VDPA_ONLY))
+		return bad_value(p, key, value,
+				 "that is a fault of vDPA devices");
 	return parse_fault(p, key, value, &args->faults);
 }
 
@@ -203,6 +207,30 @@ vf_vdpa(const struct parse *p, const char *key, const char *value)
 	return 0;
 }
 
+static int
+vf_sw_lm(const struct parse *p, const char *key, const char *value)
+{
+	struct sim_vf_args *args = p->out;
+	uint16_t n;
+
+	if (!parse_number(value, 0, 1, &n))
+		return bad_value(p, key, value, "give 0 (the device logs what "
+				 "it writes) or 1 (software does)");
+	args->sw_lm = n == 1;
+	return 0;
+}
+
+static int
+vf_queues(const struct parse *p, const char *key, const char *value)
+{
+	struct sim_vf_args *args = p->out;
+
+	if (!parse_number(value, 1, SIM_MAX_QUEUES, &args->queues))
+		return bad_value(p, key, value, "give a number of queue pairs "
+				 "from 1 to " RTE_STR(SIM_MAX_QUEUES));
+	return 0;
+}
+
 static const struct key pf_keys[] = {
 	{ "vfs", pf_vfs },
 	{ "queues", pf_queues },
@@ -216,6 +244,8 @@ static const struct key vf_keys[] = {
 	{ "pf", vf_pf },
 	{ "vf", vf_vf },
 	{ "vdpa", vf_vdpa },
+	{ "queues", vf_queues },
+	{ "sw-live-migration", vf_sw_lm },
 	{ "fault", vf_fault },
 	{ NULL, NULL },
 };
@@ -317,6 +347,27 @@ sim_devargs_parse_pf(const char *dev, const char *args,
 	return 0;
 }
 
+/* Some keys mean something only to a vDPA device. */
+static int
+check_vdpa_keys(const char *dev, const struct sim_vf_args *args)
+{
+	const char *key;
+
+	if (args->vdpa)
+		return 0;
+	if (args->queues != 0)
+		key = "queues";
+	else if (args->sw_lm)
+		key = "sw-live-migration";
+	else if (args->faults & SIM_FAULT_VDPA_ONLY)
+		key = "the fault";
+	else
+		return 0;
+	SIM_LOG(ERR, "%s: %s is for vDPA devices only: add vdpa=1 or leave "
+		"it out", dev, key);
+	return -EINVAL;
+}
+
 int
 sim_devargs_parse_vf(const char *dev, const char *args,
 		     struct sim_vf_args *out)
@@ -327,7 +378,10 @@ sim_devargs_parse_vf(const char *dev, const char *args,
 	int ret;
 
 	memset(out, 0, sizeof(*out));
-	ret = parse_args(&p, vf_keys, "pf, vf, vdpa and fault", args);
+	ret = parse_args(&p, vf_keys, "pf, vf, vdpa, queues, "
+			 "sw-live-migration and fault", args);
+	if (ret == 0)
+		ret = check_vdpa_keys(dev, out);
 	if (ret != 0)
 		return ret;
 	for (i = 0; i < RTE_DIM(required); i++) {

@@ -41,6 +41,8 @@ struct sim_vf_args {
 	char pf[RTE_DEV_NAME_MAX_LEN];
 	uint16_t vf;
 	bool vdpa;
+	bool sw_lm;			/* Only with vdpa. */
+	uint16_t queues;		/* Pairs, only with vdpa; 0: absent. */
 	uint32_t faults;
 };
 

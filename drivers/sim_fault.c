@@ -15,6 +15,8 @@ static const struct {
 	{ "tx-stuck", SIM_FAULT_TX_STUCK },
 	{ "rx-nombuf", SIM_FAULT_RX_NOMBUF },
 	{ "no-promisc", SIM_FAULT_NO_PROMISC },
+	{ "dev-conf-fail", SIM_FAULT_DEV_CONF },
+	{ "dma-fault", SIM_FAULT_DMA },
 };
 
 #define N_FAULTS (sizeof(faults) / sizeof(faults[0]))

@@ -8,6 +8,7 @@
 #include "sim_log.h"
 #include "sim_nic.h"
 #include "sim_rcu.h"
+#include "sim_vdpa.h"
 
 RTE_LOG_REGISTER(sim_logtype, pmd.net.simnic, NOTICE);
 
@@ -190,6 +191,9 @@ sim_nic_retire(struct sim_nic *nic)
 		vf = nic->port[SIM_EP_VF(k)];
 		if (vf != NULL)
 			sim_port_set_faults(vf, SIM_FAULT_REMOVED, 0);
+		if (nic->vdpa[k] != NULL)
+			sim_vdpa_set_faults(nic->vdpa[k], SIM_FAULT_REMOVED,
+					    0, UINT32_MAX);
 	}
 	wire = nic->wire;
 	nic->wire = NULL;
@@ -198,10 +202,22 @@ sim_nic_retire(struct sim_nic *nic)
 	sim_nic_unlock();
 }
 
+static bool
+is_taken(const struct sim_nic *nic, uint16_t id)
+{
+	uint16_t k;
+
+	for (k = 0; k < nic->vfs; k++) {
+		if (id == SIM_EP_VF(k) && nic->vdpa[k] != NULL)
+			return true;
+	}
+	return nic->port[id] != NULL;
+}
+
 int
 sim_nic_plug(struct sim_nic *nic, uint16_t id, struct sim_port *port)
 {
-	if (nic->port[id] != NULL)
+	if (is_taken(nic, id))
 		return -EBUSY;
 	nic->port[id] = port;
 	nic->refs++;
@@ -214,10 +230,26 @@ sim_nic_unplug(struct sim_nic *nic, uint16_t id)
 	nic->port[id] = NULL;
 }
 
+int
+sim_nic_plug_vdpa(struct sim_nic *nic, uint16_t vf, struct sim_vdpa *vdpa)
+{
+	if (is_taken(nic, SIM_EP_VF(vf)))
+		return -EBUSY;
+	nic->vdpa[vf] = vdpa;
+	nic->refs++;
+	return 0;
+}
+
+void
+sim_nic_unplug_vdpa(struct sim_nic *nic, uint16_t vf)
+{
+	nic->vdpa[vf] = NULL;
+}
+
 void
 sim_nic_update_links(struct sim_nic *nic)
 {
-	uint16_t id;
+	uint16_t id, k;
 
 	/* Downwards: a VF's link follows its representor's, which has the
 	 * higher number. */
@@ -225,5 +257,9 @@ sim_nic_update_links(struct sim_nic *nic)
 		if (nic->port[id] != NULL &&
 		    sim_port_update_link(nic->port[id]))
 			sim_port_raise_lsc(nic->port[id]);
+	}
+	for (k = 0; k < nic->vfs; k++) {
+		if (nic->vdpa[k] != NULL)
+			sim_vdpa_update_link(nic->vdpa[k]);
 	}
 }

@@ -38,8 +38,11 @@ struct sim_nic {
 	const void *seen_args;		/* See pf_rescan(); EAL main thread. */
 	struct sim_wire *wire;		/* NULL once gone. */
 	struct sim_port *port[SIM_EP_MAX];	/* Guarded by sim_nic_lock. */
+	struct sim_vdpa *vdpa[SIM_MAX_VFS];	/* Likewise: instead of ports. */
 	struct sim_eswitch esw;
 };
+
+struct sim_vdpa;
 
 void sim_nic_lock(void);
 void sim_nic_unlock(void);
@@ -70,6 +73,10 @@ int sim_nic_plug(struct sim_nic *nic, uint16_t id, struct sim_port *port);
 /* Takes the port out, but leaves the reference to the caller.  The port must
  * be detached from the e-switch. */
 void sim_nic_unplug(struct sim_nic *nic, uint16_t id);
+
+/* The same for a VF that is a vDPA device. */
+int sim_nic_plug_vdpa(struct sim_nic *nic, uint16_t vf, struct sim_vdpa *vdpa);
+void sim_nic_unplug_vdpa(struct sim_nic *nic, uint16_t vf);
 
 /* Works out every port's link again after something changed that may matter,
  * and raises LSC where it did.  With sim_nic_lock held. */

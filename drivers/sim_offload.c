@@ -125,10 +125,10 @@ set_ip_checksum(struct rte_mbuf *m)
 	ip->hdr_checksum = rte_ipv4_cksum(ip);
 }
 
-/* The sum of 'len' bytes from 'off' on.  librte_net has a function for this,
- * but the one of DPDK 22.11 loses a carry at a segment of odd length. */
-static uint32_t
-sum_segments(const struct rte_mbuf *m, uint32_t off, uint32_t len)
+/* librte_net has a function for this, but the one of DPDK 22.11 loses a carry
+ * at a segment of odd length. */
+uint32_t
+sim_sum(const struct rte_mbuf *m, uint32_t off, uint32_t len)
 {
 	uint32_t sum = 0, done = 0, chunk;
 	uint16_t part;
@@ -168,7 +168,7 @@ static uint16_t
 l4_checksum(const struct rte_mbuf *m, const void *ip, uint32_t off)
 {
 	uint32_t len = l4_length(m, ip);
-	uint32_t sum = len == 0 ? 0 : sum_segments(m, off, len);
+	uint32_t sum = len == 0 ? 0 : sim_sum(m, off, len);
 
 	if (m->ol_flags & RTE_MBUF_F_TX_IPV4)
 		sum += rte_ipv4_phdr_cksum(ip, 0);

@@ -42,4 +42,8 @@ int sim_offload_check(const struct rte_mempool *pool,
 int sim_offload(struct rte_mempool *pool, struct rte_mbuf *m,
 		sim_emit_fn *emit, void *ctx);
 
+/* The sum of 'len' bytes from 'off' on, which must be there, as 16-bit words
+ * in network order; not folded. */
+uint32_t sim_sum(const struct rte_mbuf *m, uint32_t off, uint32_t len);
+
 #endif /* SIM_OFFLOAD_H */

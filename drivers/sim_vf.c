@@ -8,6 +8,7 @@
 
 #include "sim_log.h"
 #include "sim_nic.h"
+#include "sim_vdpa.h"
 
 /* The PF of a VF, with a reference. */
 static struct sim_nic *
@@ -31,27 +32,29 @@ find_pf(const char *name, const struct sim_vf_args *args)
 	return nic;
 }
 
+/* An ethdev. */
 static int
-parse(const char *name, const char *args, struct sim_vf_args *out)
+probe_port(struct rte_vdev_device *vdev, struct sim_nic *nic,
+	   const struct sim_vf_args *args)
 {
-	int ret = sim_devargs_parse_vf(name, args, out);
+	struct sim_port_params params = {
+		.kind = SIM_PORT_VF,
+		.nic = nic,
+		.vf = args->vf,
+		.faults = args->faults,
+	};
 
-	if (ret != 0)
-		return ret;
-	if (out->vdpa) {
-		SIM_LOG(ERR, "%s: vdpa=1 is not supported yet: leave it out "
-			"to get an ethdev", name);
-		return -ENOTSUP;
-	}
-	return 0;
+	return rte_eth_dev_create(&vdev->device, rte_vdev_device_name(vdev),
+				  sizeof(struct sim_port), NULL, NULL,
+				  sim_port_init, &params);
 }
 
 static int
 vf_probe(struct rte_vdev_device *vdev)
 {
 	const char *name = rte_vdev_device_name(vdev);
-	struct sim_port_params params = { .kind = SIM_PORT_VF };
 	struct sim_vf_args args;
+	struct sim_nic *nic;
 	int ret;
 
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY) {
@@ -59,18 +62,16 @@ vf_probe(struct rte_vdev_device *vdev)
 			name);
 		return -ENOTSUP;
 	}
-	ret = parse(name, rte_vdev_device_args(vdev), &args);
+	ret = sim_devargs_parse_vf(name, rte_vdev_device_args(vdev), &args);
 	if (ret != 0)
 		return ret;
-	params.nic = find_pf(name, &args);
-	if (params.nic == NULL)
+	nic = find_pf(name, &args);
+	if (nic == NULL)
 		return -ENODEV;
-	params.vf = args.vf;
-	params.faults = args.faults;
-	ret = rte_eth_dev_create(&vdev->device, name, sizeof(struct sim_port),
-				 NULL, NULL, sim_port_init, &params);
-	/* The port has a reference of its own, if there is a port. */
-	sim_nic_unref(params.nic);
+	ret = args.vdpa ? sim_vdpa_probe(&vdev->device, nic, &args) :
+		probe_port(vdev, nic, &args);
+	/* What was made has a reference of its own. */
+	sim_nic_unref(nic);
 	return ret;
 }
 
@@ -78,7 +79,11 @@ static int
 vf_remove(struct rte_vdev_device *vdev)
 {
 	struct rte_eth_dev *dev;
+	int ret;
 
+	ret = sim_vdpa_remove(&vdev->device);
+	if (ret != -ENOENT)
+		return ret;
 	dev = rte_eth_dev_allocated(rte_vdev_device_name(vdev));
 	if (dev != NULL)	/* The application may have closed it. */
 		sim_port_remove(dev);
@@ -95,4 +100,6 @@ RTE_PMD_REGISTER_PARAM_STRING(net_simvf,
 	"pf=<name> "
 	"vf=<0-13> "
 	"vdpa=<0|1> "
+	"queues=<1-16> "
+	"sw-live-migration=<0|1> "
 	"fault=<name>");

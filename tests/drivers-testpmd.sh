@@ -294,8 +294,6 @@ test_owner()
     expect 'vf=2 is out of range' port attach net_simvf7,pf=net_simpf0,vf=2 &&
     expect 'vf= is missing' port attach net_simvf7,pf=net_simpf0 &&
     expect 'unknown key foo' port attach net_simvf7,pf=net_simpf0,vf=1,foo=1 &&
-    expect 'vdpa=1 is not supported' \
-        port attach net_simvf7,pf=net_simpf0,vf=1,vdpa=1 &&
     expect 'vfs=0 is not valid' port attach net_simpf7,vfs=0 &&
     expect 'vfs=15 is not valid' port attach net_simpf7,vfs=15 &&
     expect 'vfs= is missing' port attach 'net_simpf7,representor=[0]' &&

@@ -112,8 +112,17 @@ test_vf_good(void **state)
 	assert_int_equal(a.vf, 13);
 	assert_true(a.vdpa);
 	assert_int_equal(a.faults, SIM_FAULT_TX_STUCK | SIM_FAULT_RX_NOMBUF);
+	assert_int_equal(a.queues, 0);
+	assert_false(a.sw_lm);
 	assert_int_equal(sim_devargs_parse_vf("v", "vf=0,pf=x,vdpa=0", &a), 0);
 	assert_false(a.vdpa);
+
+	assert_int_equal(sim_devargs_parse_vf("v", "vf=0,pf=x,vdpa=1,queues=16,"
+		"sw-live-migration=1,fault=dma-fault,fault=dev-conf-fail",
+		&a), 0);
+	assert_int_equal(a.queues, 16);
+	assert_true(a.sw_lm);
+	assert_int_equal(a.faults, SIM_FAULT_DMA | SIM_FAULT_DEV_CONF);
 }
 
 static void
@@ -123,6 +132,9 @@ test_vf_bad(void **state)
 		"", "pf=x", "vf=0", "pf=,vf=0", "pf=x,vf=14", "pf=x,vf=-1",
 		"pf=x,vf=", "pf=x,vf=0,vdpa=2", "pf=x,vf=0,vdpa=",
 		"pf=x,vf=0,fault=foo", "pf=x,vf=0,queues=1", "pf=x,vf=0,pf=y",
+		"pf=x,vf=0,fault=dma-fault", "pf=x,vf=0,sw-live-migration=1",
+		"pf=x,vf=0,vdpa=1,queues=0", "pf=x,vf=0,vdpa=1,queues=17",
+		"pf=x,vf=0,vdpa=1,sw-live-migration=2",
 	};
 	struct sim_vf_args a;
 	unsigned int i;
@@ -140,7 +152,7 @@ test_fault_names(void **state)
 	uint32_t bit;
 
 	(void)state;
-	for (bit = SIM_FAULT_LINK_DOWN; bit <= SIM_FAULT_RX_NOMBUF; bit <<= 1)
+	for (bit = SIM_FAULT_LINK_DOWN; bit <= SIM_FAULT_DMA; bit <<= 1)
 		assert_int_equal(sim_fault_from_name(sim_fault_name(bit)),
 				 bit);
 	assert_int_equal(sim_fault_from_name("link"), 0);
