@@ -117,7 +117,7 @@ void dpdk_vdpa_vm_get_enabled(const struct dpdk_vdpa_vm *, bool *enabled,
 
 /* Asks the guest not to notify us of what it sends: we poll.  To be called
  * after 'up' and after a queue was enabled, not from a callback that may not
- * wait. */
+ * wait.  The caller sees to it that 'down' does not return meanwhile. */
 void dpdk_vdpa_vm_suppress_kicks(struct dpdk_vdpa_vm *);
 
 /* Fills in '*info' and returns true if the VM end is up. */
@@ -125,7 +125,8 @@ bool dpdk_vdpa_vm_get_info(const struct dpdk_vdpa_vm *,
                            struct dpdk_vdpa_vm_info *info);
 
 /* Returns true if the guest's queue 'pair' shows packets to receive, as far as
- * that can be known (not for packed rings). */
+ * that can be known (not for packed rings).  The caller sees to it that 'down'
+ * does not return meanwhile. */
 bool dpdk_vdpa_vm_has_packets(const struct dpdk_vdpa_vm *, unsigned int pair);
 
 /* Sets where dpdk_vdpa_vm_recv() allocates.  No thread may be inside it. */

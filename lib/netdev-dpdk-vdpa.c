@@ -1813,17 +1813,16 @@ port_handle_changes(struct vdpa_port *port)
     } else if (port->vf && dpdk_vdpa_vf_needs_reset(port->vf)) {
         port_reset_vf(port);
     }
-    if (port->vm && dpdk_vdpa_vm_is_up(port->vm)) {
-        if (port->vf) {
-            port_adapt_lro(port);
-        }
-        dpdk_vdpa_vm_suppress_kicks(port->vm);
+    if (port->vm && port->vf && dpdk_vdpa_vm_is_up(port->vm)) {
+        port_adapt_lro(port);
         dpdk_vdpa_vm_get_enabled(port->vm, enabled, ARRAY_SIZE(enabled));
-        if (port->vf) {
-            dpdk_vdpa_vf_set_rss(port->vf, enabled, ARRAY_SIZE(enabled));
-        }
+        dpdk_vdpa_vf_set_rss(port->vf, enabled, ARRAY_SIZE(enabled));
     }
     ovs_mutex_lock(&port->mutex);
+    /* As long as we hold this, a guest that is up cannot go down. */
+    if (port->vm && dpdk_vdpa_vm_is_up(port->vm)) {
+        dpdk_vdpa_vm_suppress_kicks(port->vm);
+    }
     port_update_relay(port);
     ovs_mutex_unlock(&port->mutex);
     netdev_change_seq_changed(port->netdev);
