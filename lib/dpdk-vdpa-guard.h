@@ -18,13 +18,19 @@
 /* Guards the vhost library against vhost-user front-ends that do not keep to
  * the protocol, by looking at messages before the library does.
  *
- * Nothing here keeps state or takes a lock. */
+ * Linking this also puts a recvmsg() before the C library's, which closes the
+ * files that come with messages that should have none.
+ *
+ * A "struct dpdk_vdpa_guard" is what is known of a connection.  It belongs to
+ * the thread that handles the connection's messages; nothing here takes a
+ * lock. */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define DPDK_VDPA_MSG_MAX_FDS 8
+#define DPDK_VDPA_MSG_HEADER_LEN 12
 
 /* A message as the library of DPDK 22.11 passes it to external handlers:
  * 'struct vhu_msg_context' in its lib/vhost/vhost_user.h, with the part of the
@@ -36,11 +42,28 @@ struct dpdk_vdpa_msg {
     union {
         uint64_t u64;
         struct {
+            uint32_t index;
+            uint32_t num;
+        } state;
+        struct {
+            uint32_t index;
+            uint32_t flags;
+            uint64_t desc;
+            uint64_t used;
+            uint64_t avail;
+            uint64_t log;
+        } addr;
+        struct {
             uint64_t mmap_size;
             uint64_t mmap_offset;
-            uint16_t num_queues;        /* Of SET_INFLIGHT_FD only. */
-            uint16_t queue_size;        /* Likewise. */
-        } area;
+        } log;
+        struct {
+            uint64_t iova;
+            uint64_t size;
+            uint64_t uaddr;
+            uint8_t perm;
+            uint8_t type;
+        } iotlb;
         struct {
             uint32_t n_regions;
             uint32_t padding;
@@ -57,26 +80,72 @@ struct dpdk_vdpa_msg {
     int n_fds;
 } __attribute__((packed));
 
-/* Requests of the vhost-user protocol. */
+/* In 'flags': an answer is wanted, even to a message that fails. */
+#define DPDK_VDPA_MSG_NEED_REPLY 8
+
+/* Requests of the vhost-user protocol, as far as they are looked at. */
 enum {
+    DPDK_VDPA_MSG_SET_FEATURES = 2,
+    DPDK_VDPA_MSG_RESET_OWNER = 4,
     DPDK_VDPA_MSG_SET_MEM_TABLE = 5,
     DPDK_VDPA_MSG_SET_LOG_BASE = 6,
+    DPDK_VDPA_MSG_SET_LOG_FD = 7,
+    DPDK_VDPA_MSG_SET_VRING_NUM = 8,
+    DPDK_VDPA_MSG_SET_VRING_ADDR = 9,
+    DPDK_VDPA_MSG_SET_VRING_BASE = 10,
+    DPDK_VDPA_MSG_GET_VRING_BASE = 11,
+    DPDK_VDPA_MSG_SET_VRING_KICK = 12,
+    DPDK_VDPA_MSG_SET_VRING_CALL = 13,
+    DPDK_VDPA_MSG_SET_VRING_ERR = 14,
+    DPDK_VDPA_MSG_SET_PROTOCOL_FEATURES = 16,
     DPDK_VDPA_MSG_GET_QUEUE_NUM = 17,
+    DPDK_VDPA_MSG_SET_VRING_ENABLE = 18,
+    DPDK_VDPA_MSG_SEND_RARP = 19,
+    DPDK_VDPA_MSG_NET_SET_MTU = 20,
+    DPDK_VDPA_MSG_SET_SLAVE_REQ_FD = 21,
+    DPDK_VDPA_MSG_IOTLB_MSG = 22,
+    DPDK_VDPA_MSG_POSTCOPY_ADVISE = 28,
+    DPDK_VDPA_MSG_POSTCOPY_LISTEN = 29,
+    DPDK_VDPA_MSG_POSTCOPY_END = 30,
+    DPDK_VDPA_MSG_GET_INFLIGHT_FD = 31,
     DPDK_VDPA_MSG_SET_INFLIGHT_FD = 32,
+    DPDK_VDPA_MSG_SET_STATUS = 39,
 };
 
-/* Looks for what is wrong with 'msg', which came from a front-end that has
- * negotiated packed rings or not.  Returns false if the library may have it,
- * otherwise true and what it is in 'why', of 'size' bytes. */
-bool dpdk_vdpa_guard_check(const struct dpdk_vdpa_msg *msg, bool packed,
+/* Virtqueues of a connection, as many as the library knows. */
+#define DPDK_VDPA_GUARD_N_RINGS 256
+
+struct dpdk_vdpa_guard {
+    bool postcopy;              /* Post-copy migration was offered. */
+    int fd;                     /* Of the connection, -1 if unknown. */
+
+    /* What the front-end has done so far. */
+    bool advised;               /* POSTCOPY_ADVISE without an end. */
+    bool iotlb_is_stale;        /* Translations outlived the memory. */
+    struct {
+        uint16_t size;          /* 0 until it was set since the last stop. */
+        bool has_base;          /* Likewise the position. */
+        bool has_addr;          /* Likewise the addresses. */
+        bool has_iotlb;         /* Translations may be cached. */
+    } rings[DPDK_VDPA_GUARD_N_RINGS];
+};
+
+/* Prepares 'guard' for a new connection to the socket at 'path', and limits
+ * the time that the library waits in the middle of a message, and to send an
+ * answer, to 'timeout' ms.  Returns false if the connection is not found, so
+ * that there is no such limit. */
+bool dpdk_vdpa_guard_init(struct dpdk_vdpa_guard *guard, const char *path,
+                          bool postcopy, int timeout);
+
+/* Looks for what is wrong with 'msg', from a front-end that has negotiated
+ * 'features'.  Returns false if the library may have it, otherwise true and
+ * what it is in 'why', of 'size' bytes.  Of what the library may have, files
+ * are made safer to use as far as that can be done. */
+bool dpdk_vdpa_guard_check(struct dpdk_vdpa_guard *guard,
+                           struct dpdk_vdpa_msg *msg, uint64_t features,
                            char *why, size_t size);
 
 /* Closes the file descriptors that came with 'msg'. */
 void dpdk_vdpa_guard_close_fds(struct dpdk_vdpa_msg *msg);
-
-/* Limits the time that the library waits in the middle of a message on the
- * connection to the socket at 'path', in ms.  Returns the number of
- * connections found. */
-int dpdk_vdpa_guard_set_timeout(const char *path, int timeout);
 
 #endif /* dpdk-vdpa-guard.h */

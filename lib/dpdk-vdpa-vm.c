@@ -106,6 +106,9 @@ struct dpdk_vdpa_vm {
 
     /* Written by the main thread, read by the vhost thread. */
     atomic_uint max_pairs;
+
+    /* For the thread that handles the connection's messages. */
+    struct dpdk_vdpa_guard guard;
 };
 
 static struct ovs_list vm_list OVS_GUARDED_BY(vm_list_mutex)
@@ -232,7 +235,8 @@ vm_features_changed(int vid, uint64_t features)
 /* Handles a message before the library does.
  *
  * The library of DPDK 22.11 always answers VHOST_USER_GET_QUEUE_NUM with 128;
- * we know better. */
+ * we know better.  VHOST_USER_RESET_OWNER is of no use any more, and may be
+ * ignored; the library loses memory at it. */
 static enum rte_vhost_msg_result
 vm_pre_msg_handle(int vid, void *msg_)
 {
@@ -246,20 +250,26 @@ vm_pre_msg_handle(int vid, void *msg_)
         return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
     }
     rte_vhost_get_negotiated_features(vid, &features);
-    if (dpdk_vdpa_guard_check(msg, features & (1ULL << VIRTIO_F_RING_PACKED),
-                              why, sizeof why)) {
+    if (dpdk_vdpa_guard_check(&vm->guard, msg, features, why, sizeof why)) {
         dpdk_vdpa_guard_close_fds(msg);
+        /* With an answer, the connection would go on. */
+        msg->flags &= ~DPDK_VDPA_MSG_NEED_REPLY;
         vm->callbacks->refused(vm->aux, vm, why);
         return RTE_VHOST_MSG_RESULT_ERR;
     }
-    if (msg->request != DPDK_VDPA_MSG_GET_QUEUE_NUM) {
+    switch (msg->request) {
+    case DPDK_VDPA_MSG_GET_QUEUE_NUM:
+        atomic_read_relaxed(&vm->max_pairs, &max_pairs);
+        dpdk_vdpa_guard_close_fds(msg);
+        msg->payload.u64 = max_pairs;
+        msg->size = sizeof msg->payload.u64;
+        return RTE_VHOST_MSG_RESULT_REPLY;
+    case DPDK_VDPA_MSG_RESET_OWNER:
+        dpdk_vdpa_guard_close_fds(msg);
+        return RTE_VHOST_MSG_RESULT_OK;
+    default:
         return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
     }
-
-    atomic_read_relaxed(&vm->max_pairs, &max_pairs);
-    msg->payload.u64 = max_pairs;
-    msg->size = sizeof msg->payload.u64;
-    return RTE_VHOST_MSG_RESULT_REPLY;
 }
 
 static int
@@ -269,6 +279,7 @@ vm_new_connection(int vid)
         .pre_msg_handle = vm_pre_msg_handle,
     };
     struct dpdk_vdpa_vm *vm = vm_from_vid(vid);
+    bool postcopy;
 
     if (!vm) {
         return -1;
@@ -276,7 +287,9 @@ vm_new_connection(int vid)
     for (int i = 0; i < MAX_RINGS; i++) {
         atomic_store_relaxed(&vm->ring_enabled[i], false);
     }
-    if (!dpdk_vdpa_guard_set_timeout(vm->path, MESSAGE_TIMEOUT)) {
+    postcopy = vm->vhost_flags & RTE_VHOST_USER_POSTCOPY_SUPPORT;
+    if (!dpdk_vdpa_guard_init(&vm->guard, vm->path, postcopy,
+                              MESSAGE_TIMEOUT)) {
         VLOG_WARN("%s: cannot limit the time to wait for a message",
                   vm->path);
     }

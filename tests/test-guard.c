@@ -20,10 +20,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/vhost_types.h>
+#include <linux/virtio_config.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -35,6 +38,21 @@
 #include "util.h"
 
 #define FILE_SIZE 0x200000
+
+#define F_LOG_ALL (1ULL << VHOST_F_LOG_ALL)
+#define F_IOMMU (1ULL << VIRTIO_F_IOMMU_PLATFORM)
+#define F_PACKED (1ULL << VIRTIO_F_RING_PACKED)
+
+/* A connection that nothing is known of yet. */
+static struct dpdk_vdpa_guard
+make_guard(void)
+{
+    struct dpdk_vdpa_guard guard;
+
+    memset(&guard, 0, sizeof guard);
+    guard.fd = -1;
+    return guard;
+}
 
 static int
 make_file(off_t size)
@@ -64,13 +82,14 @@ make_msg(uint32_t request, uint32_t size, int n_fds)
 
 /* Checks whether 'msg' is refused, and releases its files. */
 static void
-check(struct dpdk_vdpa_msg *msg, bool packed, bool refused)
+check_in(struct dpdk_vdpa_guard *guard, struct dpdk_vdpa_msg *msg,
+         uint64_t features, bool refused)
 {
     char why[80] = "";
     int fd = msg->n_fds ? msg->fds[0] : -1;
 
-    assert_int_equal(dpdk_vdpa_guard_check(msg, packed, why, sizeof why),
-                     refused);
+    assert_int_equal(dpdk_vdpa_guard_check(guard, msg, features, why,
+                                           sizeof why), refused);
     assert_int_equal(why[0] != '\0', refused);
     dpdk_vdpa_guard_close_fds(msg);
     assert_int_equal(msg->n_fds, 0);
@@ -79,17 +98,74 @@ check(struct dpdk_vdpa_msg *msg, bool packed, bool refused)
     }
 }
 
+/* Likewise, on a connection of its own. */
+static void
+check(struct dpdk_vdpa_msg *msg, bool refused)
+{
+    struct dpdk_vdpa_guard guard = make_guard();
+
+    check_in(&guard, msg, 0, refused);
+}
+
+/* Sends a message of two numbers, or one, on a connection. */
+static void
+check_state(struct dpdk_vdpa_guard *guard, uint32_t request, uint32_t index,
+            uint32_t num, uint64_t features, bool refused)
+{
+    struct dpdk_vdpa_msg msg = make_msg(request, 8, 0);
+
+    msg.payload.state.index = index;
+    msg.payload.state.num = num;
+    check_in(guard, &msg, features, refused);
+}
+
+static void
+check_addr(struct dpdk_vdpa_guard *guard, uint32_t index, uint64_t addr,
+           bool refused)
+{
+    struct dpdk_vdpa_msg msg = make_msg(DPDK_VDPA_MSG_SET_VRING_ADDR, 40, 0);
+
+    msg.payload.addr.index = index;
+    msg.payload.addr.desc = msg.payload.addr.avail = addr;
+    msg.payload.addr.used = addr;
+    check_in(guard, &msg, 0, refused);
+}
+
+static void
+check_features(struct dpdk_vdpa_guard *guard, uint64_t old, uint64_t new,
+               bool refused)
+{
+    struct dpdk_vdpa_msg msg = make_msg(DPDK_VDPA_MSG_SET_FEATURES, 8, 0);
+
+    msg.payload.u64 = new;
+    check_in(guard, &msg, old, refused);
+}
+
+/* Requests that are about something, which must be there. */
+static bool
+has_payload(uint32_t request)
+{
+    return ((request >= DPDK_VDPA_MSG_SET_MEM_TABLE && request != 7
+             && request <= DPDK_VDPA_MSG_SET_VRING_ERR)
+            || request == DPDK_VDPA_MSG_SET_FEATURES
+            || request == DPDK_VDPA_MSG_SET_PROTOCOL_FEATURES
+            || request == DPDK_VDPA_MSG_SET_VRING_ENABLE
+            || request == DPDK_VDPA_MSG_SEND_RARP
+            || request == DPDK_VDPA_MSG_NET_SET_MTU
+            || request == DPDK_VDPA_MSG_IOTLB_MSG
+            || request == DPDK_VDPA_MSG_SET_STATUS);
+}
+
 static void
 test_other_requests(void **state OVS_UNUSED)
 {
     for (uint32_t request = 0; request < 64; request++) {
         struct dpdk_vdpa_msg msg = make_msg(request, 0, 0);
+        bool refused = ((request >= DPDK_VDPA_MSG_POSTCOPY_ADVISE
+                         && request <= DPDK_VDPA_MSG_SET_INFLIGHT_FD)
+                        || has_payload(request));
 
-        if (request != DPDK_VDPA_MSG_SET_MEM_TABLE
-            && request != DPDK_VDPA_MSG_SET_LOG_BASE
-            && request != DPDK_VDPA_MSG_SET_INFLIGHT_FD) {
-            check(&msg, false, false);
-        }
+        check(&msg, refused);
     }
 }
 
@@ -116,18 +192,18 @@ test_mem_table(void **state OVS_UNUSED)
 
     for (int n = 1; n <= DPDK_VDPA_MSG_MAX_FDS; n++) {
         msg = make_table(n);
-        check(&msg, false, false);
+        check(&msg, false);
     }
     msg = make_table(2);
     msg.payload.memory.regions[1].memory_size = FILE_SIZE / 2;
     msg.payload.memory.regions[1].mmap_offset = FILE_SIZE / 2;
-    check(&msg, false, false);
+    check(&msg, false);
 }
 
 #define BAD_TABLE(N, ...)               \
     msg = make_table(N);                \
     __VA_ARGS__;                        \
-    check(&msg, false, true)
+    check(&msg, true)
 
 static void
 test_bad_mem_table(void **state OVS_UNUSED)
@@ -160,103 +236,337 @@ test_log_base(void **state OVS_UNUSED)
     struct dpdk_vdpa_msg msg;
 
     msg = make_msg(DPDK_VDPA_MSG_SET_LOG_BASE, 16, 1);
-    msg.payload.area.mmap_size = FILE_SIZE;
-    check(&msg, false, false);
+    msg.payload.log.mmap_size = FILE_SIZE;
+    check(&msg, false);
 
     msg = make_msg(DPDK_VDPA_MSG_SET_LOG_BASE, 16, 1);
-    msg.payload.area.mmap_size = FILE_SIZE / 2;
-    msg.payload.area.mmap_offset = 4096;
-    check(&msg, false, true);
+    msg.payload.log.mmap_size = FILE_SIZE / 2;
+    msg.payload.log.mmap_offset = 4096;
+    check(&msg, true);
 
     msg = make_msg(DPDK_VDPA_MSG_SET_LOG_BASE, 16, 1);
-    msg.payload.area.mmap_size = FILE_SIZE + 1;
-    check(&msg, false, true);
+    msg.payload.log.mmap_size = FILE_SIZE + 1;
+    check(&msg, true);
 
     msg = make_msg(DPDK_VDPA_MSG_SET_LOG_BASE, 16, 1);
-    check(&msg, false, true);
+    check(&msg, true);
 
     msg = make_msg(DPDK_VDPA_MSG_SET_LOG_BASE, 16, 0);
-    msg.payload.area.mmap_size = FILE_SIZE;
-    check(&msg, false, true);
+    msg.payload.log.mmap_size = FILE_SIZE;
+    check(&msg, true);
 
     msg = make_msg(DPDK_VDPA_MSG_SET_LOG_BASE, 8, 1);
-    msg.payload.area.mmap_size = FILE_SIZE;
-    check(&msg, false, true);
+    msg.payload.log.mmap_size = FILE_SIZE;
+    check(&msg, true);
 }
 
-static struct dpdk_vdpa_msg
-make_inflight(uint64_t len, uint16_t n_queues, uint16_t queue_size)
+/* Files that are no memory. */
+static void
+test_bad_memory_file(void **state OVS_UNUSED)
 {
-    struct dpdk_vdpa_msg msg = make_msg(DPDK_VDPA_MSG_SET_INFLIGHT_FD, 24, 1);
+    struct dpdk_vdpa_msg msg;
+    int fds[2];
 
-    msg.payload.area.mmap_size = len;
-    msg.payload.area.num_queues = n_queues;
-    msg.payload.area.queue_size = queue_size;
-    return msg;
+    assert_int_equal(pipe(fds), 0);
+    BAD_TABLE(1, close(msg.fds[0]); msg.fds[0] = fds[0]);
+    close(fds[1]);
+    BAD_TABLE(1, close(msg.fds[0]); msg.fds[0] = eventfd(0, 0));
+    BAD_TABLE(1, close(msg.fds[0]); msg.fds[0] = open("/dev/zero", O_RDWR));
+}
+
+/* A file that may be sealed cannot shrink any more. */
+static void
+test_seal(void **state OVS_UNUSED)
+{
+    struct dpdk_vdpa_msg msg = make_table(1);
+    int fd = memfd_create("test-guard", MFD_ALLOW_SEALING);
+
+    assert_int_equal(ftruncate(fd, FILE_SIZE), 0);
+    close(msg.fds[0]);
+    msg.fds[0] = dup(fd);
+    check(&msg, false);
+    assert_int_equal(ftruncate(fd, FILE_SIZE - 1), -1);
+    assert_int_equal(errno, EPERM);
+    close(fd);
 }
 
 static void
-test_inflight_fd(void **state OVS_UNUSED)
+test_ring_size(void **state OVS_UNUSED)
 {
-    /* 16 bytes and 16 per descriptor, or 29 and 32, rounded up to 64. */
-    const uint64_t split = 4160, packed = 8256;
+    static const uint32_t bad[] = { 0, 32769, 65536, 0x80000001, UINT32_MAX };
+    struct dpdk_vdpa_guard guard = make_guard();
+
+    for (int i = 0; i < ARRAY_SIZE(bad); i++) {
+        check_state(&guard, DPDK_VDPA_MSG_SET_VRING_NUM, 0, bad[i], 0, true);
+        check_state(&guard, DPDK_VDPA_MSG_SET_VRING_NUM, 0, bad[i], F_PACKED,
+                    true);
+    }
+    check_state(&guard, DPDK_VDPA_MSG_SET_VRING_NUM, 0, 100, 0, true);
+    check_state(&guard, DPDK_VDPA_MSG_SET_VRING_NUM, 0, 100, F_PACKED, false);
+    check_state(&guard, DPDK_VDPA_MSG_SET_VRING_NUM, 255, 32768, 0, false);
+    check_state(&guard, DPDK_VDPA_MSG_SET_VRING_NUM, 256, 256, 0, true);
+    check_state(&guard, DPDK_VDPA_MSG_SET_VRING_NUM, UINT32_MAX, 256, 0,
+                true);
+}
+
+/* Size, position, addresses, start; then nothing but the same again. */
+static void
+test_ring_order(void **state OVS_UNUSED)
+{
+    struct dpdk_vdpa_guard guard = make_guard();
+
+    for (int i = 0; i < 2; i++) {
+        check_addr(&guard, 1, 0x1000, true);
+        check_state(&guard, DPDK_VDPA_MSG_SET_VRING_KICK, 1, 0, 0, true);
+        check_state(&guard, DPDK_VDPA_MSG_SET_VRING_NUM, 1, 256, 0, false);
+        check_state(&guard, DPDK_VDPA_MSG_SET_VRING_NUM, 1, 128, 0, false);
+        check_state(&guard, DPDK_VDPA_MSG_SET_VRING_KICK, 1, 0, 0, true);
+        check_state(&guard, DPDK_VDPA_MSG_SET_VRING_BASE, 1, 65535, 0, false);
+        check_addr(&guard, 1, 0x1008, true);
+        check_addr(&guard, 1, 0x1000, false);
+        check_state(&guard, DPDK_VDPA_MSG_SET_VRING_KICK, 1, 0, 0, false);
+        check_addr(&guard, 1, 0x2000, false);
+        check_state(&guard, DPDK_VDPA_MSG_SET_VRING_NUM, 1, 128, 0, true);
+        /* Other rings do not matter. */
+        check_state(&guard, DPDK_VDPA_MSG_SET_VRING_KICK, 2, 0, 0, true);
+        check_state(&guard, DPDK_VDPA_MSG_GET_VRING_BASE, 2, 0, 0, false);
+        check_state(&guard, DPDK_VDPA_MSG_SET_VRING_NUM, 1, 128, 0, true);
+        check_state(&guard, DPDK_VDPA_MSG_GET_VRING_BASE, 1, 0, 0, false);
+    }
+}
+
+static void
+test_ring_position(void **state OVS_UNUSED)
+{
+    struct dpdk_vdpa_guard guard = make_guard();
+
+    check_state(&guard, DPDK_VDPA_MSG_SET_VRING_BASE, 0, 0, F_PACKED, true);
+    check_state(&guard, DPDK_VDPA_MSG_SET_VRING_NUM, 0, 256, F_PACKED, false);
+    check_state(&guard, DPDK_VDPA_MSG_SET_VRING_BASE, 0, 256, F_PACKED, true);
+    check_state(&guard, DPDK_VDPA_MSG_SET_VRING_BASE, 0, 0x8000 + 256,
+                F_PACKED, true);
+    check_state(&guard, DPDK_VDPA_MSG_SET_VRING_BASE, 0, 0x8000 + 255,
+                F_PACKED, false);
+    /* A position does not outlive the size. */
+    check_state(&guard, DPDK_VDPA_MSG_SET_VRING_NUM, 0, 16, F_PACKED, false);
+    check_state(&guard, DPDK_VDPA_MSG_SET_VRING_KICK, 0, 0, F_PACKED, true);
+}
+
+static void
+test_features(void **state OVS_UNUSED)
+{
+    struct dpdk_vdpa_guard guard = make_guard();
+
+    check_features(&guard, 0, F_PACKED, false);
+    check_features(&guard, F_PACKED, 0, false);
+    check_state(&guard, DPDK_VDPA_MSG_SET_VRING_NUM, 7, 256, 0, false);
+    check_features(&guard, 0, F_PACKED, true);
+    check_features(&guard, 0, F_LOG_ALL, false);
+    check_features(&guard, F_LOG_ALL, 0, false);
+    check_state(&guard, DPDK_VDPA_MSG_GET_VRING_BASE, 7, 0, 0, false);
+    check_features(&guard, 0, F_PACKED, false);
+}
+
+static void
+check_iotlb(struct dpdk_vdpa_guard *guard, uint64_t features, bool refused)
+{
+    struct dpdk_vdpa_msg msg = make_msg(DPDK_VDPA_MSG_IOTLB_MSG, 32, 0);
+
+    msg.payload.iotlb.type = 2;
+    check_in(guard, &msg, features, refused);
+}
+
+/* Translations must not outlive the memory. */
+static void
+test_iotlb(void **state OVS_UNUSED)
+{
+    struct dpdk_vdpa_guard guard = make_guard();
     struct dpdk_vdpa_msg msg;
 
-    msg = make_inflight(4 * split, 4, 256);
-    check(&msg, false, false);
-    msg = make_inflight(4 * split - 1, 4, 256);
-    check(&msg, false, true);
-    msg = make_inflight(4 * packed, 4, 256);
-    check(&msg, true, false);
-    msg = make_inflight(4 * packed - 1, 4, 256);
-    check(&msg, true, true);
+    check_iotlb(&guard, 0, true);
+    check_iotlb(&guard, F_IOMMU, false);
+    msg = make_table(1);
+    check_in(&guard, &msg, F_IOMMU, false);
+    check_features(&guard, 0, F_IOMMU, false);
+    check_iotlb(&guard, F_IOMMU, false);
+    msg = make_table(1);
+    check_in(&guard, &msg, 0, false);
+    check_features(&guard, 0, F_IOMMU, true);
 
-    msg = make_inflight(split, 0, 256);
-    check(&msg, false, true);
-    msg = make_inflight(split, 1, 0);
-    check(&msg, false, true);
-    msg = make_inflight(FILE_SIZE + 1, 1, 256);
-    check(&msg, false, true);
-    msg = make_inflight(UINT64_MAX, 1, 256);
-    msg.payload.area.mmap_offset = 1;
-    check(&msg, false, true);
-    msg = make_inflight(FILE_SIZE, UINT16_MAX, UINT16_MAX);
-    check(&msg, false, true);
+    /* They are forgotten with the rings. */
+    guard = make_guard();
+    check_iotlb(&guard, F_IOMMU, false);
+    for (int i = 0; i < DPDK_VDPA_GUARD_N_RINGS; i++) {
+        check_state(&guard, DPDK_VDPA_MSG_GET_VRING_BASE, i, 0, 0, false);
+    }
+    msg = make_table(1);
+    check_in(&guard, &msg, 0, false);
+    check_features(&guard, 0, F_IOMMU, false);
 }
 
 static void
-test_timeout(void **state OVS_UNUSED)
+test_notification(void **state OVS_UNUSED)
 {
-    struct sockaddr_un un = { .sun_family = AF_UNIX };
-    int listener, client, server;
-    long long int start;
-    char byte;
+    struct dpdk_vdpa_msg msg = make_msg(DPDK_VDPA_MSG_SET_VRING_CALL, 8, 1);
+    int fd = eventfd(0, 0);
 
-    snprintf(un.sun_path, sizeof un.sun_path, "test-guard-%d.sock",
+    check(&msg, true);
+    msg = make_msg(DPDK_VDPA_MSG_SET_VRING_CALL, 8, 0);
+    check(&msg, false);
+    msg.n_fds = 1;
+    msg.fds[0] = dup(fd);
+    check(&msg, false);
+    assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
+    close(fd);
+}
+
+static void
+check_postcopy(struct dpdk_vdpa_guard *guard, uint32_t request, bool refused)
+{
+    struct dpdk_vdpa_msg msg = make_msg(request, 0, 0);
+
+    check_in(guard, &msg, 0, refused);
+}
+
+static void
+test_postcopy(void **state OVS_UNUSED)
+{
+    struct dpdk_vdpa_guard guard = make_guard();
+
+    check_postcopy(&guard, DPDK_VDPA_MSG_POSTCOPY_ADVISE, true);
+    guard.postcopy = true;
+    check_postcopy(&guard, DPDK_VDPA_MSG_POSTCOPY_LISTEN, true);
+    check_postcopy(&guard, DPDK_VDPA_MSG_POSTCOPY_END, true);
+    check_postcopy(&guard, DPDK_VDPA_MSG_POSTCOPY_ADVISE, false);
+    check_postcopy(&guard, DPDK_VDPA_MSG_POSTCOPY_ADVISE, true);
+    check_postcopy(&guard, DPDK_VDPA_MSG_POSTCOPY_LISTEN, false);
+    check_postcopy(&guard, DPDK_VDPA_MSG_POSTCOPY_END, false);
+    check_postcopy(&guard, DPDK_VDPA_MSG_POSTCOPY_END, true);
+}
+
+static int
+listen_at(struct sockaddr_un *un)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    un->sun_family = AF_UNIX;
+    snprintf(un->sun_path, sizeof un->sun_path, "test-guard-%d.sock",
              (int) getpid());
-    unlink(un.sun_path);
-    listener = socket(AF_UNIX, SOCK_STREAM, 0);
-    assert_int_equal(bind(listener, (struct sockaddr *) &un, sizeof un), 0);
-    assert_int_equal(listen(listener, 1), 0);
-    assert_int_equal(dpdk_vdpa_guard_set_timeout(un.sun_path, 50), 0);
+    unlink(un->sun_path);
+    assert_int_equal(bind(fd, (struct sockaddr *) un, sizeof *un), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    return fd;
+}
 
+static void
+test_connection(void **state OVS_UNUSED)
+{
+    struct sockaddr_un un;
+    int listener = listen_at(&un), client, server;
+    struct dpdk_vdpa_guard guard;
+    struct dpdk_vdpa_msg msg;
+    long long int start;
+    char answer[20];
+
+    assert_false(dpdk_vdpa_guard_init(&guard, un.sun_path, false, 50));
     client = socket(AF_UNIX, SOCK_STREAM, 0);
     assert_int_equal(connect(client, (struct sockaddr *) &un, sizeof un), 0);
     server = accept(listener, NULL, NULL);
     assert_true(server >= 0);
 
     /* Our end only, and only of that path. */
-    assert_int_equal(dpdk_vdpa_guard_set_timeout("nonesuch", 50), 0);
-    assert_int_equal(dpdk_vdpa_guard_set_timeout(un.sun_path, 50), 1);
+    assert_false(dpdk_vdpa_guard_init(&guard, "nonesuch", false, 50));
+    assert_true(dpdk_vdpa_guard_init(&guard, un.sun_path, true, 50));
+    assert_int_equal(guard.fd, client);
+    assert_true(guard.postcopy);
     start = time_msec();
-    assert_int_equal(read(client, &byte, 1), -1);
+    assert_int_equal(read(client, answer, 1), -1);
     assert_int_equal(errno, EAGAIN);
     assert_true(time_msec() - start >= 45);
+
+    /* Answers that are not read. */
+    memset(answer, 0, sizeof answer);
+    msg = make_msg(1, 0, 0);
+    for (int i = 0; i < 20; i++) {
+        check_in(&guard, &msg, 0, false);
+        assert_int_equal(send(client, answer, sizeof answer, 0),
+                         sizeof answer);
+    }
+    for (int i = 0; i < 200; i++) {
+        send(client, answer, sizeof answer, MSG_DONTWAIT);
+    }
+    check_in(&guard, &msg, 0, true);
 
     close(server);
     close(client);
     close(listener);
     unlink(un.sun_path);
+}
+
+/* Receives a header as the library does.  Returns the number of files that
+ * came with it. */
+static int
+recv_header(int fd)
+{
+    char control[CMSG_SPACE(DPDK_VDPA_MSG_MAX_FDS * sizeof(int))];
+    uint32_t header[3];
+    struct iovec iov = { header, sizeof header };
+    struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
+                          .msg_control = control,
+                          .msg_controllen = sizeof control };
+    struct cmsghdr *cmsg;
+    int received;
+
+    assert_int_equal(recvmsg(fd, &msg, 0), sizeof header);
+    cmsg = CMSG_FIRSTHDR(&msg);
+    if (!cmsg) {
+        return 0;
+    }
+    memcpy(&received, CMSG_DATA(cmsg), sizeof received);
+    close(received);
+    return (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+}
+
+static void
+send_header(int fd, uint32_t request, int file)
+{
+    char control[CMSG_SPACE(sizeof file)];
+    uint32_t header[3] = { request, 1, 8 };
+    struct iovec iov = { header, sizeof header };
+    struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
+                          .msg_control = control,
+                          .msg_controllen = sizeof control };
+    struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+
+    memset(control, 0, sizeof control);
+    cmsg->cmsg_level = SOL_SOCKET;
+    cmsg->cmsg_type = SCM_RIGHTS;
+    cmsg->cmsg_len = CMSG_LEN(sizeof file);
+    memcpy(CMSG_DATA(cmsg), &file, sizeof file);
+    assert_int_equal(sendmsg(fd, &msg, 0), sizeof header);
+}
+
+/* A pipe tells whether anybody still has its other end. */
+static void
+test_files_at_the_door(void **state OVS_UNUSED)
+{
+    int sockets[2], fds[2];
+    char byte;
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets), 0);
+    for (uint32_t request = 0; request < 64; request++) {
+        bool takes = (request >= 5 && request <= 7)
+                     || (request >= 12 && request <= 14) || request == 21;
+
+        assert_int_equal(pipe(fds), 0);
+        send_header(sockets[0], request, fds[1]);
+        close(fds[1]);
+        assert_int_equal(recv_header(sockets[1]), takes);
+        assert_int_equal(read(fds[0], &byte, 1), 0);
+        close(fds[0]);
+    }
+    close(sockets[0]);
+    close(sockets[1]);
 }
 
 int
@@ -267,8 +577,17 @@ main(void)
         cmocka_unit_test(test_mem_table),
         cmocka_unit_test(test_bad_mem_table),
         cmocka_unit_test(test_log_base),
-        cmocka_unit_test(test_inflight_fd),
-        cmocka_unit_test(test_timeout),
+        cmocka_unit_test(test_bad_memory_file),
+        cmocka_unit_test(test_seal),
+        cmocka_unit_test(test_ring_size),
+        cmocka_unit_test(test_ring_order),
+        cmocka_unit_test(test_ring_position),
+        cmocka_unit_test(test_features),
+        cmocka_unit_test(test_iotlb),
+        cmocka_unit_test(test_notification),
+        cmocka_unit_test(test_postcopy),
+        cmocka_unit_test(test_connection),
+        cmocka_unit_test(test_files_at_the_door),
     };
 
     return cmocka_run_group_tests_name("guard", tests, NULL, NULL);
