@@ -45,7 +45,8 @@ check_begin()
 check_end()
 {
     cp "$VDPA_ENV"/*.log "$VDPA_ENV"/*.console "$VDPA_ENV"/*.qemu \
-        "$VDPA_ENV"/*.testpmd "$VDPA_ENV"/*.ping "$VDPA_ENV"/asan* . 2>/dev/null
+        "$VDPA_ENV"/*.testpmd "$VDPA_ENV"/*.ping "$VDPA_ENV"/*.frontend \
+        "$VDPA_ENV"/asan* . 2>/dev/null
     env_destroy
 }
 

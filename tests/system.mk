@@ -10,6 +10,7 @@ system_testsuite_at = \
 	tests/system-macros.at \
 	tests/system-faults.at \
 	tests/system-guest.at \
+	tests/system-hostile.at \
 	tests/system-lifecycle.at \
 	tests/system-observe.at \
 	tests/system-offload.at \
@@ -19,12 +20,25 @@ system_testsuite_at = \
 # Also used by quickstart.
 system_testsuite_libs = \
 	tests/check.sh \
+	tests/frontend.sh \
 	tests/guest.sh \
 	tests/nic.sh \
 	tests/pcapng.py \
 	tests/ovs.sh \
 	tests/testpmd.sh \
 	tests/util.sh
+
+# A vhost-user front-end that misbehaves.
+check_PROGRAMS += tests/vhost-user-frontend
+tests_vhost_user_frontend_SOURCES = \
+	tests/frontend.h \
+	tests/frontend-messages.c \
+	tests/frontend-peer.c \
+	tests/frontend-ring.c \
+	tests/frontend-rings.c \
+	tests/vhost-user-frontend.c
+tests_vhost_user_frontend_CPPFLAGS = -D_GNU_SOURCE
+tests_vhost_user_frontend_CFLAGS = $(WARNING_FLAGS)
 
 CLEANFILES += tests/system-testsuite tests/system-testsuite.log
 DISTCLEANFILES += tests/atlocal
@@ -47,7 +61,8 @@ tests/package.m4: $(top_builddir)/config.status
 	echo 'm4_define([AT_PACKAGE_URL], [$(PACKAGE_URL)])'; } > $@
 
 # Options go into TESTSUITEFLAGS: -k KEYWORD, -v, -d, numbers of tests.
-check-system: all tests/system-testsuite
+check-system: all tests/atlocal tests/system-testsuite \
+		tests/vhost-user-frontend
 	bash tests/system-testsuite -C tests $(TESTSUITEFLAGS)
 
 clean-local: clean-system

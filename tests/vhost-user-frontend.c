@@ -1,0 +1,254 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+#include "frontend.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define MAX_PEERS 16
+
+volatile bool stopping;
+
+struct scenario {
+    const char *name;
+    int (*run)(struct peer *, int argc, char *argv[]);
+    const char *help;
+};
+
+static const struct scenario scenarios[] = {
+    { "messages", scenario_messages,
+      "messages [CASE]  send bad messages, each on a connection of its own" },
+    { "files", scenario_files,
+      "files [N]        send N messages with unexpected files; 200" },
+    { "cuts", scenario_cuts,
+      "cuts [N]         disconnect N times in the middle of things; 1000" },
+    { "rings", scenario_rings,
+      "rings tx|rx      16 queue pairs, 15 of which lie, until SIGTERM" },
+};
+
+#define N_SCENARIOS (sizeof scenarios / sizeof scenarios[0])
+
+static struct peer peers[MAX_PEERS];
+static unsigned int n_peers;
+
+void
+fatal(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    fputs("vhost-user-frontend: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    exit(2);
+}
+
+static void
+usage(void)
+{
+    puts("usage: vhost-user-frontend [OPTION]... SCENARIO SOCKET [ARGUMENT]\n"
+         "Serves a vhost-user SOCKET as QEMU does, but not as well.\n"
+         "\n"
+         "scenarios:\n"
+         "  traffic          send and receive as fast as can be, until\n"
+         "                   SIGTERM, on several sockets if several SOCKETs,\n"
+         "                   separated by commas, are given");
+    for (size_t i = 0; i < N_SCENARIOS; i++) {
+        printf("  %s\n", scenarios[i].help);
+    }
+    puts("\n"
+         "options:\n"
+         "  -c    with traffic: what is sent must come back, in order\n"
+         "  -m    mergeable buffers\n"
+         "  -p    packed rings\n"
+         "  -q N  queue pairs; 1\n"
+         "  -h, --help");
+}
+
+static void
+handle_signal(int signal)
+{
+    stopping = signal == SIGTERM;
+}
+
+/* Connects what has come, gives up what has gone. */
+static void
+watch_connection(struct peer *peer)
+{
+    char byte;
+
+    if (peer->fd < 0) {
+        if (!stopping && peer_accept(peer, 0)) {
+            peer_start(peer);
+            printf("%s: connected\n", peer->path);
+        }
+    } else if (!recv(peer->fd, &byte, 1, MSG_DONTWAIT)) {
+        peer_close(peer);
+        printf("%s: disconnected\n", peer->path);
+    }
+}
+
+/* Returns true if all that was sent was taken and, if it is to come back,
+ * has. */
+static bool
+is_quiet(const struct peer *peer, bool check)
+{
+    for (unsigned int i = 0; peer->fd >= 0 && i < peer->n_pairs; i++) {
+        const struct ring *tx = &peer->rings[2 * i + 1];
+
+        if (tx->done != tx->next
+            || (check && peer->rx_seq[i] != peer->tx_seq[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+all_quiet(bool check)
+{
+    for (unsigned int i = 0; i < n_peers; i++) {
+        if (!is_quiet(&peers[i], check)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void
+traffic_round(bool send, bool check)
+{
+    for (unsigned int i = 0; i < n_peers; i++) {
+        for (unsigned int pair = 0; pair < peers[i].n_pairs; pair++) {
+            if (peers[i].fd >= 0) {
+                traffic_poll(&peers[i], pair, send, check);
+            }
+        }
+    }
+}
+
+static uint64_t
+sum_done(const struct peer *peer, unsigned int offset)
+{
+    uint64_t sum = 0;
+
+    for (unsigned int i = 0; i < peer->n_pairs; i++) {
+        sum += peer->rings[2 * i + offset].n_done;
+    }
+    return sum;
+}
+
+static int
+traffic(bool check)
+{
+    long long int end;
+    int n_bad = 0;
+
+    for (unsigned int round = 0; !stopping; round++) {
+        if (round % 256 == 0) {
+            for (unsigned int i = 0; i < n_peers; i++) {
+                watch_connection(&peers[i]);
+            }
+        }
+        traffic_round(true, check);
+    }
+    end = now_ms() + 10000;
+    while (!all_quiet(check) && now_ms() < end) {
+        traffic_round(false, check);
+    }
+    for (unsigned int i = 0; i < n_peers; i++) {
+        bool bad = !is_quiet(&peers[i], check) || peers[i].n_errors;
+
+        printf("%s: sent %llu, received %llu, %llu errors%s\n",
+               peers[i].path, (unsigned long long) sum_done(&peers[i], 1),
+               (unsigned long long) sum_done(&peers[i], 0),
+               (unsigned long long) peers[i].n_errors,
+               bad ? ", LOST SOME" : "");
+        n_bad += bad;
+    }
+    return n_bad != 0;
+}
+
+static void
+listen_at(char *paths, const struct peer *like)
+{
+    char *save = NULL;
+
+    for (char *path = strtok_r(paths, ",", &save); path;
+         path = strtok_r(NULL, ",", &save)) {
+        if (n_peers >= MAX_PEERS) {
+            fatal("too many sockets");
+        }
+        peers[n_peers] = *like;
+        peer_listen(&peers[n_peers++], path);
+    }
+}
+
+static int
+run(const char *name, bool check, int argc, char *argv[])
+{
+    if (!strcmp(name, "traffic")) {
+        return traffic(check);
+    }
+    for (size_t i = 0; i < N_SCENARIOS; i++) {
+        if (!strcmp(name, scenarios[i].name)) {
+            return scenarios[i].run(&peers[0], argc, argv);
+        }
+    }
+    fatal("there is no scenario \"%s\"; see --help", name);
+}
+
+int
+main(int argc, char *argv[])
+{
+    static const struct option long_options[] = {
+        { "help", no_argument, NULL, 'h' },
+        { NULL, 0, NULL, 0 },
+    };
+    struct peer like = { .n_pairs = 1 };
+    bool check = false;
+    int status;
+    int c;
+
+    while ((c = getopt_long(argc, argv, "+chmpq:", long_options,
+                            NULL)) != -1) {
+        switch (c) {
+        case 'c': check = true; break;
+        case 'm': like.mergeable = true; break;
+        case 'p': like.packed = true; break;
+        case 'q': like.n_pairs = atoi(optarg); break;
+        case 'h': usage(); return 0;
+        default: return 2;
+        }
+    }
+    if (argc - optind < 2 || !like.n_pairs || like.n_pairs > MAX_PAIRS) {
+        fatal("give a scenario and a socket, and 1 to %d queue pairs; see "
+              "--help", MAX_PAIRS);
+    }
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    signal(SIGTERM, handle_signal);
+    listen_at(argv[optind + 1], &like);
+    status = run(argv[optind], check, argc - optind - 2, argv + optind + 2);
+    printf("result: %s\n", status ? "bad" : "good");
+    return status;
+}
