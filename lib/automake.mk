@@ -13,6 +13,8 @@ vdpa_sources = \
 	lib/dpdk-vdpa-options.h \
 	lib/dpdk-vdpa-relay.c \
 	lib/dpdk-vdpa-relay.h \
+	lib/dpdk-vdpa-rings.c \
+	lib/dpdk-vdpa-rings.h \
 	lib/dpdk-vdpa-vf.c \
 	lib/dpdk-vdpa-vf.h \
 	lib/dpdk-vdpa-vm.c \

@@ -36,6 +36,7 @@
 
 #include "dpdk-vdpa-guard.h"
 #include "dpdk-vdpa-relay.h"
+#include "dpdk-vdpa-rings.h"
 #include "openvswitch/list.h"
 #include "openvswitch/thread.h"
 #include "openvswitch/vlog.h"
@@ -82,6 +83,7 @@ struct dpdk_vdpa_vm {
     struct ovs_list list_node OVS_GUARDED_BY(vm_list_mutex);
     char *path;
     uint64_t vhost_flags;
+    struct dpdk_vdpa_rings *rings;      /* For the vhost thread. */
     const struct dpdk_vdpa_vm_callbacks *callbacks;
     void *aux;
 
@@ -191,6 +193,7 @@ vm_destroy_device(int vid)
     if (vm && dpdk_vdpa_vm_is_up(vm)) {
         atomic_store(&vm->up, false);
         vm->callbacks->down(vm->aux, vm);
+        dpdk_vdpa_rings_save(vm->rings, vid);
     }
 }
 
@@ -264,6 +267,13 @@ vm_pre_msg_handle(int vid, void *msg_)
         msg->payload.u64 = max_pairs;
         msg->size = sizeof msg->payload.u64;
         return RTE_VHOST_MSG_RESULT_REPLY;
+    case DPDK_VDPA_MSG_SET_VRING_BASE:
+        dpdk_vdpa_rings_set_base(vm->rings, msg->payload.state.index,
+                                 msg->payload.state.num);
+        return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+    case DPDK_VDPA_MSG_GET_VRING_BASE:
+        dpdk_vdpa_rings_told(vm->rings);
+        return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
     case DPDK_VDPA_MSG_RESET_OWNER:
         dpdk_vdpa_guard_close_fds(msg);
         return RTE_VHOST_MSG_RESULT_OK;
@@ -272,11 +282,26 @@ vm_pre_msg_handle(int vid, void *msg_)
     }
 }
 
+/* Handles a message after the library did. */
+static enum rte_vhost_msg_result
+vm_post_msg_handle(int vid, void *msg_)
+{
+    struct dpdk_vdpa_vm *vm = vm_from_vid(vid);
+    struct dpdk_vdpa_msg *msg = msg_;
+
+    /* From now on the library knows where the ring is. */
+    if (vm && msg->request == DPDK_VDPA_MSG_SET_VRING_KICK) {
+        dpdk_vdpa_rings_restore(vm->rings, vid, msg->payload.u64 & 0xff);
+    }
+    return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
 static int
 vm_new_connection(int vid)
 {
     static const struct rte_vhost_user_extern_ops extern_ops = {
         .pre_msg_handle = vm_pre_msg_handle,
+        .post_msg_handle = vm_post_msg_handle,
     };
     struct dpdk_vdpa_vm *vm = vm_from_vid(vid);
     bool postcopy;
@@ -347,6 +372,7 @@ dpdk_vdpa_vm_create(const struct dpdk_vdpa_vm_config *config,
     vm->path = xstrdup(config->path);
     vm->vhost_flags = vhost_flags(config);
     vm->offloads = config->offloads;
+    vm->rings = config->rings;
     vm->callbacks = config->callbacks;
     vm->aux = config->aux;
     vm->vid = -1;

@@ -28,6 +28,7 @@
 
 #include "openvswitch/types.h"
 
+struct dpdk_vdpa_rings;
 struct dpdk_vdpa_vm;
 struct rte_mbuf;
 struct rte_mempool;
@@ -60,6 +61,8 @@ struct dpdk_vdpa_vm_config {
     bool iommu;                 /* Offer VIRTIO_F_IOMMU_PLATFORM. */
     bool postcopy;              /* Offer post-copy live migration. */
     uint64_t offloads;          /* See dpdk_vdpa_vm_set_offloads(). */
+    struct dpdk_vdpa_rings *rings;      /* For this VM end while it lives, and
+                                         * then for the next one. */
     const struct dpdk_vdpa_vm_callbacks *callbacks;
     void *aux;                  /* Passed to the callbacks. */
 };

@@ -36,6 +36,7 @@
 #include "dpdk-vdpa-hw.h"
 #include "dpdk-vdpa-options.h"
 #include "dpdk-vdpa-relay.h"
+#include "dpdk-vdpa-rings.h"
 #include "dpdk-vdpa-vf.h"
 #include "dpdk-vdpa-vm.h"
 #include "hash.h"
@@ -89,6 +90,7 @@ struct vdpa_port {
     struct hmap_node node OVS_GUARDED_BY(ports_mutex);
     const struct netdev *netdev;
     char *name;                 /* Outlives the netdev's own. */
+    struct dpdk_vdpa_rings *rings;      /* Lent to 'vm'. */
 
     /* Main thread only. */
     struct dpdk_vdpa_options options;   /* In force once 'configured'. */
@@ -796,6 +798,7 @@ port_create_vm(struct vdpa_port *port, const char *path,
         .path = path,
         .iommu = vhost_iommu_support,
         .postcopy = vhost_postcopy_support,
+        .rings = port->rings,
         .callbacks = &port_vm_callbacks,
         .aux = port,
     };
@@ -1317,6 +1320,7 @@ netdev_dpdk_vdpa_construct(struct netdev *netdev)
     port = xzalloc(sizeof *port);
     port->netdev = netdev;
     port->name = xstrdup(netdev_get_name(netdev));
+    port->rings = dpdk_vdpa_rings_create();
     port->admin_up = true;
     port->vf_end.recv = dpdk_vdpa_vf_recv;
     port->vf_end.send = dpdk_vdpa_vf_send;
@@ -1373,6 +1377,7 @@ port_destroy(struct vdpa_port *port)
     ovs_mutex_destroy(&port->mutex);
     ovs_mutex_destroy(&port->events_mutex);
     dpdk_vdpa_options_destroy(&port->options);
+    dpdk_vdpa_rings_destroy(port->rings);
     free(port->poller_cpus);
     free(port->rep_devargs);
     free(port->config_error);
@@ -1887,6 +1892,9 @@ static void
 port_watch(struct vdpa_port *port)
     OVS_EXCLUDED(port->mutex)
 {
+    if (port->hw) {
+        return;
+    }
     ovs_mutex_lock(&port->mutex);
     for (unsigned int i = 0; i < dpdk_vdpa_relay_n_lanes(port->relay); i++) {
         for (int dir = 0; dir < DPDK_VDPA_N_DIRECTIONS; dir++) {

@@ -11,6 +11,7 @@ system_testsuite_at = \
 	tests/system-faults.at \
 	tests/system-guest.at \
 	tests/system-hostile.at \
+	tests/system-hw.at \
 	tests/system-lifecycle.at \
 	tests/system-observe.at \
 	tests/system-offload.at \
@@ -20,12 +21,14 @@ system_testsuite_at = \
 # Also used by quickstart.
 system_testsuite_libs = \
 	tests/check.sh \
+	tests/echo.py \
 	tests/frontend.sh \
 	tests/guest.sh \
 	tests/nic.sh \
 	tests/pcapng.py \
 	tests/ovs.sh \
 	tests/testpmd.sh \
+	tests/traffic.sh \
 	tests/util.sh
 
 # A vhost-user front-end that misbehaves.
