@@ -45,7 +45,9 @@
 #define VRING_INDEX_MASK 0xff
 #define VRING_NO_FD 0x100
 
-#define RING_SIZE_MAX 32768
+/* Longest ring, 4 times what QEMU allows.  A bad chain of descriptors may be
+ * as long as the ring, and the library walks it at each poll. */
+#define RING_SIZE_MAX 4096
 
 /* Most bytes of answers that a front-end may leave unread, as the kernel
  * counts them: some 80 answers.  A good front-end reads each. */

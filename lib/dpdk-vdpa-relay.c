@@ -39,6 +39,12 @@
 /* A lane with a source not to be bothered gets its turn once in so many. */
 #define BACKOFF_INTERVAL 1024
 
+/* After so many packets in a row that can never go out, a lane gets its turn
+ * once in so many polls: to find that out is expensive, and a guest can see to
+ * it that none ever can. */
+#define REFUSED_MAX 64
+#define REFUSED_INTERVAL 64
+
 /* Most packets that a lane moves in one poll, a multiple of a burst: enough to
  * make up for what OVS's main loop spends between two polls, and not so many
  * that others wait long. */
@@ -88,7 +94,8 @@ struct lane {
         uint16_t first;
         atomic_uint16_t n_pending;      /* Other threads read it for show. */
         unsigned int n_stuck;           /* Polls since the sink took any. */
-        unsigned int n_skipped;         /* Polls skipped for 'backoff'. */
+        unsigned int n_refused;         /* Dropped since, as never fitting. */
+        unsigned int n_skipped;         /* Polls skipped, with others. */
         unsigned int more_wait;         /* See lane_poll_more(). */
         atomic_bool backoff;            /* Written by set_backoff(). */
         uint64_t pending_bytes;
@@ -315,8 +322,10 @@ lane_stuck(struct lane *lane)
     if (sink->send(sink->aux, lane->sink_queue, head, 1)) {
         counter_add(&lane->counters.tx_packets, 1);
         counter_add(&lane->counters.tx_bytes, len);
+        lane->n_refused = 0;
     } else {
         lane_drop(lane, head, 1, sink->never_fits_reason);
+        lane->n_refused++;
     }
     lane->pending_bytes -= len;
     lane->n_stuck = 0;
@@ -362,6 +371,7 @@ lane_flush(struct lane *lane)
     counter_add(&lane->counters.tx_bytes, lane->pending_bytes - left);
     lane->pending_bytes = left;
     lane->n_stuck = 0;
+    lane->n_refused = 0;
     return sent;
 }
 
@@ -432,6 +442,10 @@ lane_poll(struct lane *lane)
 
     atomic_read_relaxed(&lane->backoff, &backoff);
     if (OVS_UNLIKELY(backoff && ++lane->n_skipped % BACKOFF_INTERVAL)) {
+        return 0;
+    }
+    if (OVS_UNLIKELY(lane->n_refused >= REFUSED_MAX
+                     && ++lane->n_skipped % REFUSED_INTERVAL)) {
         return 0;
     }
     n = lane_poll_once(lane);

@@ -55,6 +55,9 @@ VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_vm);
 
 #define MAX_RINGS (2 * DPDK_VDPA_MAX_PAIRS)
 
+/* Descriptors of a packed ring to be read at a time. */
+#define PACKED_CHUNK 64
+
 /* Features that need help beyond the virtqueues. */
 #define OFFLOAD_FEATURES                                                     \
     (1ULL << VIRTIO_NET_F_CSUM                                               \
@@ -428,6 +431,91 @@ dpdk_vdpa_vm_destroy(struct dpdk_vdpa_vm *vm)
     free(vm);
 }
 
+/* Rings, as far as we look at them ourselves. */
+
+/* Returns true if the guest offers a descriptor of a packed ring to the
+ * device whose wrap counter is 'wrap' (virtio 1.1, section 2.7.1). */
+static bool
+packed_desc_is_avail(const struct vring_packed_desc *desc, bool wrap)
+{
+    bool avail = desc->flags & (1 << VRING_PACKED_DESC_F_AVAIL);
+    bool used = desc->flags & (1 << VRING_PACKED_DESC_F_USED);
+
+    return avail == wrap && used != wrap;
+}
+
+/* Copies 'n' descriptors of a packed ring.  The memory may be unmapped any
+ * time, so that the kernel must read it for us. */
+static bool
+packed_ring_read(const struct vring_packed_desc *from,
+                 struct vring_packed_desc *to, unsigned int n)
+{
+    struct iovec local = { to, n * sizeof *to };
+    struct iovec remote = { CONST_CAST(struct vring_packed_desc *, from),
+                            n * sizeof *to };
+
+    return (process_vm_readv(getpid(), &local, 1, &remote, 1, 0)
+            == n * sizeof *to);
+}
+
+/* Returns how many descriptors the guest offers in packed ring 'vring', of
+ * which the library will use the one at 'next' first ('next' being an index
+ * with the wrap counter in the most significant bit), 'max' if there are more.
+ * The library has no function for this. */
+static unsigned int
+packed_ring_n_avail(const struct rte_vhost_vring *vring, uint16_t next,
+                    unsigned int max)
+{
+    struct vring_packed_desc descs[PACKED_CHUNK];
+    unsigned int first = next & 0x7fff;
+    bool wrap = next >> 15;
+    unsigned int n = 0;
+
+    max = MIN(max, vring->size);
+    while (n < max && first < vring->size) {
+        unsigned int chunk = MIN(MIN(max - n, vring->size - first),
+                                 PACKED_CHUNK);
+
+        if (!packed_ring_read(&vring->desc_packed[first], descs, chunk)) {
+            return n;
+        }
+        for (unsigned int i = 0; i < chunk; i++, n++) {
+            if (!packed_desc_is_avail(&descs[i], wrap)) {
+                return n;
+            }
+        }
+        first += chunk;
+        if (first == vring->size) {
+            first = 0;
+            wrap = !wrap;
+        }
+    }
+    return n;
+}
+
+/* Returns how many descriptors the guest offers in 'ring', or 'max' if there
+ * are more; with split rings it may be too much, as a guest can say what it
+ * likes. */
+static unsigned int
+vm_ring_n_avail(struct dpdk_vdpa_vm *vm, uint16_t ring, bool packed,
+                unsigned int max)
+{
+    uint16_t next_avail, next_used;
+    struct rte_vhost_vring vring;
+    unsigned int n;
+
+    if (packed) {
+        return (rte_vhost_get_vring_base(vm->vid, ring, &next_avail,
+                                         &next_used)
+                || rte_vhost_get_vhost_vring(vm->vid, ring, &vring)
+                || !vring.desc_packed
+                ? 0 : packed_ring_n_avail(&vring, next_avail, max));
+    }
+    n = (ring % 2 ? rte_vhost_rx_queue_count(vm->vid, ring)
+         : rte_vhost_avail_entries(vm->vid, ring));
+    return MIN(n, max);
+}
+
 /* Properties. */
 
 void
@@ -525,14 +613,14 @@ dpdk_vdpa_vm_get_info(const struct dpdk_vdpa_vm *vm_,
 }
 
 bool
-dpdk_vdpa_vm_has_packets(const struct dpdk_vdpa_vm *vm, unsigned int pair)
+dpdk_vdpa_vm_has_packets(const struct dpdk_vdpa_vm *vm_, unsigned int pair)
 {
+    struct dpdk_vdpa_vm *vm = CONST_CAST(struct dpdk_vdpa_vm *, vm_);
     struct dpdk_vdpa_vm_info info;
 
     return (dpdk_vdpa_vm_get_info(vm, &info)
-            && !info.packed
-            && vm_pair_enabled(CONST_CAST(struct dpdk_vdpa_vm *, vm), pair)
-            && rte_vhost_rx_queue_count(vm->vid, 2 * pair + 1) > 0);
+            && vm_pair_enabled(vm, pair)
+            && vm_ring_n_avail(vm, 2 * pair + 1, info.packed, 1) > 0);
 }
 
 void
@@ -567,42 +655,6 @@ dpdk_vdpa_vm_send(void *vm_, uint16_t queue, struct rte_mbuf **pkts,
     return n;
 }
 
-/* Returns true if the guest offers a descriptor of a packed ring to the
- * device whose wrap counter is 'wrap' (virtio 1.1, section 2.7.1). */
-static bool
-packed_desc_is_avail(const struct vring_packed_desc *desc, bool wrap)
-{
-    bool avail = desc->flags & (1 << VRING_PACKED_DESC_F_AVAIL);
-    bool used = desc->flags & (1 << VRING_PACKED_DESC_F_USED);
-
-    return avail == wrap && used != wrap;
-}
-
-/* Returns how many descriptors the guest offers in packed ring 'vring', of
- * which the library will use the one at 'next' first ('next' being an index
- * with the wrap counter in the most significant bit).
- *
- * The library has no function for this and the memory may be unmapped any
- * time, so that the kernel must read it for us. */
-static unsigned int
-packed_ring_n_avail(const struct rte_vhost_vring *vring, uint16_t next)
-{
-    for (unsigned int n = 0; n < vring->size; n++) {
-        unsigned int i = (next & 0x7fff) + n;
-        bool wrap = (next >> 15) ^ (i >= vring->size);
-        struct vring_packed_desc desc;
-        struct iovec to = { &desc, sizeof desc };
-        struct iovec from = { &vring->desc_packed[i % vring->size],
-                              sizeof desc };
-
-        if (process_vm_readv(getpid(), &to, 1, &from, 1, 0) != sizeof desc
-            || !packed_desc_is_avail(&desc, wrap)) {
-            return n;
-        }
-    }
-    return vring->size;
-}
-
 /* Returns true if 'pkt' has been asked about for STUCK_TIMEOUT. */
 static bool
 refused_for_long(struct vm_stuck *stuck, const struct rte_mbuf *pkt)
@@ -621,13 +673,12 @@ dpdk_vdpa_vm_never_fits(void *vm_, uint16_t queue, struct rte_mbuf *pkt)
 {
     struct dpdk_vdpa_vm *vm = vm_;
     uint16_t ring = 2 * queue;
-    uint16_t next_avail, next_used;
     struct rte_vhost_vring vring;
-    unsigned int n_avail;
+    unsigned int needed;
     uint64_t features;
+    bool packed;
 
     if (!vm_pair_enabled(vm, queue)
-        || rte_vhost_get_vring_base(vm->vid, ring, &next_avail, &next_used)
         || rte_vhost_get_vhost_vring(vm->vid, ring, &vring)
         || !vring.desc) {
         return false;
@@ -639,15 +690,12 @@ dpdk_vdpa_vm_never_fits(void *vm_, uint16_t queue, struct rte_mbuf *pkt)
         && !refused_for_long(&vm->stuck[queue], pkt)) {
         return false;
     }
-    n_avail = (features & (1ULL << VIRTIO_F_RING_PACKED)
-               ? packed_ring_n_avail(&vring, next_avail)
-               : rte_vhost_avail_entries(vm->vid, ring));
 
     /* A packet goes into one buffer unless they are mergeable.  The library
      * merges at most all but one of the ring. */
-    return (features & (1ULL << VIRTIO_NET_F_MRG_RXBUF)
-            ? n_avail && n_avail + 1 >= vring.size
-            : n_avail > 0);
+    packed = features & (1ULL << VIRTIO_F_RING_PACKED);
+    needed = features & (1ULL << VIRTIO_NET_F_MRG_RXBUF) ? vring.size - 1 : 1;
+    return vm_ring_n_avail(vm, ring, packed, needed) >= MAX(needed, 1);
 }
 
 /* Says in 'pkt' what is to be said to the guest of a TCP packet put together

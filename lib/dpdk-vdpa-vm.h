@@ -127,9 +127,8 @@ void dpdk_vdpa_vm_suppress_kicks(struct dpdk_vdpa_vm *);
 bool dpdk_vdpa_vm_get_info(const struct dpdk_vdpa_vm *,
                            struct dpdk_vdpa_vm_info *info);
 
-/* Returns true if the guest's queue 'pair' shows packets to receive, as far as
- * that can be known (not for packed rings).  The caller sees to it that 'down'
- * does not return meanwhile. */
+/* Returns true if the guest's queue 'pair' shows packets to receive.  The
+ * caller sees to it that 'down' does not return meanwhile. */
 bool dpdk_vdpa_vm_has_packets(const struct dpdk_vdpa_vm *, unsigned int pair);
 
 /* Sets where dpdk_vdpa_vm_recv() allocates.  No thread may be inside it. */

@@ -89,7 +89,7 @@ static void
 send_bad_num(struct peer *peer, unsigned int variant)
 {
     static const uint32_t sizes[] = {
-        0, 32769, 65536, 0x80000000, UINT32_MAX, 100
+        0, 8192, 65536, 0x80000000, UINT32_MAX, 100
     };
 
     peer_send_state(peer, SET_VRING_NUM, 0, sizes[variant]);
@@ -100,7 +100,7 @@ static void
 send_num_while_running(struct peer *peer, unsigned int variant)
 {
     (void) variant;
-    peer_send_state(peer, SET_VRING_NUM, 1, 32768);
+    peer_send_state(peer, SET_VRING_NUM, 1, 4096);
 }
 
 static void

@@ -348,6 +348,39 @@ test_never_fits_race(void **state)
     check_conservation(f);
 }
 
+/* A sink that can take nothing at all is not asked all the time. */
+static void
+test_refuses_all(void **state)
+{
+    struct fixture *f = *state;
+    unsigned int n_calls;
+
+    f->vm.never_fits = true;
+    f->vm.room[0] = 0;
+    for (int i = 0; i < REFUSED_MAX; i++) {
+        f->vf.n_input[0] = 1;
+        assert_int_equal(poll_one(f, 0), 1);
+    }
+    f->vf.n_input[0] = 2;
+    n_calls = f->vm.n_send_calls;
+    for (int i = 0; i < 2 * REFUSED_INTERVAL; i++) {
+        poll_one(f, 0);
+    }
+    assert_int_equal(f->vm.n_send_calls, n_calls + 4);
+
+    /* Until it takes one. */
+    f->vm.room[0] = UINT_MAX;
+    f->vf.n_input[0] = 1;
+    for (int i = 0; i < REFUSED_INTERVAL; i++) {
+        poll_one(f, 0);
+    }
+    assert_int_equal(f->vm.n_sent[0], 1);
+    f->vf.n_input[0] = 1;
+    poll_one(f, 0);
+    assert_int_equal(f->vm.n_sent[0], 2);
+    check_conservation(f);
+}
+
 static void
 test_bad_lengths(void **state)
 {
@@ -956,6 +989,7 @@ main(void)
         TEST(test_full_sink_for_ever),
         TEST(test_never_fits),
         TEST(test_never_fits_race),
+        TEST(test_refuses_all),
         TEST(test_bad_lengths),
         TEST(test_no_offloads),
         TEST(test_offloads),
