@@ -321,7 +321,7 @@ peer_start_ring(struct peer *peer, unsigned int index)
     /* No notifications: we poll. */
     ring->area[RING_AVAIL + (peer->packed ? 2 : 0)] = 1;
 
-    peer_send_state(peer, SET_VRING_NUM, index, RING_SIZE);
+    peer_send_state(peer, SET_VRING_NUM, index, peer->ring_size);
     peer_send_state(peer, SET_VRING_BASE, index, peer->packed ? 0x8000 : 0);
     peer_set_ring_addr(peer, index);
     send_eventfd(peer, SET_VRING_KICK, index);

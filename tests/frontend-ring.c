@@ -26,13 +26,19 @@ uint64_t
 ring_buf_addr(const struct ring *ring, unsigned int slot)
 {
     return (GUEST_BASE + MAX_RINGS * RING_AREA + ring->index * BUF_AREA
-            + slot * BUF_SIZE);
+            + slot % N_BUFS * BUF_SIZE);
 }
 
 uint8_t *
 ring_buf(const struct ring *ring, unsigned int slot)
 {
-    return ring->bufs + slot * BUF_SIZE;
+    return ring->bufs + slot % N_BUFS * BUF_SIZE;
+}
+
+unsigned int
+ring_slot(const struct ring *ring)
+{
+    return ring->next % ring->peer->ring_size;
 }
 
 static void
@@ -41,7 +47,7 @@ offer_split(struct ring *ring, uint64_t addr, uint32_t len, uint16_t flags,
 {
     struct vring_avail *avail = (void *) (ring->area + RING_AVAIL);
     struct vring_desc *descs = (void *) (ring->area + RING_DESC);
-    unsigned int slot = ring->next % RING_SIZE;
+    unsigned int slot = ring_slot(ring);
 
     descs[slot].addr = addr;
     descs[slot].len = len;
@@ -56,8 +62,8 @@ static void
 offer_packed(struct ring *ring, uint64_t addr, uint32_t len, uint16_t flags)
 {
     struct vring_packed_desc *descs = (void *) (ring->area + RING_DESC);
-    unsigned int slot = ring->next % RING_SIZE;
-    bool wrap = !(ring->next / RING_SIZE % 2);
+    unsigned int slot = ring_slot(ring);
+    bool wrap = !(ring->next / ring->peer->ring_size % 2);
 
     descs[slot].addr = addr;
     descs[slot].len = len;
@@ -83,7 +89,7 @@ static bool
 reap_split(struct ring *ring, unsigned int *slot, uint32_t *len)
 {
     struct vring_used *used = (void *) (ring->area + RING_USED);
-    struct vring_used_elem *elem = &used->ring[ring->done % RING_SIZE];
+    struct vring_used_elem *elem = &used->ring[ring->done % ring->peer->ring_size];
 
     if (__atomic_load_n(&used->idx, __ATOMIC_ACQUIRE) == ring->done) {
         return false;
@@ -97,8 +103,8 @@ static bool
 reap_packed(struct ring *ring, unsigned int *slot, uint32_t *len)
 {
     struct vring_packed_desc *descs = (void *) (ring->area + RING_DESC);
-    struct vring_packed_desc *desc = &descs[ring->done % RING_SIZE];
-    bool wrap = !(ring->done / RING_SIZE % 2);
+    struct vring_packed_desc *desc = &descs[ring->done % ring->peer->ring_size];
+    bool wrap = !(ring->done / ring->peer->ring_size % 2);
     uint16_t flags = __atomic_load_n(&desc->flags, __ATOMIC_ACQUIRE);
 
     if (ring->done == ring->next
@@ -126,7 +132,7 @@ ring_reap(struct ring *ring, unsigned int *slot, uint32_t *len)
 unsigned int
 ring_room(const struct ring *ring)
 {
-    return RING_SIZE - (uint16_t) (ring->next - ring->done);
+    return N_BUFS - (uint16_t) (ring->next - ring->done);
 }
 
 /* An Ethernet frame to nobody, with a number. */
@@ -168,19 +174,19 @@ traffic_poll(struct peer *peer, unsigned int pair, bool send, bool check)
     uint32_t len;
 
     while (ring_reap(rx, &slot, &len)) {
-        if (check && slot < RING_SIZE) {
+        if (check && slot < peer->ring_size) {
             check_packet(peer, pair, ring_buf(rx, slot), len);
         }
     }
     while (ring_room(rx)) {
-        ring_offer(rx, ring_buf_addr(rx, rx->next % RING_SIZE), BUF_SIZE,
+        ring_offer(rx, ring_buf_addr(rx, ring_slot(rx)), BUF_SIZE,
                    VRING_DESC_F_WRITE, 0);
     }
     while (ring_reap(tx, &slot, &len)) {
         /* Nothing to do. */
     }
     while (send && ring_room(tx)) {
-        slot = tx->next % RING_SIZE;
+        slot = ring_slot(tx);
         make_packet(ring_buf(tx, slot), pair, peer->tx_seq[pair]++);
         ring_offer(tx, ring_buf_addr(tx, slot), HEADER_LEN + PACKET_LEN, 0,
                    0);

@@ -36,7 +36,7 @@ struct lie {
 static uint64_t
 good_addr(const struct ring *ring)
 {
-    return ring_buf_addr(ring, ring->next % RING_SIZE);
+    return ring_buf_addr(ring, ring_slot(ring));
 }
 
 static void
@@ -44,17 +44,17 @@ tell_index(struct ring *ring, uint16_t flags)
 {
     struct vring_packed_desc *packed = (void *) (ring->area + RING_DESC);
     struct vring_avail *avail = (void *) (ring->area + RING_AVAIL);
-    unsigned int slot = ring->next % RING_SIZE;
+    unsigned int slot = ring_slot(ring);
 
     ring_offer(ring, good_addr(ring), 100, flags, 0);
     if (ring->peer->packed) {
         packed[slot].id = UINT16_MAX;
     } else {
         /* It may be too late for this one, so lie about all. */
-        for (int i = 0; i < RING_SIZE; i++) {
-            avail->ring[i] = RING_SIZE + i;
+        for (int i = 0; i < ring->peer->ring_size; i++) {
+            avail->ring[i] = ring->peer->ring_size + i;
         }
-        ring->next += RING_SIZE / 2;
+        ring->next += ring->peer->ring_size / 2;
         __atomic_store_n(&avail->idx, ring->next, __ATOMIC_RELEASE);
     }
 }
@@ -62,11 +62,11 @@ tell_index(struct ring *ring, uint16_t flags)
 static void
 tell_chain(struct ring *ring, uint16_t flags, uint32_t len)
 {
-    unsigned int n = ring->peer->packed ? RING_SIZE : 1;
+    unsigned int n = ring->peer->packed ? ring->peer->ring_size : 1;
 
     for (unsigned int i = 0; i < n; i++) {
         ring_offer(ring, good_addr(ring), len, flags | VRING_DESC_F_NEXT,
-                   ring->next % RING_SIZE);
+                   ring_slot(ring));
     }
 }
 
@@ -106,7 +106,7 @@ tell_jump(struct ring *ring, uint16_t flags)
     struct vring_avail *avail = (void *) (ring->area + RING_AVAIL);
 
     if (ring->peer->packed) {
-        for (int i = 0; i < RING_SIZE; i++) {
+        for (int i = 0; i < ring->peer->ring_size; i++) {
             ring_offer(ring, 0xdeadbeef000, UINT32_MAX, flags, 0);
         }
     } else {
@@ -122,7 +122,7 @@ tell_table(struct ring *ring, uint64_t addr, uint32_t len, uint16_t flags,
 {
     struct vring_desc *table;
 
-    table = (void *) ring_buf(ring, ring->next % RING_SIZE);
+    table = (void *) ring_buf(ring, ring_slot(ring));
     for (unsigned int i = 0; i < BUF_SIZE / sizeof *table; i++) {
         table[i].addr = addr;
         table[i].len = len;
@@ -180,7 +180,7 @@ tell_end(struct ring *ring, uint16_t flags)
 static void
 tell_used(struct ring *ring, uint16_t flags)
 {
-    memset(ring->area + RING_USED, 0xff, 0x1000);
+    memset(ring->area + RING_USED, 0xff, 0x9000);
     if (ring->peer->packed) {
         memset(ring->area + RING_DESC, 0xff, 0x1000);
     }
@@ -252,7 +252,7 @@ print_results(struct peer *peer, unsigned int offset, const uint64_t *before)
         unsigned int slot;
         uint32_t len;
 
-        while (ring->n_done < before[i] + RING_SIZE
+        while (ring->n_done < before[i] + ring->peer->ring_size
                && ring_reap(ring, &slot, &len)) {
             continue;
         }

@@ -29,7 +29,9 @@
 #define MAX_FDS 8
 #define MAX_PAIRS 16
 #define MAX_RINGS (2 * MAX_PAIRS)
-#define RING_SIZE 256
+#define RING_SIZE 256           /* Unless told otherwise. */
+#define RING_SIZE_MAX 4096
+#define N_BUFS 256              /* Of a ring, each for some of its slots. */
 #define BUF_SIZE 2048
 #define HEADER_LEN 12           /* struct virtio_net_hdr_mrg_rxbuf. */
 
@@ -38,13 +40,12 @@
 #define GUEST_BASE 0x100000ULL
 #define USER_BASE 0x7f0000000000ULL
 
-/* A ring: descriptors, available part and used part, each in a page of its
- * own, and its buffers. */
-#define RING_AREA 0x4000
+/* A ring: descriptors, available part and used part, and its buffers. */
+#define RING_AREA 0x20000
 #define RING_DESC 0
-#define RING_AVAIL 0x2000
-#define RING_USED 0x3000
-#define BUF_AREA (RING_SIZE * BUF_SIZE)
+#define RING_AVAIL 0x10000
+#define RING_USED 0x13000
+#define BUF_AREA (N_BUFS * BUF_SIZE)
 #define MEM_SIZE (MAX_RINGS * (RING_AREA + BUF_AREA))
 
 /* Requests of the vhost-user protocol. */
@@ -167,6 +168,7 @@ struct peer {
     bool packed;
     bool mergeable;
     unsigned int n_pairs;
+    unsigned int ring_size;     /* A power of two, at least N_BUFS. */
     uint64_t offered;           /* Virtio features. */
     uint64_t offered_protocol;  /* Protocol features. */
     int mem_fd;
@@ -228,7 +230,9 @@ void peer_set_ring_addr(struct peer *, unsigned int index);
 void peer_start(struct peer *);
 int make_memfd(uint64_t size, unsigned int flags);
 
-/* Rings.  A slot has a descriptor and a buffer. */
+/* Rings.  A slot has a descriptor and a buffer, but no more than N_BUFS are in
+ * use at a time. */
+unsigned int ring_slot(const struct ring *);    /* The next. */
 uint64_t ring_buf_addr(const struct ring *, unsigned int slot);
 uint8_t *ring_buf(const struct ring *, unsigned int slot);
 

@@ -82,6 +82,7 @@ usage(void)
          "  -m    mergeable buffers\n"
          "  -p    packed rings\n"
          "  -q N  queue pairs; 1\n"
+         "  -s N  size of rings; 256\n"
          "  -h, --help");
 }
 
@@ -225,18 +226,19 @@ main(int argc, char *argv[])
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
     };
-    struct peer like = { .n_pairs = 1 };
+    struct peer like = { .n_pairs = 1, .ring_size = RING_SIZE };
     bool check = false;
     int status;
     int c;
 
-    while ((c = getopt_long(argc, argv, "+chmpq:", long_options,
+    while ((c = getopt_long(argc, argv, "+chmpq:s:", long_options,
                             NULL)) != -1) {
         switch (c) {
         case 'c': check = true; break;
         case 'm': like.mergeable = true; break;
         case 'p': like.packed = true; break;
         case 'q': like.n_pairs = atoi(optarg); break;
+        case 's': like.ring_size = atoi(optarg); break;
         case 'h': usage(); return 0;
         default: return 2;
         }
@@ -244,6 +246,11 @@ main(int argc, char *argv[])
     if (argc - optind < 2 || !like.n_pairs || like.n_pairs > MAX_PAIRS) {
         fatal("give a scenario and a socket, and 1 to %d queue pairs; see "
               "--help", MAX_PAIRS);
+    }
+    if (like.ring_size < N_BUFS || like.ring_size > RING_SIZE_MAX
+        || like.ring_size & (like.ring_size - 1)) {
+        fatal("the size of rings is a power of two, %d to %d", N_BUFS,
+              RING_SIZE_MAX);
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
     signal(SIGTERM, handle_signal);
