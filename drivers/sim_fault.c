@@ -17,6 +17,7 @@ static const struct {
 	{ "no-promisc", SIM_FAULT_NO_PROMISC },
 	{ "dev-conf-fail", SIM_FAULT_DEV_CONF },
 	{ "dma-fault", SIM_FAULT_DMA },
+	{ "reset", SIM_FAULT_RESET },
 };
 
 #define N_FAULTS (sizeof(faults) / sizeof(faults[0]))

@@ -16,15 +16,16 @@
 #define SIM_FAULT_TX_STUCK	(1u << 3)	/* Transmit accepts nothing. */
 #define SIM_FAULT_RX_NOMBUF	(1u << 4)	/* Receive finds no mbuf. */
 #define SIM_FAULT_NO_PROMISC	(1u << 5)	/* No promiscuous mode. */
+#define SIM_FAULT_RESET		(1u << 6)	/* Dead until it is reset. */
 /* Only of vDPA devices. */
-#define SIM_FAULT_DEV_CONF	(1u << 6)	/* dev_conf() fails. */
-#define SIM_FAULT_DMA		(1u << 7)	/* The next DMA faults. */
+#define SIM_FAULT_DEV_CONF	(1u << 7)	/* dev_conf() fails. */
+#define SIM_FAULT_DMA		(1u << 8)	/* The next DMA faults. */
 
 #define SIM_FAULT_VDPA_ONLY	(SIM_FAULT_DEV_CONF | SIM_FAULT_DMA)
 
 #define SIM_FAULT_NAMES \
-	"link-down, removed, rx-stuck, tx-stuck, rx-nombuf, no-promisc or, " \
-	"for a vDPA device, dev-conf-fail or dma-fault"
+	"link-down, removed, rx-stuck, tx-stuck, rx-nombuf, no-promisc, reset " \
+	"or, for a vDPA device, dev-conf-fail or dma-fault"
 
 /* The SIM_FAULT_* bit of 'name', 0 if there is no such fault. */
 uint32_t sim_fault_from_name(const char *name);

@@ -58,6 +58,14 @@ rmv_alarm(void *arg)
 	rte_eth_dev_callback_process(p->dev, RTE_ETH_EVENT_INTR_RMV, NULL);
 }
 
+static void
+reset_alarm(void *arg)
+{
+	struct sim_port *p = arg;
+
+	rte_eth_dev_callback_process(p->dev, RTE_ETH_EVENT_INTR_RESET, NULL);
+}
+
 void
 sim_port_raise_lsc(struct sim_port *p)
 {
@@ -172,6 +180,8 @@ sim_port_set_faults(struct sim_port *p, uint32_t set, uint32_t clear)
 				    (new & SIM_FAULT_LINK_DOWN) != 0);
 	if (new & ~old & SIM_FAULT_REMOVED)
 		take_away(p);
+	if (new & ~old & SIM_FAULT_RESET)
+		rte_eal_alarm_set(1, reset_alarm, p);
 	sim_nic_update_links(p->nic);
 	if (p->kind == SIM_PORT_UPLINK)
 		sim_nic_update_all_links();	/* Whoever is at its cable. */
@@ -406,7 +416,7 @@ port_start(struct rte_eth_dev *dev)
 	ret = check_rxqs(dev, scatter);
 	if (ret != 0)
 		return ret;
-	if (sim_port_has_fault(p, SIM_FAULT_REMOVED))
+	if (sim_port_has_fault(p, SIM_FAULTS_DEAD))
 		return -EIO;
 	set_rxqs(p, scatter);
 	if (p->kind == SIM_PORT_UPLINK)
@@ -416,6 +426,17 @@ port_start(struct rte_eth_dev *dev)
 		sim_eswitch_attach(&p->nic->esw, p->ep_id, &p->ep);
 	p->attached = true;
 	sim_nic_update_links(p->nic);
+	sim_nic_unlock();
+	return 0;
+}
+
+static int
+port_reset(struct rte_eth_dev *dev)
+{
+	struct sim_port *p = get_port(dev);
+
+	sim_nic_lock();
+	sim_port_set_faults(p, 0, SIM_FAULT_RESET);
 	sim_nic_unlock();
 	return 0;
 }
@@ -522,6 +543,7 @@ port_close(struct rte_eth_dev *dev)
 	leave_nic(p);
 	rte_eal_alarm_cancel(lsc_alarm, p);
 	rte_eal_alarm_cancel(rmv_alarm, p);
+	rte_eal_alarm_cancel(reset_alarm, p);
 	for (i = 0; i < dev->data->nb_rx_queues; i++)
 		port_rx_queue_release(dev, i);
 	for (i = 0; i < dev->data->nb_tx_queues; i++)
@@ -730,6 +752,7 @@ static const struct eth_dev_ops port_ops = {
 	.dev_start = port_start,
 	.dev_stop = port_stop,
 	.dev_close = port_close,
+	.dev_reset = port_reset,
 	.dev_set_link_up = port_set_link_up,
 	.dev_set_link_down = port_set_link_down,
 	.link_update = port_link_update,

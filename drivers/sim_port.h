@@ -148,15 +148,18 @@ sim_port_has_fault(const struct sim_port *p, uint32_t fault)
 	return (__atomic_load_n(&p->faults, __ATOMIC_RELAXED) & fault) != 0;
 }
 
-/* Whether queue 'id' does nothing because of 'stuck' or a removal. */
+/* What makes a whole port dead. */
+#define SIM_FAULTS_DEAD	(SIM_FAULT_REMOVED | SIM_FAULT_RESET)
+
+/* Whether queue 'id' does nothing because of 'stuck' or of its port. */
 static inline bool
 sim_port_queue_is_dead(const struct sim_port *p, uint32_t stuck, uint16_t id)
 {
 	uint32_t faults = __atomic_load_n(&p->faults, __ATOMIC_RELAXED);
 
-	if (likely((faults & (stuck | SIM_FAULT_REMOVED)) == 0))
+	if (likely((faults & (stuck | SIM_FAULTS_DEAD)) == 0))
 		return false;
-	return (faults & SIM_FAULT_REMOVED) ||
+	return (faults & SIM_FAULTS_DEAD) ||
 		(__atomic_load_n(&p->fault_queues, __ATOMIC_RELAXED) &
 		 (1u << id));
 }
