@@ -33,6 +33,7 @@ vdpasim_sources = \
 	drivers/sim_vdpa_log.c \
 	drivers/sim_vdpa_net.c \
 	drivers/sim_vdpa_relay.c \
+	drivers/sim_vdpa_telemetry.c \
 	drivers/sim_vf.c \
 	drivers/sim_vring.c \
 	drivers/sim_vring_packed.c \

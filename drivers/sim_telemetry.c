@@ -4,6 +4,7 @@
  * Telemetry commands of the simulated NIC:
  *
  *	/simnic/ports				what there is
+ *	/simnic/vdpa,NAME			a vDPA device
  *	/simnic/fault,PORT,FAULT,on|off[,QUEUE]	fault injection
  *
  * They run in telemetry's own threads.
@@ -17,7 +18,9 @@
 #include "sim_fault.h"
 #include "sim_log.h"
 #include "sim_nic.h"
+#include "sim_vdpa.h"
 
+#define HELP_VDPA "Shows a simulated vDPA device.  Parameter: its name"
 #define HELP_PORTS "Lists the simulated NICs' ports.  Takes no parameters."
 /* Telemetry takes no more than 127 characters. */
 #define HELP_FAULT "Puts a fault into a port or takes it out.  Parameters: " \
@@ -36,8 +39,8 @@ static const char * const kind_names[] = {
 	[SIM_PORT_VF] = "vf",
 };
 
-static void
-format_faults(uint32_t faults, char *buf, size_t size)
+void
+sim_telemetry_format_faults(uint32_t faults, char *buf, size_t size)
 {
 	size_t used = 0;
 	uint32_t bit;
@@ -61,7 +64,7 @@ add_port(struct rte_tel_data *d, const struct sim_port *p)
 
 	if (port == NULL)
 		return;
-	format_faults(p->faults, faults, sizeof(faults));
+	sim_telemetry_format_faults(p->faults, faults, sizeof(faults));
 	rte_tel_data_start_dict(port);
 	rte_tel_data_add_dict_string(port, "kind", kind_names[p->kind]);
 	rte_tel_data_add_dict_string(port, "pf", p->nic->name);
@@ -69,6 +72,18 @@ add_port(struct rte_tel_data *d, const struct sim_port *p)
 	rte_tel_data_add_dict_string(port, "link", p->link_up ? "up" : "down");
 	rte_tel_data_add_dict_string(port, "faults", faults);
 	rte_tel_data_add_dict_container(d, p->data->name, port, 0);
+}
+
+static void
+add_vdpa(struct rte_tel_data *d, const struct sim_vdpa *v)
+{
+	struct rte_tel_data *dev = rte_tel_data_alloc();
+
+	if (dev == NULL)
+		return;
+	rte_tel_data_start_dict(dev);
+	sim_vdpa_describe(v, dev);
+	rte_tel_data_add_dict_container(d, sim_vdpa_name(v), dev, 0);
 }
 
 static int
@@ -85,6 +100,10 @@ handle_ports(const char *cmd, const char *params, struct rte_tel_data *d)
 		for (id = 0; id < SIM_EP_MAX; id++) {
 			if (nic->port[id] != NULL)
 				add_port(d, nic->port[id]);
+		}
+		for (id = 0; id < nic->vfs; id++) {
+			if (nic->vdpa[id] != NULL)
+				add_vdpa(d, nic->vdpa[id]);
 		}
 	}
 	sim_nic_unlock();
@@ -106,6 +125,43 @@ find_port(const char *name)
 		}
 	}
 	return NULL;
+}
+
+/* Likewise. */
+static struct sim_vdpa *
+find_vdpa(const char *name)
+{
+	struct sim_nic *nic;
+	uint16_t k;
+
+	for (nic = sim_nic_next(NULL); nic != NULL; nic = sim_nic_next(nic)) {
+		for (k = 0; k < nic->vfs; k++) {
+			if (nic->vdpa[k] != NULL &&
+			    strcmp(sim_vdpa_name(nic->vdpa[k]), name) == 0)
+				return nic->vdpa[k];
+		}
+	}
+	return NULL;
+}
+
+static int
+handle_vdpa(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	struct sim_vdpa *v;
+
+	RTE_SET_USED(cmd);
+	sim_nic_lock();
+	v = params == NULL ? NULL : find_vdpa(params);
+	if (v != NULL) {
+		rte_tel_data_start_dict(d);
+		sim_vdpa_describe(v, d);
+		sim_vdpa_describe_queues(v, d);
+	} else {
+		SIM_LOG(ERR, "vdpa: there is no simulated vDPA device %s",
+			params == NULL ? "without a name" : params);
+	}
+	sim_nic_unlock();
+	return v == NULL ? -EINVAL : 0;
 }
 
 static bool
@@ -138,26 +194,50 @@ parse_request(char *params, struct request *r)
 		(n == 3 || parse_queue(words[3], &r->queues));
 }
 
+/* Both with sim_nic_lock held. */
+static void
+set_port_fault(const struct request *r, struct sim_port *p,
+	       struct rte_tel_data *d)
+{
+	if (r->on)
+		p->fault_queues = r->queues;
+	sim_port_set_faults(p, r->on ? r->fault : 0, r->on ? 0 : r->fault);
+	add_port(d, p);
+}
+
+static void
+set_vdpa_fault(const struct request *r, struct sim_vdpa *v,
+	       struct rte_tel_data *d)
+{
+	sim_vdpa_set_faults(v, r->on ? r->fault : 0, r->on ? 0 : r->fault,
+			    r->queues);
+	add_vdpa(d, v);
+}
+
 static int
 carry_out(const struct request *r, struct rte_tel_data *d)
 {
+	struct sim_vdpa *v;
 	struct sim_port *p;
 	int ret = -EINVAL;
 
 	sim_nic_lock();
 	p = find_port(r->port);
-	if (p == NULL) {
+	v = find_vdpa(r->port);
+	if (p == NULL && v == NULL) {
 		SIM_LOG(ERR, "fault: there is no simulated port %s", r->port);
 	} else if (r->fault == SIM_FAULT_REMOVED && !r->on) {
 		SIM_LOG(ERR, "fault: %s cannot come back from its removal: "
 			"unplug it and plug it in again", r->port);
+	} else if (v == NULL && (r->fault & SIM_FAULT_VDPA_ONLY)) {
+		SIM_LOG(ERR, "fault: %s is no vDPA device, which %s is for",
+			r->port, sim_fault_name(r->fault));
 	} else {
-		if (r->on)
-			p->fault_queues = r->queues;
-		sim_port_set_faults(p, r->on ? r->fault : 0,
-				    r->on ? 0 : r->fault);
 		rte_tel_data_start_dict(d);
-		add_port(d, p);
+		if (v != NULL)
+			set_vdpa_fault(r, v, d);
+		else
+			set_port_fault(r, p, d);
 		ret = 0;
 	}
 	sim_nic_unlock();
@@ -188,5 +268,6 @@ handle_fault(const char *cmd, const char *params, struct rte_tel_data *d)
 RTE_INIT(sim_telemetry_init)
 {
 	rte_telemetry_register_cmd("/simnic/ports", handle_ports, HELP_PORTS);
+	rte_telemetry_register_cmd("/simnic/vdpa", handle_vdpa, HELP_VDPA);
 	rte_telemetry_register_cmd("/simnic/fault", handle_fault, HELP_FAULT);
 }

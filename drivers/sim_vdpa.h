@@ -31,4 +31,11 @@ void sim_vdpa_update_link(struct sim_vdpa *v);
 void sim_vdpa_set_faults(struct sim_vdpa *v, uint32_t set, uint32_t clear,
 			 uint32_t queues);
 
+/* Telemetry: the device as a whole, and a dictionary for each virtqueue. */
+void sim_vdpa_describe(const struct sim_vdpa *v, struct rte_tel_data *d);
+void sim_vdpa_describe_queues(struct sim_vdpa *v, struct rte_tel_data *d);
+
+/* Of sim_telemetry.c: SIM_FAULT_* as words. */
+void sim_telemetry_format_faults(uint32_t faults, char *buf, size_t size);
+
 #endif /* SIM_VDPA_H */

@@ -71,7 +71,6 @@ struct sim_vdpa {
 	bool stop;			/* Atomic. */
 	int epfd;
 	int wakefd;
-	uint32_t calls;			/* Mediated queues to look at. */
 };
 
 static inline uint32_t
