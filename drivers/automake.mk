@@ -113,7 +113,8 @@ sim_unit_tests = \
 	tests/test-sim-lro \
 	tests/test-sim-nic \
 	tests/test-sim-offload \
-	tests/test-sim-rss
+	tests/test-sim-rss \
+	tests/test-sim-vdpa-dev
 
 check_PROGRAMS += $(sim_unit_tests)
 TESTS += $(sim_unit_tests)
@@ -155,6 +156,11 @@ tests_test_sim_rss_SOURCES = tests/test-sim-rss.c
 tests_test_sim_rss_CPPFLAGS = $(sim_unit_CPPFLAGS)
 tests_test_sim_rss_CFLAGS = $(sim_unit_CFLAGS)
 tests_test_sim_rss_LDADD = $(sim_unit_LDADD)
+
+tests_test_sim_vdpa_dev_SOURCES = tests/test-sim-vdpa-dev.c
+tests_test_sim_vdpa_dev_CPPFLAGS = $(sim_unit_CPPFLAGS)
+tests_test_sim_vdpa_dev_CFLAGS = $(sim_unit_CFLAGS)
+tests_test_sim_vdpa_dev_LDADD = $(sim_unit_LDADD)
 endif
 
 if BUILD_DRIVERS
@@ -168,6 +174,7 @@ endif
 EXTRA_DIST += \
 	Documentation/simulated-nic.rst \
 	tests/drivers-testpmd.sh \
+	tests/test-sim-vring.h \
 	tests/test-sim.h
 
 # The drivers alone, under testpmd.  Wants root for hugepage-less EAL's files

@@ -29,19 +29,15 @@ set_dma(struct sim_vdpa_dev *dev)
 	dev->dma.last = 0;
 }
 
-/* Takes a DMA fault that was injected for this queue. */
-static void
-take_fault(struct sim_vdpa_vq *q)
+/* Whether a DMA fault was injected for this queue. */
+static bool
+shall_fault(const struct sim_vdpa_vq *q)
 {
-	struct sim_vdpa_dev *dev = q->dev;
-	uint32_t queues = __atomic_load_n(&dev->fault_queues,
+	uint32_t queues = __atomic_load_n(&q->dev->fault_queues,
 					  __ATOMIC_RELAXED);
 
-	if (likely(!sim_vdpa_dev_has_fault(dev, SIM_FAULT_DMA)) ||
-	    (queues != UINT32_MAX && !(queues & (1u << q->index))))
-		return;
-	__atomic_fetch_and(&dev->faults, ~SIM_FAULT_DMA, __ATOMIC_RELAXED);
-	dev->dma.fail = true;
+	return unlikely(sim_vdpa_dev_has_fault(q->dev, SIM_FAULT_DMA)) &&
+		(queues == UINT32_MAX || (queues & (1u << q->index)));
 }
 
 static bool
@@ -100,15 +96,19 @@ interrupt(struct sim_vdpa_vq *q)
 static uint16_t
 work_on(struct sim_vdpa_vq *q)
 {
+	bool fault;
 	uint16_t n;
 
 	if (!enter_queue(q))
 		return 0;
 	if (q->starved && !q->vr.ops->pending(&q->vr, q->starved_at))
 		return 0;
-	if (unlikely(sim_vdpa_dev_has_fault(q->dev, SIM_FAULT_DMA)))
-		take_fault(q);
+	fault = shall_fault(q);
+	q->dev->dma.fail = fault;
 	n = sim_vdpa_is_rx(q) ? sim_vdpa_net_rx(q) : sim_vdpa_net_tx(q);
+	if (unlikely(fault && !q->dev->dma.fail))	/* It happened. */
+		__atomic_fetch_and(&q->dev->faults, ~SIM_FAULT_DMA,
+				   __ATOMIC_RELAXED);
 	q->dev->dma.fail = false;
 	/* Kicks of the driver are in vain as long as we look ourselves. */
 	if (n > 0 && !q->vr.quiet && !q->failed)
