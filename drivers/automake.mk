@@ -114,6 +114,7 @@ sim_unit_tests = \
 	tests/test-sim-nic \
 	tests/test-sim-offload \
 	tests/test-sim-rss \
+	tests/test-sim-vdpa \
 	tests/test-sim-vdpa-dev
 
 check_PROGRAMS += $(sim_unit_tests)
@@ -156,6 +157,11 @@ tests_test_sim_rss_SOURCES = tests/test-sim-rss.c
 tests_test_sim_rss_CPPFLAGS = $(sim_unit_CPPFLAGS)
 tests_test_sim_rss_CFLAGS = $(sim_unit_CFLAGS)
 tests_test_sim_rss_LDADD = $(sim_unit_LDADD)
+
+tests_test_sim_vdpa_SOURCES = tests/test-sim-vdpa.c
+tests_test_sim_vdpa_CPPFLAGS = $(sim_unit_CPPFLAGS)
+tests_test_sim_vdpa_CFLAGS = $(sim_unit_CFLAGS)
+tests_test_sim_vdpa_LDADD = $(sim_unit_LDADD)
 
 tests_test_sim_vdpa_dev_SOURCES = tests/test-sim-vdpa-dev.c
 tests_test_sim_vdpa_dev_CPPFLAGS = $(sim_unit_CPPFLAGS)
