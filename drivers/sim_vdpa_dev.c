@@ -17,7 +17,12 @@
 
 #define BIT(n) (UINT64_C(1) << (n))
 
+/* The device never uses what GUEST_CSUM and GUEST_TSO allow it.  It has them so
+ * that a guest that has them of something else can come by live migration. */
 #define DEV_FEATURES (BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_MAC) | \
+		      BIT(VIRTIO_NET_F_GUEST_CSUM) | \
+		      BIT(VIRTIO_NET_F_GUEST_TSO4) | \
+		      BIT(VIRTIO_NET_F_GUEST_TSO6) | \
 		      BIT(VIRTIO_NET_F_HOST_TSO4) | \
 		      BIT(VIRTIO_NET_F_HOST_TSO6) | \
 		      BIT(VIRTIO_NET_F_HOST_ECN) | \

@@ -139,6 +139,8 @@ guest_image_fill()
 #   rx_queue_size=N     also tx_queue_size=N
 #   iommu=on            the card's addresses go through an IOMMU
 #   card=PROPERTIES     more properties of the card, as -device takes them
+#   incoming=yes        wait for another guest to come by migration, and then
+#                       for guest_continue()
 #   memory=MEGABYTES    256
 #
 # The guest with an IOMMU takes mappings back at once (iommu.strict): when it
@@ -146,7 +148,7 @@ guest_image_fill()
 guest_start()
 {
     local name=$1 socket='' mac=52:54:00:00:00:01 queues=1 packed=off
-    local rx_queue_size='' tx_queue_size='' iommu=off card='' memory=256
+    local rx_queue_size='' tx_queue_size='' iommu=off card='' memory=256 incoming=no
     local device machine=q35 append='console=ttyS0 quiet panic=-1' cmd
     local image kernel
     shift
@@ -160,7 +162,7 @@ guest_start()
     if [ "$queues" -gt 1 ]; then
         device+=",mq=on"
     fi
-    cmd=(qemu-system-x86_64 -name "$name" -nodefaults -display none
+    cmd=(qemu-system-x86_64 -name "$name,debug-threads=on" -nodefaults -display none
          -no-reboot -accel tcg -cpu max -m "$memory")
     if [ "$iommu" = on ]; then
         cmd+=(-device "intel-iommu,intremap=off,device-iotlb=on")
@@ -178,6 +180,10 @@ guest_start()
           -chardev "socket,id=vhost,path=$socket,server=on,wait=off"
           -netdev "vhost-user,id=net0,chardev=vhost,queues=$queues,vhostforce=on"
           -device "$device")
+    cmd+=(-qmp "unix:$VDPA_ENV/$name.qmp,server=on,wait=off")
+    if [ "$incoming" = yes ]; then
+        cmd+=(-S -incoming "unix:$VDPA_ENV/$name.incoming")
+    fi
     rm -f "$VDPA_ENV/$name".agent.{in,out} "$socket"
     mkfifo "$VDPA_ENV/$name".agent.{in,out} || return 1
     : > "$VDPA_ENV/$name.console"
@@ -241,6 +247,86 @@ guest_ping()
 {
     guest_exec "$1" "ping -c ${3-3} -i 0.2 -W 3 $2" \
         | tee "$VDPA_ENV/$1.ping" | grep -q " 0% packet loss"
+}
+
+# guest_qmp NAME COMMAND [KEY=VALUE]...: gives QEMU a command.
+guest_qmp()
+{
+    local name=$1
+    shift
+    python3 "$abs_top_srcdir/tests/qmp.py" "$VDPA_ENV/$name.qmp" "$@"
+}
+
+# guest_migrate_begin FROM TO: begins to move a guest to another QEMU that was
+# started with incoming=yes.
+guest_migrate_begin()
+{
+    wait_until "[ -S '$VDPA_ENV/$2.incoming' ]" || return 1
+    guest_qmp "$1" migrate-set-parameters downtime-limit=500 \
+        max-bandwidth="${3-4000000000}" \
+        && guest_qmp "$1" migrate "uri=unix:$VDPA_ENV/$2.incoming" \
+        && guest_migration_politely "$1"
+}
+
+# guest_migration_politely NAME: has the thread that moves the guest run only
+# while the guest's processor does not.  QEMU 7.2 in software emulation forgets
+# a page now and then that the processor writes to while that thread looks.
+guest_migration_politely()
+{
+    local task
+    for task in "/proc/$(process_pid "$1")"/task/*; do
+        if grep -qs '^live_migration' "$task/comm"; then
+            chrt --idle --pid 0 "${task##*/}" || :
+        fi
+    done
+}
+
+# guest_migration NAME: prints the state of a migration.
+guest_migration()
+{
+    guest_qmp "$1" query-migrate | awk '$1 == "status" { print $2 }'
+}
+
+# guest_migrate FROM TO: moves a guest, which then stands still at its new
+# place.
+guest_migrate()
+{
+    guest_migrate_begin "$1" "$2" || return 1
+    wait_until -t 60 "guest_migration '$1' | grep -qE '^(completed|failed)$'" \
+        && [ "$(guest_migration "$1")" = completed ] \
+        && guest_qmp "$1" query-migrate | grep -E '^(total-time|downtime) ' \
+        && wait_until "guest_qmp '$2' query-status | grep -q 'status paused'"
+}
+
+# guest_continue NAME: has a guest go on.
+guest_continue()
+{
+    guest_qmp "$1" cont
+}
+
+# guest_memory NAME: prints the path of the file that is the guest's memory.
+guest_memory()
+{
+    local fd
+    for fd in "/proc/$(process_pid "$1")"/fd/*; do
+        if readlink "$fd" | grep -q '^/memfd:memory-backend-memfd'; then
+            echo "$fd"
+            return 0
+        fi
+    done
+    return 1
+}
+
+# guest_memory_same A B: succeeds if the memory of guest A, which was moved, is
+# that of B, which has not gone on yet: no page that anybody wrote was forgotten.
+guest_memory_same()
+{
+    if ! cmp "$(guest_memory "$1")" "$(guest_memory "$2")"; then
+        say "pages that differ:" \
+            $(cmp -l "$(guest_memory "$1")" "$(guest_memory "$2")" \
+                | awk '{ print int(($1 - 1) / 4096) }' | uniq -c | head -n 20 | tr '\n' ',')
+        return 1
+    fi
 }
 
 # guest_kill NAME: kills QEMU as a crash would.

@@ -51,6 +51,19 @@ nic_rep()
     "nic_${VDPA_NIC}_rep" "$1"
 }
 
+# nic_accelerator KIND N: prints the devargs of VF N as an accelerator of KIND:
+# "relay", "hw" (a vDPA device, whose hardware logs dirty pages) or "assisted" (a
+# vDPA device that software helps to log).
+nic_accelerator()
+{
+    case $1 in
+    relay) nic_vf "$2" ;;
+    hw) echo "$(nic_vf "$2"),vdpa=1" ;;
+    assisted) echo "$(nic_vf "$2"),vdpa=1,sw-live-migration=1" ;;
+    *) return 1 ;;
+    esac
+}
+
 nic_dpdk_extra()
 {
     "nic_${VDPA_NIC}_dpdk_extra"

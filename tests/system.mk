@@ -13,6 +13,7 @@ system_testsuite_at = \
 	tests/system-hostile.at \
 	tests/system-hw.at \
 	tests/system-lifecycle.at \
+	tests/system-migration.at \
 	tests/system-observe.at \
 	tests/system-offload.at \
 	tests/system-options.at \
@@ -26,6 +27,7 @@ system_testsuite_libs = \
 	tests/guest.sh \
 	tests/nic.sh \
 	tests/pcapng.py \
+	tests/qmp.py \
 	tests/ovs.sh \
 	tests/testpmd.sh \
 	tests/traffic.sh \
