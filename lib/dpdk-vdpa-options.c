@@ -110,6 +110,13 @@ parse_devargs(const struct smap *args, struct dpdk_vdpa_options *options,
         }
     }
     free(copy);
+    if (!vf_devargs.length) {
+        *errp = xasprintf("vdpa-accelerator-devargs: \"%s\" names no device; "
+                          "set it to the DPDK device arguments of the VF",
+                          value);
+        ds_destroy(&vf_devargs);
+        return EINVAL;
+    }
     options->devargs = xstrdup(value);
     options->vf_devargs = ds_steal_cstr(&vf_devargs);
     return 0;

@@ -104,6 +104,10 @@ static const struct test_case cases[] = {
       .error = { "vdpa-accelerator-devargs", "missing" } },
     { .options = { PATH, { "vdpa-accelerator-devargs", "" } },
       .error = { "vdpa-accelerator-devargs", "empty" } },
+    { .options = { PATH, { "vdpa-accelerator-devargs", "," } },
+      .error = { "vdpa-accelerator-devargs", "names no device" } },
+    { .options = { PATH, { "vdpa-accelerator-devargs", "class=vdpa" } },
+      .error = { "vdpa-accelerator-devargs", "names no device" } },
 
     /* Numbers and booleans. */
     { .options = { PATH, VF, { "vdpa-max-queues", "0" } },
