@@ -42,3 +42,4 @@ tests_test_vm_LDADD = $(unit_LDADD)
 tests_test_vm_LINK = $(unit_LINK)
 
 include tests/system.mk
+include tests/checks.mk

@@ -1,0 +1,62 @@
+# Checks that are not run by default.
+
+# "make check-valgrind": the unit tests under valgrind.
+EXTRA_DIST += tests/valgrind.supp
+VALGRIND = valgrind --quiet --error-exitcode=3 --leak-check=full \
+	--fair-sched=yes --suppressions='$(abs_top_srcdir)/tests/valgrind.supp'
+
+check-valgrind: all
+	$(MAKE) $(AM_MAKEFLAGS) check LOG_COMPILER='$(VALGRIND)'
+
+# "make fuzz": libFuzzer, of clang, throws at each of these what it can think
+# of, for FUZZ_SECONDS each.  What it finds interesting stays in
+# tests/fuzz-NAME.corpus, what makes a program fail in tests/fuzz-NAME.fail-*.
+fuzz_targets = \
+	tests/fuzz-guard \
+	tests/fuzz-options \
+	tests/fuzz-relay \
+	tests/fuzz-ring
+EXTRA_DIST += \
+	tests/fuzz-guard.c \
+	tests/fuzz-options.c \
+	tests/fuzz-relay.c \
+	tests/fuzz-ring.c
+CLEANFILES += $(fuzz_targets)
+
+FUZZ_CC = clang
+FUZZ_CFLAGS = -g -O1 -fsanitize=fuzzer,address,undefined \
+	-fno-sanitize-recover=undefined
+FUZZ_SECONDS = 60
+FUZZ_LINK = $(SHELL) $(ovs_builddir)/libtool --silent --tag=CC --mode=link \
+	$(FUZZ_CC) $(AM_CPPFLAGS) -I$(top_srcdir) $(DPDK_CFLAGS) \
+	$(FUZZ_CFLAGS)
+
+tests/fuzz-guard: tests/fuzz-guard.c lib/dpdk-vdpa-guard.c
+tests/fuzz-options: tests/fuzz-options.c lib/dpdk-vdpa-options.c
+tests/fuzz-relay: tests/fuzz-relay.c lib/dpdk-vdpa-relay.c
+tests/fuzz-ring: tests/fuzz-ring.c lib/dpdk-vdpa-vm.c lib/dpdk-vdpa-guard.c
+
+# The last two include the file that they test.
+FUZZ_LIBS = $(ovs_builddir)/lib/libopenvswitch.la \
+	$(DPDK_LIBS) $(NUMA_LIBS) $(OVS_LIBS)
+tests/fuzz-guard tests/fuzz-options:
+	$(AM_V_CCLD)$(MKDIR_P) tests && \
+	$(FUZZ_LINK) -o $@ $(filter %.c,$^) $(FUZZ_LIBS)
+tests/fuzz-relay tests/fuzz-ring:
+	$(AM_V_CCLD)$(MKDIR_P) tests && \
+	$(FUZZ_LINK) -o $@ '$(srcdir)/$@.c' $(filter %guard.c,$^) $(FUZZ_LIBS)
+
+fuzz: $(fuzz_targets)
+	set -e; for target in $(fuzz_targets); do \
+		mkdir -p $$target.corpus; \
+		echo "$$target, $(FUZZ_SECONDS) s"; \
+		$$target -max_total_time=$(FUZZ_SECONDS) -max_len=4096 \
+			-verbosity=0 -print_final_stats=1 \
+			-artifact_prefix=$$target.fail- $$target.corpus; \
+	done
+
+clean-local: clean-fuzz
+clean-fuzz:
+	rm -rf $(fuzz_targets:=.corpus)
+
+PHONY += check-valgrind clean-fuzz fuzz
