@@ -60,3 +60,14 @@ clean-fuzz:
 	rm -rf $(fuzz_targets:=.corpus)
 
 PHONY += check-valgrind clean-fuzz fuzz
+
+# "make soak": hours of a port's life, at random; see tests/soak.sh.
+EXTRA_DIST += tests/soak.sh
+
+soak: all tests/vhost-user-frontend
+	VSWITCHD='$(abs_top_builddir)/vswitchd/ovs-vswitchd' \
+	VDPASIM='$(abs_top_builddir)/drivers/librte_vdpasim.so' \
+	FRONTEND='$(abs_top_builddir)/tests/vhost-user-frontend' \
+		bash '$(srcdir)/tests/soak.sh'
+
+PHONY += soak

@@ -1,0 +1,261 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Soak test: does at random what happens to ports in years.
+#
+# soak.sh: takes SOAK_MINUTES (30), SOAK_SEED (of the day, else; it is printed
+# and repeats a run's decisions, though not its timing) from the environment.
+# "make soak" sets the rest: VSWITCHD, VDPASIM, FRONTEND.
+#
+# Ports vdpa0 to vdpa2 are on VFs of the simulated NIC and talk to the host on
+# the bridge; "steady" is on a net_ring and has a guest which checks that all
+# that it sends comes back, in order, whatever happens to the others.  After
+# each round nothing is in flight, the counters must add up, and the daemon
+# must hold what it held before: files, threads, memory pools, DPDK's heap,
+# hugepages, and its memory within SOAK_RSS_KB (16384).
+
+set -u
+set +o posix
+export LC_ALL=C
+unset http_proxy https_proxy ftp_proxy no_proxy
+
+: "${SOAK_MINUTES:=30}"
+: "${SOAK_SEED:=$EPOCHSECONDS}"
+: "${SOAK_RSS_KB:=16384}"
+: "${VSWITCHD:=vswitchd/ovs-vswitchd}"
+: "${VDPASIM:=drivers/librte_vdpasim.so}"
+: "${FRONTEND:=tests/vhost-user-frontend}"
+export VSWITCHD VDPASIM FRONTEND VDPA_OVS_MEMORY=2048 VDPA_TELEMETRY=yes
+
+for library in util nic ovs guest testpmd frontend check; do
+    # shellcheck source=/dev/null
+    . "$(dirname "$0")/$library.sh" || exit 1
+done
+
+PORTS=3
+# Expected of an ovs-vswitchd that all this is done to.
+SOAK_LOG_EXPECTED='VHOST_(CONFIG|DATA)|was removed|dpdk.*EAL|Dropped [0-9]+ log
+no-such|Too big size|RING: Cannot reserve memory|tx-retries-max'
+
+fail()
+{
+    say "FAILED after $((SECONDS / 60)) min, $ROUND rounds, seed $SOAK_SEED:" \
+        "$*"
+    cp "$VDPA_ENV"/*.log "$VDPA_ENV"/*.frontend "$VDPA_ENV"/asan* . \
+        2>/dev/null
+    exit 1
+}
+
+# pick WORD...: chooses one, into PICKED.  (RANDOM of a subshell would not go
+# on where this one's is.)
+pick()
+{
+    PICKED=${!#}
+    shift $((RANDOM % $#))
+    PICKED=$1
+}
+
+add_port()
+{
+    check_add "vdpa$1" "$1" vdpa-max-queues=4 && ovs_port_ok "vdpa$1"
+}
+
+# Each "act_NAME N" does something to port N.
+
+# The guest dies, and another one comes, with other rings.
+act_guest()
+{
+    process_end "guest$1" KILL
+    pick "" -p
+    frontend_start "guest$1" ${PICKED:+"$PICKED"} -q $((RANDOM % 4 + 1)) \
+        traffic "$VDPA_ENV/vdpa$1.sock"
+}
+
+# Somebody else tries in between.
+act_hostile()
+{
+    process_end "guest$1" KILL
+    pick "" -p
+    frontend_run ${PICKED:+"$PICKED"} cuts "$VDPA_ENV/vdpa$1.sock" 20 \
+        > /dev/null || return 1
+    frontend_run files "$VDPA_ENV/vdpa$1.sock" 20 > /dev/null || return 1
+    act_guest "$1"
+}
+
+act_options()
+{
+    pick tx-retries-max=0 tx-retries-max=32 vdpa-stall-timeout=200 \
+        vdpa-max-queues=2 vdpa-max-queues=4 n_rxq=1 n_rxq=2 n_rxq_desc=1024
+    ovs-vsctl --timeout=60 set Interface "vdpa$1" "options:$PICKED"
+}
+
+act_bad_option()
+{
+    ovs-vsctl --timeout=60 set Interface "vdpa$1" options:tx-retries-max=99 \
+        && wait_until "[ -n \"\$(ovs_status vdpa$1 config_error)\" ]" \
+        && ovs-vsctl --timeout=60 remove Interface "vdpa$1" options \
+            tx-retries-max \
+        && check_status "vdpa$1" config_error ''
+}
+
+act_mtu()
+{
+    pick 1500 9000 1200
+    ovs-vsctl --timeout=60 set Interface "vdpa$1" "mtu_request=$PICKED"
+}
+
+act_link()
+{
+    nic_sim_fault "net_simvf$1" link-down on > /dev/null || return 1
+    wait_until "[ \"\$(ovs-vsctl get Interface vdpa$1 link_state)\" = down ]"
+    nic_sim_fault "net_simvf$1" link-down off > /dev/null
+}
+
+act_stuck()
+{
+    pick tx-stuck rx-stuck rx-nombuf
+    nic_sim_fault "net_simvf$1" "$PICKED" on > /dev/null || return 1
+    nap
+    nic_sim_fault "net_simvf$1" "$PICKED" off > /dev/null
+}
+
+act_reset()
+{
+    nic_sim_fault "net_simvf$1" reset on > /dev/null
+}
+
+act_remove()
+{
+    nic_sim_fault "net_simvf$1" removed on > /dev/null || return 1
+    wait_until "ovs-appctl dpdkvdpa/show vdpa$1 | grep -q 'was removed'"
+    wait_until "[ -z \"\$(ovs_status vdpa$1 config_error)\" ]"
+}
+
+act_admin()
+{
+    ovs-ofctl mod-port br0 "vdpa$1" down && nap \
+        && ovs-ofctl mod-port br0 "vdpa$1" up
+}
+
+act_delete()
+{
+    ovs-vsctl --timeout=60 del-port "vdpa$1" && add_port "$1"
+}
+
+ACTS=(guest hostile options bad_option mtu link stuck reset remove admin
+      delete)
+
+# recover N: makes port N as it is at the beginning of a round, with a guest.
+recover()
+{
+    ovs-vsctl --timeout=60 set Interface "vdpa$1" mtu_request=1500 \
+        options:vdpa-max-queues=4 options:n_rxq=1 \
+        -- remove Interface "vdpa$1" options tx-retries-max \
+        -- remove Interface "vdpa$1" options vdpa-stall-timeout \
+        -- remove Interface "vdpa$1" options n_rxq_desc || return 1
+    check_status "vdpa$1" config_error '' || return 1
+    check_status "vdpa$1" vm_connected true || return 1
+    moves "vdpa$1"
+}
+
+# moves PORT: waits until the guest's packets get through to the VF.
+moves()
+{
+    local before
+    before=$(ovs_stat "$1" vf_tx_packets)
+    wait_until "[ \$(ovs_stat $1 vf_tx_packets) -gt $((before + 1000)) ]"
+}
+
+# quiet: stops the guests of all ports but the steady one.
+quiet()
+{
+    local i
+    for ((i = 0; i < PORTS; i++)); do
+        process_end "guest$i" KILL
+        check_status "vdpa$i" vm_connected false || return 1
+        check_conservation "vdpa$i" || return 1
+    done
+    check_conservation_soon steady
+}
+
+# The steady port never rests: what is in flight there is bounded instead.
+check_conservation_soon()
+{
+    [ "$(check_dropped "$1")" = 0 ] && moves "$1"
+}
+
+rss()
+{
+    sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' \
+        "/proc/$(process_pid ovs-vswitchd)/status"
+}
+
+start()
+{
+    local i
+    trap env_destroy EXIT
+    trap 'exit 1' INT TERM HUP
+    env_create soak && ovs_start && ovs_bridge br0 192.0.2.1/24 || exit 1
+    nic_create 0 4
+    # What a guest sends comes back to it, through the representor.
+    ovs-ofctl add-flow br0 'priority=100,dl_type=0x88b5,actions=in_port'
+    for ((i = 0; i < PORTS; i++)); do
+        add_port "$i" || exit 1
+        frontend_start "guest$i" -q 2 traffic "$VDPA_ENV/vdpa$i.sock"
+    done
+    check_add steady 9 dpdk-devargs=net_null9,no-rx=1 \
+        vdpa-accelerator-devargs=net_ring9 && ovs_port_ok steady \
+        && frontend_start steady -c traffic "$VDPA_ENV/steady.sock" || exit 1
+    check_status steady vm_connected true || exit 1
+}
+
+# round: does something to the ports, then looks whether all is well.
+round()
+{
+    local i act
+    for ((i = 0; i < 6; i++)); do
+        pick "${ACTS[@]}"
+        act=$PICKED
+        local n=$((RANDOM % PORTS))
+        echo "round $ROUND: $act vdpa$n"
+        "act_$act" "$n" || fail "$act vdpa$n"
+    done
+    for ((i = 0; i < PORTS; i++)); do
+        process_pid "guest$i" > /dev/null || act_guest "$i"
+        recover "$i" || fail "vdpa$i does not recover"
+    done
+    check_pid_same "$PID" || fail "ovs-vswitchd is another one"
+    quiet || fail "there is no quiet"
+    if [ "$ROUND" = 2 ]; then
+        # A pool of packets that are still somewhere goes later.
+        BEFORE=$(check_resources \
+                 | awk '$1 == "allocations" { $2 += 32 } { print }')
+        RSS=$(rss)
+    elif [ "$ROUND" -gt 2 ]; then
+        check_resources_like "$BEFORE" || fail "resources"
+        [ "$(rss)" -le $((RSS + SOAK_RSS_KB)) ] \
+            || fail "memory grew from $RSS kB to $(rss) kB"
+    fi
+    for ((i = 0; i < PORTS; i++)); do
+        act_guest "$i"
+    done
+}
+
+ROUND=0
+echo "soak: $SOAK_MINUTES minutes, seed $SOAK_SEED"
+RANDOM=$((SOAK_SEED % 32768))
+start
+PID=$(process_pid ovs-vswitchd)
+SECONDS=0
+# Two rounds to get warm, in which nothing is compared.
+while [ "$SECONDS" -lt $((SOAK_MINUTES * 60)) ] || [ "$ROUND" -lt 4 ]; do
+    ROUND=$((ROUND + 1))
+    round
+done
+frontend_stop steady || fail "the steady guest has lost something"
+check_conservation steady || fail "conservation"
+ovs_vswitchd_stop || fail "ovs-vswitchd does not end"
+mapfile -t expected <<< "$SOAK_LOG_EXPECTED"
+complaints=$(check_log "${expected[@]}")
+[ -z "$complaints" ] || fail "$complaints"
+echo "soak: good, $ROUND rounds; memory $RSS kB at first"
