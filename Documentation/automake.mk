@@ -3,5 +3,6 @@ documentation = \
 	Documentation/internals.rst \
 	Documentation/port-guide.rst \
 	Documentation/reference.rst \
+	Documentation/security.rst \
 	Documentation/simulated-nic.rst \
 	Documentation/troubleshooting.rst
