@@ -231,6 +231,29 @@ send_call_pipe(struct peer *peer, unsigned int variant)
     close(fds[1]);
 }
 
+/* An eventfd that is full, and would block whoever writes to it. */
+static void
+send_full_eventfd(struct peer *peer, unsigned int variant)
+{
+    struct ring *ring = &peer->rings[variant];
+    uint64_t most = UINT64_MAX - 1;
+    long long int end = now_ms() + 5000;
+    int fd = eventfd(0, 0);
+
+    if (write(fd, &most, sizeof most) != sizeof most) {
+        fatal("eventfd: %s", strerror(errno));
+    }
+    ring->area[RING_AVAIL + (peer->packed ? 2 : 0)] = 0;
+    peer_send_file(peer, SET_VRING_CALL, variant, fd);
+    close(fd);
+    while (ring->n_done < 1000) {
+        traffic_poll(peer, 0, true, false);
+        if (now_ms() > end) {
+            fatal("ring %u has stopped", variant);
+        }
+    }
+}
+
 static void
 send_bad_features(struct peer *peer, unsigned int variant)
 {
@@ -612,6 +635,7 @@ static const struct message_case cases[] = {
     { "ring at an odd address", SHARED, ENDS, send_addr_unaligned, 3, 0, 0 },
     { "files of a queue", SHARED, ENDS, send_bad_files, 9, 0, 0 },
     { "no eventfd", SHARED, ENDS, send_call_pipe, 2, 0, 0 },
+    { "full eventfd", RUNNING, LIVES, send_full_eventfd, 2, 0, 0 },
     { "features", CONNECTED, ENDS, send_bad_features, 2, 0, 0 },
     { "features while running", RUNNING, ENDS, send_features_while_running,
       2, 0, 0 },
