@@ -246,7 +246,8 @@ read_queue(const struct sim_vdpa_vq *q, uint32_t reg)
 	case SIM_QUEUE_VECTOR:
 		return q->vector;
 	case SIM_QUEUE_ERROR:
-		return vr->error;
+		/* Not before it has stopped. */
+		return is_enabled(q) ? SIM_VRING_ERR_NONE : vr->error;
 	case SIM_QUEUE_DESC_LOW:
 		return low(vr->desc);
 	case SIM_QUEUE_DESC_HIGH:
