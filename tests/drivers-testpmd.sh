@@ -6,14 +6,15 @@
 # drivers-testpmd.sh [TEST]...: runs these tests, or all of them.  The test
 # "speed", which only shows figures, must be asked for.
 #
-# Wants drivers/librte_vdpasim.so in the current folder, or its path in
-# VDPASIM_SO; dpdk-testpmd and python3; for the test of the TAP also root.
+# Wants drivers/librte_vdpasim.so and tests/vdpa-host in the current folder, or
+# their paths in VDPASIM_SO and VDPA_HOST; dpdk-testpmd and python3; for the test of the TAP also root.
 # VDPASIM_PRELOAD may name a library to load first, such as a sanitizer's.
 
 set -u
 
 : "${VDPASIM_SO:=drivers/librte_vdpasim.so}"
 : "${VDPASIM_PRELOAD:=}"
+: "${VDPA_HOST:=tests/vdpa-host}"
 : "${VDPA_TIMEOUT:=30}"
 
 if ! command -v dpdk-testpmd >/dev/null || [ ! -f "$VDPASIM_SO" ]; then
@@ -28,15 +29,25 @@ cp "$VDPASIM_SO" "$WORK/librte_vdpasim.so" || exit 1
 PREFIX=$(basename "$WORK")
 OUT=$WORK/testpmd.out
 PID=
+HOST_PID=
+
+# Kills what was left running.
+kill_left()
+{
+    local pid
+    for pid in $PID $HOST_PID; do
+        kill -KILL "$pid"
+        wait "$pid"
+    done 2>/dev/null
+    PID=
+    HOST_PID=
+}
 
 cleanup()
 {
-    if [ -n "$PID" ]; then
-        kill -KILL "$PID" 2>/dev/null
-        wait "$PID" 2>/dev/null
-    fi
+    kill_left
     ip netns del "$PREFIX" 2>/dev/null
-    rm -rf "$WORK" "/run/dpdk/$PREFIX"
+    rm -rf "$WORK" "/run/dpdk/$PREFIX" "/run/dpdk/$PREFIX-host"
 }
 trap cleanup EXIT
 
@@ -431,6 +442,269 @@ test_faults()
     quit
 }
 
+# vDPA
+#
+# Two processes: tests/vdpa-host has the NIC, whose VF 0 is a vDPA device, and
+# sends back what the representor receives; testpmd is its guest.
+
+HOST_OUT=$WORK/host.out
+
+# host_start [KEY=VALUE]...: with these device arguments.
+host_start()
+{
+    local devargs="$VF0,vdpa=1"
+    [ $# -eq 0 ] || devargs+=,$(IFS=,; echo "$*")
+    rm -f "$WORK/host.in"
+    mkfifo "$WORK/host.in" || return 1
+    : > "$HOST_OUT"
+    LD_PRELOAD=$VDPASIM_PRELOAD ASAN_OPTIONS=${ASAN_OPTIONS-} "$VDPA_HOST" \
+        --lcores '0' --no-huge -m 512 --no-pci --file-prefix "$PREFIX-host" \
+        -d "$WORK/librte_vdpasim.so" --vdev "$NIC" --vdev "$devargs" \
+        -- "$WORK/guest.sock=net_simvf0" \
+        <>"$WORK/host.in" >"$HOST_OUT" 2>&1 &
+    HOST_PID=$!
+    wait_until "grep -q '^ready' '$HOST_OUT' || ! kill -0 $HOST_PID"
+    kill -0 "$HOST_PID" 2>/dev/null ||
+        { cat "$HOST_OUT" >&2; HOST_PID=; return 1; }
+}
+
+# host COMMAND...: prints the answer.
+host()
+{
+    local from
+    from=$(($(wc -c < "$HOST_OUT") + 1))
+    echo "$*" > "$WORK/host.in"
+    wait_until "tail -c +$from '$HOST_OUT' | grep -q '^end$' \
+        || ! kill -0 $HOST_PID" || return 1
+    tail -c "+$from" "$HOST_OUT" | sed '/^end$/d'
+    kill -0 "$HOST_PID" 2>/dev/null || fail "the host died at: $*"
+}
+
+# vq QUEUE COUNTER: of the vDPA device.
+vq()
+{
+    host stats net_simvf0 "$1" | sed -n "s/^$2 //p"
+}
+
+host_quit()
+{
+    local status
+    echo quit > "$WORK/host.in"
+    wait_until "! kill -0 $HOST_PID" || return 1
+    wait "$HOST_PID"
+    status=$?
+    HOST_PID=
+    [ "$status" = 0 ] || { tail -20 "$HOST_OUT" >&2; fail "host: $status"; }
+}
+
+host_telemetry()
+{
+    PREFIX=$PREFIX-host telemetry "$1"
+}
+
+# The device has all that DRIVER_OK wants; or is reset.
+is_serving()
+{
+    host_telemetry /simnic/vdpa,net_simvf0 | grep -q '"status": *"0xf"'
+}
+
+is_idle()
+{
+    host_telemetry /simnic/vdpa,net_simvf0 | grep -q '"status": *"0x0"'
+}
+
+# guest_launch "KEY=VALUE..." [ARGUMENT]...: testpmd with a virtio-user that
+# has these device arguments.
+guest_launch()
+{
+    local vdev="net_virtio_user0,path=$WORK/guest.sock,server=1" key
+    for key in $1; do
+        vdev+=,$key
+    done
+    shift
+    rm -f "$WORK/guest.sock"     # Of a guest that was killed.
+    MEMORY="--no-huge -m 512 --single-file-segments ${GUEST_EAL-}" \
+        start "$vdev" "$@"
+}
+
+# The same, and waits until the device serves it.
+guest_start()
+{
+    guest_launch "$@" && wait_until is_serving
+}
+
+# Ends the guest, and waits until the device has heard of it.
+guest_quit()
+{
+    quit && wait_until is_idle
+}
+
+guest_again()
+{
+    guest_quit && guest_start "queue_size=256"
+}
+
+# traffic N: lets the guest send and receive at least this many packets.
+traffic()
+{
+    local rx tx
+    rx=$(xstat 0 rx_good_packets)
+    tx=$(xstat 0 tx_good_packets)
+    run "start tx_first" > /dev/null
+    wait_until "[ \"\$(xstat 0 rx_good_packets)\" -ge $((rx + $1)) ]" &&
+    wait_until "[ \"\$(xstat 0 tx_good_packets)\" -ge $((tx + $1)) ]" ||
+        return 1
+    run stop > /dev/null
+}
+
+# no_errors QUEUE...
+no_errors()
+{
+    local q
+    for q in "$@"; do
+        equal "ring errors of $q" "$(vq "$q" ring_errors)" 0 &&
+        equal "DMA faults of $q" "$(vq "$q" dma_faults)" 0 || return 1
+    done
+}
+
+# All paths of the driver, each of which uses the rings in its own way.
+test_vdpa()
+{
+    local packed in_order mrg vectorized mode
+    for mode in {0,1}' '{0,1}' '{0,1}' '{0,1}; do
+        read -r packed in_order mrg vectorized <<< "$mode"
+        host_start || return 1
+        # Vectorized packed rings want AVX-512, or else are as the others.
+        GUEST_EAL=$([ "$vectorized" = 0 ] ||
+                    echo --force-max-simd-bitwidth=512)
+        guest_start "queue_size=256 packed_vq=$packed in_order=$in_order \
+            mrg_rxbuf=$mrg vectorized=$vectorized" --total-num-mbufs=8192 &&
+        traffic 20000 &&
+        wait_until "[ \"\$(vq 1 packets)\" = \
+            \"\$(xstat 0 tx_good_packets)\" ]" &&
+        equal missed "$(vq 0 drop_missed)" 0 &&
+        no_errors 0 1 &&
+        guest_quit && host_quit ||
+            { fail "packed=$packed in_order=$in_order mrg_rxbuf=$mrg" \
+                   "vectorized=$vectorized"; return 1; }
+    done
+    GUEST_EAL=
+}
+
+test_vdpa_queues()
+{
+    local packed q sum used
+    for packed in 0 1; do
+        host_start queues=4 || return 1
+        guest_start "queues=4 cq=1 queue_size=256 packed_vq=$packed" \
+            --rxq=4 --txq=4 --txonly-multi-flow --forward-mode=txonly ||
+            return 1
+        run start > /dev/null
+        wait_until sent_at_least 0 100000 || return 1
+        run stop > /dev/null
+        run set fwd io > /dev/null
+        traffic 10000 || return 1
+        sum=0 used=0
+        for q in 0 2 4 6; do
+            [ "$(vq $q packets)" = 0 ] || used=$((used + 1))
+            sum=$((sum + $(vq $((q + 1)) packets)))
+        done
+        [ "$used" -ge 2 ] || { fail "only $used receive queues"; return 1; }
+        equal "sum of the queues" "$sum" "$(xstat 0 tx_good_packets)" &&
+        no_errors 0 1 2 3 4 5 6 7 &&
+        quit && host_quit || return 1
+    done
+}
+
+# The guest leaves checksums to the device, and sends chains of segments.
+test_vdpa_offload()
+{
+    host_start || return 1
+    guest_start "queue_size=256 mrg_rxbuf=1" --mbuf-size=2048 || return 1
+    run port stop 0 > /dev/null
+    run csum set ip sw 0 > /dev/null
+    run csum set tcp hw 0 > /dev/null
+    run csum set udp hw 0 > /dev/null
+    run port start 0 > /dev/null
+    run set fwd csum > /dev/null
+    run set txpkts 100,200,64 > /dev/null
+    traffic 1000 &&
+    equal "bad offloads" "$(vq 1 drop_bad_offload)" 0 &&
+    no_errors 0 1 &&
+    quit && host_quit
+}
+
+# A device with software-assisted migration is one as any other as long as
+# nobody migrates, but for packed rings.
+test_vdpa_migration()
+{
+    host_start sw-live-migration=1 || return 1
+    guest_start "queue_size=256" || return 1
+    traffic 20000 && no_errors 0 1 && quit && host_quit
+}
+
+# Guests come and go, the last one in the midst of its traffic.
+test_vdpa_restart()
+{
+    local i
+    host_start || return 1
+    for i in 1 2 3; do
+        guest_start "queue_size=256 packed_vq=$((i % 2))" &&
+        traffic 5000 && no_errors 0 1 && guest_quit || return 1
+    done
+    guest_start "queue_size=256" || return 1
+    run "start tx_first" > /dev/null
+    wait_until sent_at_least 0 10000 || return 1
+    kill -KILL "$PID"
+    wait "$PID" 2>/dev/null
+    PID=
+    wait_until is_idle &&
+    guest_start "queue_size=256 packed_vq=1" && traffic 5000 &&
+    no_errors 0 1 && quit && host_quit
+}
+
+test_vdpa_faults()
+{
+    local before
+    host_start fault=dev-conf-fail || return 1
+    guest_launch "queue_size=256" || return 1
+    wait_until "grep -q 'net_simvf0: the device cannot be configured' \
+        '$HOST_OUT'" || return 1
+    host_telemetry /simnic/vdpa,net_simvf0 | grep -q dev-conf-fail &&
+    host_telemetry /simnic/fault,net_simvf0,dev-conf-fail,off \
+        | grep -q '"faults": *""' || { fail "telemetry"; return 1; }
+    guest_again && traffic 5000 && no_errors 0 1 || return 1
+
+    # Without a link the guest's packets are lost and counted.
+    host_telemetry /simnic/fault,net_simvf0,link-down,on > /dev/null
+    run "start tx_first" > /dev/null
+    wait_until "[ \"\$(vq 1 drop_link_down)\" -gt 0 ]" || return 1
+    run stop > /dev/null
+    host_telemetry /simnic/fault,net_simvf0,link-down,off > /dev/null
+    traffic 5000 || return 1
+
+    # A DMA fault stops one queue, and the guest's restart mends it.
+    host_telemetry /simnic/fault,net_simvf0,dma-fault,on,1 > /dev/null
+    run "start tx_first" > /dev/null
+    wait_until "[ \"\$(vq 1 dma_faults)\" = 1 ]" || return 1
+    run stop > /dev/null
+    host_telemetry /simnic/vdpa,net_simvf0 \
+        | grep -q '"error": *"dma-fault"' || { fail "telemetry"; return 1; }
+    guest_again && traffic 5000 || return 1
+
+    # It is pulled out.
+    host_telemetry /simnic/fault,net_simvf0,removed,on > /dev/null
+    wait_until "grep -q '^removed net_simvf0' '$HOST_OUT'" || return 1
+    before=$(vq 1 packets)
+    run "start tx_first" > /dev/null
+    run stop > /dev/null
+    equal "packets of a removed device" "$(vq 1 packets)" "$before" &&
+    host remove net_simvf0 | grep -q '^ok' &&
+    host probe "$VF0,vdpa=1" | grep -q '^ok' &&
+    # The guest takes the loss of its back-end badly.
+    host_quit
+}
+
 # Cycles per packet, forwarded by one core from one port of a pair to the other:
 # a pair of net_ring ports beside a VF and its representor.  Wants 128 MB of
 # hugepages: with small pages it would measure the processor's TLB.
@@ -455,7 +729,8 @@ test_speed()
 
 failed=0
 for t in "${@:-ports forward overload flow hotplug owner pf_removal rss cable \
-loop tap faults}"; do
+loop tap faults vdpa vdpa_queues vdpa_offload vdpa_migration vdpa_restart \
+vdpa_faults}"; do
     for t in $t; do
         if "test_$t"; then
             echo "ok $t"
@@ -463,8 +738,7 @@ loop tap faults}"; do
             echo "FAILED $t"
             failed=1
         fi
-        [ -z "$PID" ] || { kill -KILL "$PID"; wait "$PID"; } 2>/dev/null
-        PID=
+        kill_left
     done
 done
 exit $failed
