@@ -4,9 +4,10 @@
  * A vhost-user back-end that does nothing but attach vDPA devices to sockets,
  * for tests of the simulated vDPA device without Open vSwitch.
  *
- *	vdpa-host [EAL ARGUMENT]... -- SOCKET=DEVICE...
+ *	vdpa-host [EAL ARGUMENT]... -- [hub] SOCKET=DEVICE...
  *
- * It is the client of every SOCKET, prints a line for each thing that
+ * The representors send back what they receive; with "hub" they and the
+ * uplink, which must be the first port, are ports of a hub.  It is the client of every SOCKET, prints a line for each thing that
  * happens, and reads commands from its standard input, a line each:
  *
  *	stats DEVICE QUEUE	the queue's statistics, "NAME VALUE" a line
@@ -167,12 +168,13 @@ command(const char *line)
 	return true;
 }
 
-/* The ports that the e-switch has beside the vDPA devices: they are started,
- * and what they receive is thrown away, or sent back where it came from. */
+/* The ports that the e-switch has beside the vDPA devices. */
+static struct rte_mempool *pool;
+static bool hub;
 static bool stop;
 
 static int
-start_port(uint16_t port, struct rte_mempool *pool)
+start_port(uint16_t port)
 {
 	static const struct rte_eth_conf conf;
 
@@ -185,18 +187,49 @@ start_port(uint16_t port, struct rte_mempool *pool)
 		rte_eth_promiscuous_enable(port) != 0 ? -1 : 0;
 }
 
+static void
+transmit(uint16_t port, struct rte_mbuf **pkts, uint16_t n)
+{
+	uint16_t sent = rte_eth_tx_burst(port, 0, pkts, n);
+
+	rte_pktmbuf_free_bulk(&pkts[sent], n - sent);
+}
+
+/* From the uplink to all representors, and from these to the uplink. */
+static void
+flood(uint16_t from, struct rte_mbuf **pkts, uint16_t n)
+{
+	struct rte_mbuf *copy;
+	uint16_t port, i;
+
+	if (from != 0) {
+		transmit(0, pkts, n);
+		return;
+	}
+	RTE_ETH_FOREACH_DEV(port) {
+		for (i = 0; port != 0 && i < n; i++) {
+			copy = rte_pktmbuf_copy(pkts[i], pool, 0, UINT32_MAX);
+			if (copy != NULL)
+				transmit(port, &copy, 1);
+		}
+	}
+	rte_pktmbuf_free_bulk(pkts, n);
+}
+
 static void *
-reflect(void *arg)
+forward(void *arg)
 {
 	struct rte_mbuf *pkts[32];
-	uint16_t port, n, sent;
+	uint16_t port, n;
 
 	(void)arg;
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
 		RTE_ETH_FOREACH_DEV(port) {
 			n = rte_eth_rx_burst(port, 0, pkts, RTE_DIM(pkts));
-			sent = rte_eth_tx_burst(port, 0, pkts, n);
-			rte_pktmbuf_free_bulk(&pkts[sent], n - sent);
+			if (hub)
+				flood(port, pkts, n);
+			else
+				transmit(port, pkts, n);
 		}
 		sched_yield();
 	}
@@ -206,7 +239,6 @@ reflect(void *arg)
 static int
 start_ports(pthread_t *thread)
 {
-	struct rte_mempool *pool;
 	uint16_t port;
 
 	pool = rte_pktmbuf_pool_create("host", 16383, 0, 0,
@@ -215,12 +247,12 @@ start_ports(pthread_t *thread)
 	if (pool == NULL)
 		return -1;
 	RTE_ETH_FOREACH_DEV(port) {
-		if (start_port(port, pool) != 0) {
+		if (start_port(port) != 0) {
 			fprintf(stderr, "cannot start port %u\n", port);
 			return -1;
 		}
 	}
-	return pthread_create(thread, NULL, reflect, NULL) == 0 ? 0 : -1;
+	return pthread_create(thread, NULL, forward, NULL) == 0 ? 0 : -1;
 }
 
 static int
@@ -249,9 +281,14 @@ main(int argc, char *argv[])
 	pthread_t thread;
 	char line[300];
 
-	if (used < 0 || start_ports(&thread) != 0)
+	if (used < 0)
 		return EXIT_FAILURE;
-	if (parse(argc - used - 1, argv + used + 1) != 0)
+	argc -= used + 1;
+	argv += used + 1;
+	hub = argc > 0 && strcmp(argv[0], "hub") == 0;
+	if (start_ports(&thread) != 0)
+		return EXIT_FAILURE;
+	if (parse(argc - hub, argv + hub) != 0)
 		return EXIT_FAILURE;
 	printf("ready\n");
 	fflush(stdout);
