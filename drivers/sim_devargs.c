@@ -347,27 +347,6 @@ sim_devargs_parse_pf(const char *dev, const char *args,
 	return 0;
 }
 
-/* Some keys mean something only to a vDPA device. */
-static int
-check_vdpa_keys(const char *dev, const struct sim_vf_args *args)
-{
-	const char *key;
-
-	if (args->vdpa)
-		return 0;
-	if (args->queues != 0)
-		key = "queues";
-	else if (args->sw_lm)
-		key = "sw-live-migration";
-	else if (args->faults & SIM_FAULT_VDPA_ONLY)
-		key = "the fault";
-	else
-		return 0;
-	SIM_LOG(ERR, "%s: %s is for vDPA devices only: add vdpa=1 or leave "
-		"it out", dev, key);
-	return -EINVAL;
-}
-
 int
 sim_devargs_parse_vf(const char *dev, const char *args,
 		     struct sim_vf_args *out)
@@ -380,8 +359,6 @@ sim_devargs_parse_vf(const char *dev, const char *args,
 	memset(out, 0, sizeof(*out));
 	ret = parse_args(&p, vf_keys, "pf, vf, vdpa, queues, "
 			 "sw-live-migration and fault", args);
-	if (ret == 0)
-		ret = check_vdpa_keys(dev, out);
 	if (ret != 0)
 		return ret;
 	for (i = 0; i < RTE_DIM(required); i++) {

@@ -264,19 +264,20 @@ guest_migrate_begin()
     wait_until "[ -S '$VDPA_ENV/$2.incoming' ]" || return 1
     guest_qmp "$1" migrate-set-parameters downtime-limit=500 \
         max-bandwidth="${3-4000000000}" \
-        && guest_qmp "$1" migrate "uri=unix:$VDPA_ENV/$2.incoming" \
-        && guest_migration_politely "$1"
+        && guest_processor_first "$1" \
+        && guest_qmp "$1" migrate "uri=unix:$VDPA_ENV/$2.incoming"
 }
 
-# guest_migration_politely NAME: has the thread that moves the guest run only
-# while the guest's processor does not.  QEMU 7.2 in software emulation forgets
-# a page now and then that the processor writes to while that thread looks.
-guest_migration_politely()
+# guest_processor_first NAME: has the threads that are a guest's processors run
+# before all others of QEMU, which are on the same core.  In software emulation
+# QEMU 7.2 forgets pages of a guest that it moves if the thread that looks for
+# written pages preempts a processor that is about to take note of one.
+guest_processor_first()
 {
     local task
     for task in "/proc/$(process_pid "$1")"/task/*; do
-        if grep -qs '^live_migration' "$task/comm"; then
-            chrt --idle --pid 0 "${task##*/}" || :
+        if grep -qs '^CPU ' "$task/comm"; then
+            chrt --rr --pid 1 "${task##*/}" || return 1
         fi
     done
 }

@@ -131,8 +131,7 @@ test_vf_bad(void **state)
 	static const char * const bad[] = {
 		"", "pf=x", "vf=0", "pf=,vf=0", "pf=x,vf=14", "pf=x,vf=-1",
 		"pf=x,vf=", "pf=x,vf=0,vdpa=2", "pf=x,vf=0,vdpa=",
-		"pf=x,vf=0,fault=foo", "pf=x,vf=0,queues=1", "pf=x,vf=0,pf=y",
-		"pf=x,vf=0,fault=dma-fault", "pf=x,vf=0,sw-live-migration=1",
+		"pf=x,vf=0,fault=foo", "pf=x,vf=0,pf=y",
 		"pf=x,vf=0,vdpa=1,queues=0", "pf=x,vf=0,vdpa=1,queues=17",
 		"pf=x,vf=0,vdpa=1,sw-live-migration=2",
 	};

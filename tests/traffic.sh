@@ -27,7 +27,7 @@ traffic_start()
             || return 1
     fi
     guest_exec "$1" '
-        dd if=/dev/urandom of=/tmp/sent bs=64k count=16 2>/dev/null
+        dd if=/dev/urandom of=/tmp/sent bs=64k count=4 2>/dev/null
         echo 0 > /tmp/rounds
         cat > /tmp/traffic <<\END
 n=0
@@ -36,6 +36,7 @@ while [ ! -e /tmp/stop ]; do
     cmp /tmp/sent /tmp/received >> /tmp/corrupt 2>&1
     n=$((n + 1))
     echo $n > /tmp/rounds.new && mv /tmp/rounds.new /tmp/rounds
+    usleep 50000
 done
 END
         rm -f /tmp/stop /tmp/corrupt
@@ -43,12 +44,12 @@ END
         && traffic_flows "$1"
 }
 
-# traffic_flows GUEST [ROUNDS]: waits until so many more megabytes (2, if none)
-# went forth and back.
+# traffic_flows GUEST [ROUNDS]: waits until so many more times (4, if none) a
+# quarter of a megabyte went forth and back.
 traffic_flows()
 {
     traffic_from=$(guest_exec "$1" cat /tmp/rounds) || return 1
-    traffic_need=$((traffic_from + ${2-2}))
+    traffic_need=$((traffic_from + ${2-4}))
     wait_until -t 60 "[ \"\$(guest_exec '$1' cat /tmp/rounds)\" -ge $traffic_need ]"
 }
 
