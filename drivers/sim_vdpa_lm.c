@@ -10,6 +10,8 @@
  * appears there to the guest, logs it and interrupts the guest.
  */
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -140,12 +142,57 @@ log_everything(struct sim_vdpa *v)
 				    v->mem->regions[i].size);
 }
 
+/* The file behind an address of this process, as /proc has it: offset, device
+ * and inode.  False if there is none. */
+static bool
+find_file(const void *va, char *file, size_t size)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	uintptr_t start, end;
+	bool found = false;
+	char line[512];
+	int pos;
+
+	while (maps != NULL && !found && fgets(line, sizeof(line), maps)) {
+		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %*4s %n", &start,
+			   &end, &pos) != 2 || (uintptr_t)va < start ||
+		    (uintptr_t)va >= end)
+			continue;
+		snprintf(file, size, "%.*s", (int)strcspn(&line[pos], "/\n"),
+			 &line[pos]);
+		found = true;
+	}
+	if (maps != NULL)
+		fclose(maps);
+	return found;
+}
+
+/* Whether the log that the library has now is another mapping of the one that
+ * the device has: QEMU gives the same one for each queue pair. */
+static bool
+is_same_log(const struct sim_vdpa *v, uint64_t base, uint64_t size)
+{
+	char ours[128], theirs[128];
+
+	return v->log_va != NULL && size == v->lib_log_size &&
+		find_file(v->log_va, ours, sizeof(ours)) &&
+		find_file((const void *)(uintptr_t)base, theirs,
+			  sizeof(theirs)) && strcmp(ours, theirs) == 0;
+}
+
 /* The front-end may replace the log, of which the library tells nobody. */
 static void
 check_log(struct sim_vdpa *v)
 {
+	uint64_t base = 0, size = 0;
+
 	if (!log_has_moved(v))
 		return;
+	rte_vhost_get_log_base(v->vid, &base, &size);
+	if (is_same_log(v, base, size)) {
+		v->lib_log = base;
+		return;
+	}
 	stop_log(v);
 	if (start_log(v))
 		log_everything(v);
@@ -373,8 +420,7 @@ void
 sim_vdpa_lm_end(struct sim_vdpa *v)
 {
 	if (v->logging && !v->sw_lm) {
-		if (log_has_moved(v))
-			log_everything(v);
+		check_log(v);
 		stop_log(v);
 	}
 	v->logging = false;
