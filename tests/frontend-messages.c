@@ -678,7 +678,7 @@ static const struct message_case file_cases[] = {
 static void
 reach(struct peer *peer, enum stage stage)
 {
-    if (!peer_accept(peer, 10000)) {
+    if (!peer_accept(peer, 30000)) {
         fatal("the back-end does not connect any more");
     }
     if (stage == RUNNING) {
@@ -785,7 +785,7 @@ scenario_files(struct peer *peer, int argc, char *argv[])
 static bool
 cut(struct peer *peer, int at, size_t len)
 {
-    if (!peer_accept(peer, 10000)) {
+    if (!peer_accept(peer, 30000)) {
         fatal("the back-end does not connect any more");
     }
     if (setjmp(peer->cut)) {

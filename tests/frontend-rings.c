@@ -294,7 +294,7 @@ scenario_rings(struct peer *peer, int argc, char *argv[])
         fatal("rings: say tx or rx");
     }
     peer->n_pairs = N_LIES + 1;
-    if (!peer_accept(peer, 10000)) {
+    if (!peer_accept(peer, 30000)) {
         fatal("the back-end does not connect");
     }
     peer_start(peer);
