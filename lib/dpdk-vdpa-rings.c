@@ -20,6 +20,7 @@
 #include <linux/virtio_ring.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include <rte_vhost.h>
@@ -41,15 +42,22 @@ struct ring {
     uint32_t base;              /* What the front-end said it begins with. */
 };
 
+/* What tells a guest's memory from that of any other guest that there is or
+ * was: the file.  All zero if there is none. */
+struct memory {
+    dev_t dev;
+    ino_t ino;
+};
+
 struct dpdk_vdpa_rings {
     /* Of the present connection. */
+    struct memory memory;
     uint32_t bases[MAX_RINGS];
     bool told;
 
     /* Of the last one. */
     struct ring rings[MAX_RINGS];
-    dev_t memory_dev;           /* The file that is the guest's memory. */
-    ino_t memory_ino;
+    struct memory last_memory;
 };
 
 struct dpdk_vdpa_rings *
@@ -74,27 +82,6 @@ is_packed(int vid)
     return features & (1ULL << VIRTIO_F_RING_PACKED);
 }
 
-/* Stores what tells the guest's memory from that of any other guest that there
- * is or was.  Returns false if that cannot be known. */
-static bool
-identify_memory(int vid, dev_t *dev, ino_t *ino)
-{
-    struct rte_vhost_memory *mem;
-    struct stat s;
-    bool known;
-
-    if (rte_vhost_get_mem_table(vid, &mem)) {
-        return false;
-    }
-    known = mem->nregions && !fstat(mem->regions[0].fd, &s);
-    if (known) {
-        *dev = s.st_dev;
-        *ino = s.st_ino;
-    }
-    free(mem);
-    return known;
-}
-
 /* Returns true if a device has ever processed packed ring 'vring'.  A driver
  * sets its descriptors to zero before the first one, and sets the flag USED
  * only after a device has been round. */
@@ -107,6 +94,22 @@ ring_is_used(const struct rte_vhost_vring *vring)
         }
     }
     return false;
+}
+
+void
+dpdk_vdpa_rings_set_memory(struct dpdk_vdpa_rings *r, int vid)
+{
+    struct rte_vhost_memory *mem;
+    struct stat s;
+
+    memset(&r->memory, 0, sizeof r->memory);
+    if (vid >= 0 && !rte_vhost_get_mem_table(vid, &mem)) {
+        if (mem->nregions && !fstat(mem->regions[0].fd, &s)) {
+            r->memory.dev = s.st_dev;
+            r->memory.ino = s.st_ino;
+        }
+        free(mem);
+    }
 }
 
 void
@@ -128,10 +131,10 @@ dpdk_vdpa_rings_told(struct dpdk_vdpa_rings *r)
 void
 dpdk_vdpa_rings_save(struct dpdk_vdpa_rings *r, int vid)
 {
-    bool keep = (!r->told && is_packed(vid)
-                 && identify_memory(vid, &r->memory_dev, &r->memory_ino));
+    bool keep = !r->told && r->memory.ino && is_packed(vid);
     unsigned int n = MIN(rte_vhost_get_vring_num(vid), MAX_RINGS);
 
+    r->last_memory = r->memory;
     for (unsigned int i = 0; i < MAX_RINGS; i++) {
         struct ring *ring = &r->rings[i];
 
@@ -147,8 +150,6 @@ dpdk_vdpa_rings_restore(struct dpdk_vdpa_rings *r, int vid, unsigned int i)
 {
     struct rte_vhost_vring vring;
     struct ring *ring;
-    dev_t dev;
-    ino_t ino;
 
     if (i >= MAX_RINGS || !is_packed(vid)) {
         return;
@@ -156,8 +157,8 @@ dpdk_vdpa_rings_restore(struct dpdk_vdpa_rings *r, int vid, unsigned int i)
     ring = &r->rings[i];
     if (ring->valid
         && ring->base == r->bases[i]
-        && identify_memory(vid, &dev, &ino)
-        && dev == r->memory_dev && ino == r->memory_ino
+        && r->memory.ino == r->last_memory.ino
+        && r->memory.dev == r->last_memory.dev
         && !rte_vhost_get_vhost_vring(vid, i, &vring)
         && vring.desc_packed
         && ring_is_used(&vring)) {

@@ -33,6 +33,9 @@ struct dpdk_vdpa_rings;
 struct dpdk_vdpa_rings *dpdk_vdpa_rings_create(void);
 void dpdk_vdpa_rings_destroy(struct dpdk_vdpa_rings *);
 
+/* Connection 'vid' has the guest's memory, or has none ('vid' is negative). */
+void dpdk_vdpa_rings_set_memory(struct dpdk_vdpa_rings *, int vid);
+
 /* The front-end said, by VHOST_USER_SET_VRING_BASE, that 'ring' is to be
  * processed from 'base' on. */
 void dpdk_vdpa_rings_set_base(struct dpdk_vdpa_rings *, unsigned int ring,

@@ -100,6 +100,10 @@ struct dpdk_vdpa_vm {
     int vid;
     struct rte_mempool *mempool;
 
+    /* The vhost thread.  After a SET_MEM_TABLE that fails, the library believes
+     * the guest to be as ready as before. */
+    bool has_memory;
+
     /* Written by the vhost thread, read by any. */
     atomic_bool up;
     atomic_uint64_t features;
@@ -176,6 +180,9 @@ vm_new_device(int vid)
 
     if (!vm) {
         return -1;
+    }
+    if (!vm->has_memory) {
+        return 0;       /* Or a vDPA device is never told that it is over. */
     }
 
     rte_vhost_get_negotiated_features(vid, &features);
@@ -270,6 +277,10 @@ vm_pre_msg_handle(int vid, void *msg_)
         msg->payload.u64 = max_pairs;
         msg->size = sizeof msg->payload.u64;
         return RTE_VHOST_MSG_RESULT_REPLY;
+    case DPDK_VDPA_MSG_SET_MEM_TABLE:
+        vm->has_memory = false;
+        dpdk_vdpa_rings_set_memory(vm->rings, -1);
+        return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
     case DPDK_VDPA_MSG_SET_VRING_BASE:
         dpdk_vdpa_rings_set_base(vm->rings, msg->payload.state.index,
                                  msg->payload.state.num);
@@ -285,15 +296,18 @@ vm_pre_msg_handle(int vid, void *msg_)
     }
 }
 
-/* Handles a message after the library did. */
+/* Handles a message after the library did, with success. */
 static enum rte_vhost_msg_result
 vm_post_msg_handle(int vid, void *msg_)
 {
     struct dpdk_vdpa_vm *vm = vm_from_vid(vid);
     struct dpdk_vdpa_msg *msg = msg_;
 
-    /* From now on the library knows where the ring is. */
-    if (vm && msg->request == DPDK_VDPA_MSG_SET_VRING_KICK) {
+    if (vm && msg->request == DPDK_VDPA_MSG_SET_MEM_TABLE) {
+        vm->has_memory = true;
+        dpdk_vdpa_rings_set_memory(vm->rings, vid);
+    } else if (vm && msg->request == DPDK_VDPA_MSG_SET_VRING_KICK) {
+        /* From now on the library knows where the ring is. */
         dpdk_vdpa_rings_restore(vm->rings, vid, msg->payload.u64 & 0xff);
     }
     return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
@@ -315,6 +329,8 @@ vm_new_connection(int vid)
     for (int i = 0; i < MAX_RINGS; i++) {
         atomic_store_relaxed(&vm->ring_enabled[i], false);
     }
+    vm->has_memory = false;
+    dpdk_vdpa_rings_set_memory(vm->rings, -1);
     postcopy = vm->vhost_flags & RTE_VHOST_USER_POSTCOPY_SUPPORT;
     if (!dpdk_vdpa_guard_init(&vm->guard, vm->path, postcopy,
                               MESSAGE_TIMEOUT)) {
