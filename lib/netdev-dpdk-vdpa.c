@@ -1540,7 +1540,7 @@ netdev_dpdk_vdpa_get_status(const struct netdev *netdev, struct smap *args)
         port_get_mac_status(port, args);
     }
     if (port->hw) {
-        smap_add_format(args, "device_features", "0x%"PRIx64,
+        smap_add_format(args, "hw_features", "0x%"PRIx64,
                         dpdk_vdpa_hw_features(port->hw));
     }
     if (port->hw_error) {
