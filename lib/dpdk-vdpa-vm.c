@@ -100,7 +100,7 @@ struct dpdk_vdpa_vm {
     int vid;
     struct rte_mempool *mempool;
 
-    /* The vhost thread.  After a SET_MEM_TABLE that fails, the library believes
+    /* The vhost thread.  After a SET_MEM_TABLE that fails, the library takes
      * the guest to be as ready as before. */
     bool has_memory;
 

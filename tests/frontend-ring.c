@@ -89,7 +89,8 @@ static bool
 reap_split(struct ring *ring, unsigned int *slot, uint32_t *len)
 {
     struct vring_used *used = (void *) (ring->area + RING_USED);
-    struct vring_used_elem *elem = &used->ring[ring->done % ring->peer->ring_size];
+    struct vring_used_elem *elem
+        = &used->ring[ring->done % ring->peer->ring_size];
 
     if (__atomic_load_n(&used->idx, __ATOMIC_ACQUIRE) == ring->done) {
         return false;
@@ -103,7 +104,8 @@ static bool
 reap_packed(struct ring *ring, unsigned int *slot, uint32_t *len)
 {
     struct vring_packed_desc *descs = (void *) (ring->area + RING_DESC);
-    struct vring_packed_desc *desc = &descs[ring->done % ring->peer->ring_size];
+    struct vring_packed_desc *desc
+        = &descs[ring->done % ring->peer->ring_size];
     bool wrap = !(ring->done / ring->peer->ring_size % 2);
     uint16_t flags = __atomic_load_n(&desc->flags, __ATOMIC_ACQUIRE);
 

@@ -7,8 +7,9 @@
  *	vdpa-host [EAL ARGUMENT]... -- [hub] SOCKET=DEVICE...
  *
  * The representors send back what they receive; with "hub" they and the
- * uplink, which must be the first port, are ports of a hub.  It is the client of every SOCKET, prints a line for each thing that
- * happens, and reads commands from its standard input, a line each:
+ * uplink, which must be the first port, are ports of a hub.  It is the client
+ * of every SOCKET, prints a line for each thing that happens, and reads
+ * commands from its standard input, a line each:
  *
  *	stats DEVICE QUEUE	the queue's statistics, "NAME VALUE" a line
  *	probe DEVARGS		probes a device
