@@ -181,6 +181,7 @@ EXTRA_DIST += \
 	Documentation/simulated-nic.rst \
 	tests/drivers-testpmd.sh \
 	tests/test-sim-vring.h \
+	tests/test-sim-vring.h \
 	tests/test-sim.h
 
 # The drivers alone, under testpmd.  Wants root for hugepage-less EAL's files
