@@ -176,7 +176,6 @@ test_bad_devices(void **state)
 		"net_simpf1,representor=[0]", "net_simpf1,vfs=1,wire=tap:a/b",
 		"net_simvf0,pf=net_simpf0,vf=3",
 		"net_simvf0,pf=net_simpf1,vf=0",
-		"net_simvf0,pf=net_simpf0,vf=0,fault=dma-fault", "net_simvf0",
 		"net_simvf0,pf=net_simpf0,vf=0,vdpa=1,queues=17",
 		"net_simpf_of_a_name_that_leaves_none_for_representors,vfs=1",
 	};

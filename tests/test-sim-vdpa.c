@@ -514,7 +514,8 @@ test_offers(void **state)
 	assert_int_equal(f & (FEATURES | PACKED | EVENT | LOG_ALL),
 			 FEATURES | PACKED | EVENT | LOG_ALL);
 	assert_false(f & BIT(VIRTIO_F_IOMMU_PLATFORM));
-	assert_false(f & BIT(VIRTIO_NET_F_GUEST_TSO4));
+	assert_true(f & BIT(VIRTIO_NET_F_GUEST_TSO4));
+	assert_false(f & BIT(VIRTIO_NET_F_GUEST_UFO));
 	assert_int_equal(pf, BIT(VHOST_USER_PROTOCOL_F_MQ) |
 			 BIT(VHOST_USER_PROTOCOL_F_LOG_SHMFD) |
 			 BIT(VHOST_USER_PROTOCOL_F_RARP) |
