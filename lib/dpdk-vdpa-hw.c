@@ -460,8 +460,8 @@ dpdk_vdpa_hw_close(struct dpdk_vdpa_hw *hw)
     if (hw->attached) {
         remove_device(hw->devargs);
     }
+    hw_set_error(hw, NULL);
     ovs_mutex_destroy(&hw->mutex);
-    free(hw->error);
     free(hw->name);
     free(hw->devargs);
     free(hw);
