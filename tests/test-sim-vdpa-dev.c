@@ -215,22 +215,35 @@ frame_mbuf(uint32_t len)
 	return m;
 }
 
-/* A transmit chain of header and frame in pieces of 'piece' bytes. */
+/* Makes a header and a frame to transmit. */
 static void
-add_tx(uint16_t i, uint32_t at, uint32_t len, uint32_t piece)
+make_tx(uint32_t at, uint32_t len)
+{
+	memset(mem + BUFS + at, 0, HLEN);
+	make_frame(mem + BUFS + at + HLEN, len);
+}
+
+/* Gives it to the device in a chain of pieces of 'piece' bytes. */
+static void
+give_tx(uint16_t i, uint32_t at, uint32_t len, uint32_t piece)
 {
 	uint32_t total = HLEN + len, off;
 	struct gq_seg segs[32];
 	uint16_t n = 0;
 
-	memset(mem + BUFS + at, 0, HLEN);
-	make_frame(mem + BUFS + at + HLEN, len);
 	for (off = 0; off < total; off += piece)
 		segs[n++] = (struct gq_seg) {
 			.iova = MEM_IOVA + BUFS + at + off,
 			.len = RTE_MIN(piece, total - off),
 		};
 	gq_add(&gq[i], segs, n);
+}
+
+static void
+add_tx(uint16_t i, uint32_t at, uint32_t len, uint32_t piece)
+{
+	make_tx(at, len);
+	give_tx(i, at, len, piece);
 }
 
 static void
@@ -993,8 +1006,9 @@ check_restart(uint64_t features)
 		for (; sent < got + 40; sent++) {
 			uint32_t at = (sent % 40) * 256;
 
-			add_tx(TX, at, 60, 100);
+			make_tx(at, 60);
 			memcpy(mem + BUFS + at + HLEN + 20, &sent, 4);
+			give_tx(TX, at, 60, 100);
 		}
 		kick(TX);
 		wr_queue(TX, SIM_QUEUE_ENABLE, 0);
