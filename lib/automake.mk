@@ -5,6 +5,7 @@ vdpa_sources = \
 	lib/dpdk-vdpa-capture.h \
 	lib/dpdk-vdpa-events.c \
 	lib/dpdk-vdpa-events.h \
+	lib/dpdk-vdpa-gate.h \
 	lib/dpdk-vdpa-guard.c \
 	lib/dpdk-vdpa-guard.h \
 	lib/dpdk-vdpa-hw.c \

@@ -16,14 +16,9 @@
 
 #include "dpdk-vdpa-relay.h"
 
-#include <errno.h>
-#include <linux/membarrier.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <rte_mbuf.h>
-#include <rte_pause.h>
 
+#include "dpdk-vdpa-gate.h"
 #include "openvswitch/util.h"
 #include "ovs-atomic.h"
 #include "packets.h"
@@ -479,57 +474,28 @@ unsigned int
 dpdk_vdpa_relay_poll(struct dpdk_vdpa_poller *poller)
 {
     unsigned int n = 0;
-    bool paused;
 
-    /* relay_pause() makes this store and the load that follows appear in this
-     * order, at its own expense. */
-    atomic_store_relaxed(&poller->busy, true);
-    atomic_signal_fence(memory_order_seq_cst);
-    atomic_read_explicit(&poller->relay->paused, &paused,
-                         memory_order_acquire);
-    if (OVS_LIKELY(!paused)) {
+    if (OVS_LIKELY(dpdk_vdpa_gate_enter(&poller->busy,
+                                        &poller->relay->paused))) {
         for (unsigned int i = 0; i < poller->n_lanes; i++) {
             n += lane_poll(poller->lanes[i]);
         }
         if (poller->n_extras) {
             n += poller_poll_extra(poller);
         }
+        dpdk_vdpa_gate_leave(&poller->busy);
     }
-    atomic_store_explicit(&poller->busy, false, memory_order_release);
     return n;
 }
 
-static int
-membarrier(int command)
-{
-    return syscall(__NR_membarrier, command, 0, 0);
-}
-
-/* Keeps the pollers out and waits for those that are inside.
- *
- * A poller stores 'busy' and then loads 'paused', with no fence in between,
- * because one would cost at every poll.  We store 'paused', have the kernel
- * issue a full barrier on every CPU that runs a thread of ours, and then load
- * 'busy': whichever order the two stores took, a poller that missed 'paused'
- * has its 'busy' seen here. */
+/* Keeps the pollers out and waits for those that are inside. */
 static void
 relay_pause(struct dpdk_vdpa_relay *relay)
 {
     atomic_store(&relay->paused, true);
-    if (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED)) {
-        ovs_abort(errno, "membarrier failed after its registration succeeded");
-    }
+    dpdk_vdpa_gate_barrier();
     for (unsigned int i = 0; i < relay->n_pollers; i++) {
-        bool busy;
-
-        for (;;) {
-            atomic_read_explicit(&relay->pollers[i]->busy, &busy,
-                                 memory_order_acquire);
-            if (!busy) {
-                break;
-            }
-            rte_pause();
-        }
+        dpdk_vdpa_gate_wait(&relay->pollers[i]->busy);
     }
 }
 
@@ -788,7 +754,7 @@ dpdk_vdpa_relay_create(void)
 {
     struct dpdk_vdpa_relay *relay;
 
-    if (membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED)) {
+    if (!dpdk_vdpa_gate_init()) {
         return NULL;
     }
     relay = xzalloc_cacheline(sizeof *relay);
