@@ -14,12 +14,16 @@ vdpa_sources = \
 	lib/dpdk-vdpa-options.h \
 	lib/dpdk-vdpa-relay.c \
 	lib/dpdk-vdpa-relay.h \
+	lib/dpdk-vdpa-ring.c \
+	lib/dpdk-vdpa-ring.h \
 	lib/dpdk-vdpa-rings.c \
 	lib/dpdk-vdpa-rings.h \
 	lib/dpdk-vdpa-vf.c \
 	lib/dpdk-vdpa-vf.h \
 	lib/dpdk-vdpa-vm.c \
 	lib/dpdk-vdpa-vm.h \
+	lib/dpdk-vdpa-walk.c \
+	lib/dpdk-vdpa-walk.h \
 	lib/netdev-dpdk-vdpa.c \
 	lib/netdev-dpdk-vdpa.h \
 	lib/vdpa-vswitchd.c \

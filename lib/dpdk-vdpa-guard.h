@@ -85,6 +85,7 @@ struct dpdk_vdpa_msg {
 
 /* Requests of the vhost-user protocol, as far as they are looked at. */
 enum {
+    DPDK_VDPA_MSG_GET_FEATURES = 1,
     DPDK_VDPA_MSG_SET_FEATURES = 2,
     DPDK_VDPA_MSG_RESET_OWNER = 4,
     DPDK_VDPA_MSG_SET_MEM_TABLE = 5,
@@ -97,6 +98,7 @@ enum {
     DPDK_VDPA_MSG_SET_VRING_KICK = 12,
     DPDK_VDPA_MSG_SET_VRING_CALL = 13,
     DPDK_VDPA_MSG_SET_VRING_ERR = 14,
+    DPDK_VDPA_MSG_GET_PROTOCOL_FEATURES = 15,
     DPDK_VDPA_MSG_SET_PROTOCOL_FEATURES = 16,
     DPDK_VDPA_MSG_GET_QUEUE_NUM = 17,
     DPDK_VDPA_MSG_SET_VRING_ENABLE = 18,
@@ -110,6 +112,7 @@ enum {
     DPDK_VDPA_MSG_GET_INFLIGHT_FD = 31,
     DPDK_VDPA_MSG_SET_INFLIGHT_FD = 32,
     DPDK_VDPA_MSG_SET_STATUS = 39,
+    DPDK_VDPA_MSG_GET_STATUS = 40,
 };
 
 /* Virtqueues of a connection, as many as the library knows. */

@@ -37,6 +37,7 @@
 #include "dpdk-vdpa-guard.h"
 #include "dpdk-vdpa-relay.h"
 #include "dpdk-vdpa-rings.h"
+#include "dpdk-vdpa-walk.h"
 #include "openvswitch/list.h"
 #include "openvswitch/thread.h"
 #include "openvswitch/vlog.h"
@@ -103,6 +104,9 @@ struct dpdk_vdpa_vm {
     /* The vhost thread.  After a SET_MEM_TABLE that fails, the library takes
      * the guest to be as ready as before. */
     bool has_memory;
+    bool handling;              /* A message that may change virtqueues. */
+
+    struct dpdk_vdpa_walk *walk;
 
     /* Written by the vhost thread, read by any. */
     atomic_bool up;
@@ -170,6 +174,23 @@ guest_numa_node(int vid)
     return node;
 }
 
+/* Has the virtqueues walked that can be. */
+static void
+vm_open_walk(struct dpdk_vdpa_vm *vm, int vid)
+{
+    bool enabled[MAX_RINGS];
+
+    /* With post-copy, memory may come only after the front-end was served. */
+    if (!dpdk_vdpa_vm_is_up(vm) || !vm->has_memory || vm->vdpa
+        || vm->vhost_flags & RTE_VHOST_USER_POSTCOPY_SUPPORT) {
+        return;
+    }
+    for (int i = 0; i < MAX_RINGS; i++) {
+        atomic_read_relaxed(&vm->ring_enabled[i], &enabled[i]);
+    }
+    dpdk_vdpa_walk_open(vm->walk, vid, enabled, MAX_RINGS);
+}
+
 /* Vhost callbacks. */
 
 static int
@@ -191,6 +212,9 @@ vm_new_device(int vid)
     vm->vid = vid;
     atomic_store(&vm->up, true);
     dpdk_vdpa_vm_suppress_kicks(vm);
+    vm->handling = false;
+    dpdk_vdpa_walk_close(vm->walk);
+    vm_open_walk(vm, vid);
     vm->callbacks->up(vm->aux, vm);
     return 0;
 }
@@ -202,6 +226,7 @@ vm_destroy_device(int vid)
 
     if (vm && dpdk_vdpa_vm_is_up(vm)) {
         atomic_store(&vm->up, false);
+        dpdk_vdpa_walk_close(vm->walk);
         vm->callbacks->down(vm->aux, vm);
         dpdk_vdpa_rings_save(vm->rings, vid);
     }
@@ -220,6 +245,10 @@ vm_vring_state_changed(int vid, uint16_t ring, int enable)
     atomic_read_relaxed(&vm->ring_enabled[ring], &was_enabled);
     if (was_enabled != !!enable) {
         atomic_store_relaxed(&vm->ring_enabled[ring], !!enable);
+        if (!vm->handling) {
+            dpdk_vdpa_walk_close(vm->walk);
+            vm_open_walk(vm, vid);
+        }
         vm->callbacks->queue_changed(vm->aux, vm, ring / 2, ring % 2 == 0,
                                      enable);
     }
@@ -245,6 +274,21 @@ vm_features_changed(int vid, uint64_t features)
     return 0;
 }
 
+/* Returns true if 'msg' changes nothing. */
+static bool
+is_question(const struct dpdk_vdpa_msg *msg)
+{
+    switch (msg->request) {
+    case DPDK_VDPA_MSG_GET_FEATURES:
+    case DPDK_VDPA_MSG_GET_PROTOCOL_FEATURES:
+    case DPDK_VDPA_MSG_GET_QUEUE_NUM:
+    case DPDK_VDPA_MSG_GET_STATUS:
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* Handles a message before the library does.
  *
  * The library of DPDK 22.11 always answers VHOST_USER_GET_QUEUE_NUM with 128;
@@ -261,6 +305,10 @@ vm_pre_msg_handle(int vid, void *msg_)
 
     if (!vm) {
         return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+    }
+    if (!is_question(msg)) {
+        vm->handling = true;
+        dpdk_vdpa_walk_close(vm->walk);
     }
     rte_vhost_get_negotiated_features(vid, &features);
     if (dpdk_vdpa_guard_check(&vm->guard, msg, features, why, sizeof why)) {
@@ -303,13 +351,24 @@ vm_post_msg_handle(int vid, void *msg_)
     struct dpdk_vdpa_vm *vm = vm_from_vid(vid);
     struct dpdk_vdpa_msg *msg = msg_;
 
-    if (vm && msg->request == DPDK_VDPA_MSG_SET_MEM_TABLE) {
+    if (!vm || is_question(msg)) {
+        return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+    }
+    switch (msg->request) {
+    case DPDK_VDPA_MSG_SET_MEM_TABLE:
         vm->has_memory = true;
         dpdk_vdpa_rings_set_memory(vm->rings, vid);
-    } else if (vm && msg->request == DPDK_VDPA_MSG_SET_VRING_KICK) {
+        break;
+    case DPDK_VDPA_MSG_SET_VRING_KICK:
         /* From now on the library knows where the ring is. */
         dpdk_vdpa_rings_restore(vm->rings, vid, msg->payload.u64 & 0xff);
+        break;
+    case DPDK_VDPA_MSG_SEND_RARP:
+        dpdk_vdpa_walk_ask_library(vm->walk);
+        break;
     }
+    vm->handling = false;
+    vm_open_walk(vm, vid);
     return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 
@@ -330,6 +389,7 @@ vm_new_connection(int vid)
         atomic_store_relaxed(&vm->ring_enabled[i], false);
     }
     vm->has_memory = false;
+    vm->handling = false;
     dpdk_vdpa_rings_set_memory(vm->rings, -1);
     postcopy = vm->vhost_flags & RTE_VHOST_USER_POSTCOPY_SUPPORT;
     if (!dpdk_vdpa_guard_init(&vm->guard, vm->path, postcopy,
@@ -377,6 +437,7 @@ int
 dpdk_vdpa_vm_create(const struct dpdk_vdpa_vm_config *config,
                     struct dpdk_vdpa_vm **vmp, char **errp)
 {
+    struct dpdk_vdpa_walk *walk;
     struct dpdk_vdpa_vm *vm;
 
     *vmp = NULL;
@@ -387,7 +448,17 @@ dpdk_vdpa_vm_create(const struct dpdk_vdpa_vm_config *config,
         return EADDRINUSE;
     }
 
+    walk = dpdk_vdpa_walk_create();
+    if (!walk) {
+        int error = errno;
+
+        *errp = xasprintf("the kernel is too old: membarrier(2) of Linux 4.14 "
+                          "is needed (%s)", ovs_strerror(error));
+        return error;
+    }
+
     vm = xzalloc(sizeof *vm);
+    vm->walk = walk;
     vm->path = xstrdup(config->path);
     vm->vhost_flags = vhost_flags(config);
     vm->offloads = config->offloads;
@@ -443,6 +514,7 @@ dpdk_vdpa_vm_destroy(struct dpdk_vdpa_vm *vm)
     ovs_mutex_lock(&vm_list_mutex);
     ovs_list_remove(&vm->list_node);
     ovs_mutex_unlock(&vm_list_mutex);
+    dpdk_vdpa_walk_destroy(vm->walk);
     free(vm->path);
     free(vm);
 }
@@ -653,8 +725,29 @@ dpdk_vdpa_vm_recv(void *vm_, uint16_t queue, struct rte_mbuf **pkts,
 {
     struct dpdk_vdpa_vm *vm = vm_;
 
-    return rte_vhost_dequeue_burst(vm->vid, 2 * queue + 1, vm->mempool,
-                                   pkts, n);
+    return dpdk_vdpa_walk_recv(vm->walk, vm->vid, 2 * queue + 1, vm->mempool,
+                               pkts, n);
+}
+
+/* Frees the 'n' packets, at least one.  Those that are the rule, in one mbuf
+ * of their own and all of one mempool, go back without a look at the second
+ * cache line of each. */
+static inline void
+free_sent(struct rte_mbuf **pkts, uint16_t n)
+{
+    struct rte_mempool *mp = pkts[0]->pool;
+
+    for (uint16_t i = 0; i < n; i++) {
+        const struct rte_mbuf *pkt = pkts[i];
+
+        if (OVS_UNLIKELY(pkt->pool != mp || pkt->nb_segs != 1
+                         || !RTE_MBUF_DIRECT(pkt)
+                         || rte_mbuf_refcnt_read(pkt) != 1)) {
+            rte_pktmbuf_free_bulk(pkts, n);
+            return;
+        }
+    }
+    rte_mempool_put_bulk(mp, (void **) pkts, n);
 }
 
 uint16_t
@@ -663,9 +756,9 @@ dpdk_vdpa_vm_send(void *vm_, uint16_t queue, struct rte_mbuf **pkts,
 {
     struct dpdk_vdpa_vm *vm = vm_;
 
-    n = rte_vhost_enqueue_burst(vm->vid, 2 * queue, pkts, n);
+    n = dpdk_vdpa_walk_send(vm->walk, vm->vid, 2 * queue, pkts, n);
     if (n) {
-        rte_pktmbuf_free_bulk(pkts, n);     /* The library copied them. */
+        free_sent(pkts, n);     /* They were copied. */
         vm->stuck[queue].pkt = NULL;
     }
     return n;

@@ -36,7 +36,7 @@ tests_test_relay_LINK = $(unit_LINK)
 
 # And this one lib/dpdk-vdpa-vm.c.
 tests_test_vm_SOURCES = tests/test-vm.c lib/dpdk-vdpa-guard.c \
-	lib/dpdk-vdpa-rings.c
+	lib/dpdk-vdpa-ring.c lib/dpdk-vdpa-rings.c lib/dpdk-vdpa-walk.c
 tests_test_vm_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_test_vm_LDADD = $(unit_LDADD)
 tests_test_vm_LINK = $(unit_LINK)
