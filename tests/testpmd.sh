@@ -16,8 +16,10 @@
 # shellcheck shell=bash
 
 # testpmd_start NAME [ARGUMENT]...: starts testpmd in interactive mode with
-# these arguments after "--", without forwarding, and waits for its prompt.  TESTPMD_VDEVS holds the
-# vdevs it starts with, one per word.
+# these arguments after "--", without forwarding, and waits for its prompt.
+# TESTPMD_VDEVS holds the vdevs it starts with, one per word; TESTPMD_LCORES,
+# TESTPMD_MEMORY (in MB) and TESTPMD_PLUGIN say where it runs, with how much,
+# and which drivers it loads, if that is not as usual.
 testpmd_start()
 {
     local name=$1 vdev args=()
@@ -29,9 +31,10 @@ testpmd_start()
     mkfifo "$VDPA_ENV/$name.in" || return 1
     : > "$VDPA_ENV/$name.testpmd"
     env_spawn "$name" "$VDPA_ENV/$name.testpmd" \
-        stdbuf -oL dpdk-testpmd --lcores '0@0,1@0' --no-pci \
+        stdbuf -oL dpdk-testpmd --lcores "${TESTPMD_LCORES-0@0,1@0}" --no-pci \
         --in-memory --single-file-segments --no-telemetry \
-        --file-prefix "$(env_netns)-$name" -m 128 "${args[@]}" \
+        --file-prefix "$(env_netns)-$name" -m "${TESTPMD_MEMORY-128}" \
+        ${TESTPMD_PLUGIN:+-d "$TESTPMD_PLUGIN"} "${args[@]}" \
         -- -i --total-num-mbufs=16384 "$@" \
         <>"$VDPA_ENV/$name.in" || return 1
     wait_until "grep -q '^testpmd> ' '$VDPA_ENV/$name.testpmd'" \

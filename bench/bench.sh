@@ -1,0 +1,269 @@
+#!/bin/bash
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at:
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+# Measures a dpdkvdpa port beside what else could do its work; see
+# Documentation/benchmarks.rst.  VSWITCHD and BENCHDIR say where
+# ovs-vswitchd and the folder of the benchmark's own programs are.
+
+set -u
+
+usage()
+{
+    cat <<USAGE
+usage: bench.sh [OPTION]...
+
+Measures our port, dpdk-testpmd, Open vSwitch switching, and rte_vhost alone,
+taking turns, and prints a table.
+
+  --quick        only the most important figures: less than 3 minutes
+  --rounds N     how often everything is measured (default: 5)
+  --out DIR      where results.json and the pictures go (default: bench-results)
+  --stage NAME   only this one (may be given again): $STAGES
+  --record       record the ratios ours/testpmd, to which later runs compare
+  --help         this text
+
+The exit status is 1 if a ratio ours/testpmd is more than 15 percent worse than
+the one that is recorded in bench/bench.recorded.
+
+It needs root, 2 cores and 3 GB of memory for hugepages.  Core 1 is measured;
+what else runs there makes figures worse.
+USAGE
+}
+
+STAGES="base latency packed unmerged ring1024 queues jumbo ports idle"
+QUICK_STAGES="base packed latency"
+
+die()
+{
+    say "bench.sh: $*"
+    exit 1
+}
+
+# Things that a run leaves behind
+# ===============================
+
+finish()
+{
+    local status=$?
+    trap '' INT TERM HUP
+    systems_stop
+    rm -f "$RAW"
+    exit "$status"
+}
+
+# step TEXT...: says what happens next.
+step()
+{
+    say "[$((SECONDS / 60)):$(printf %02d $((SECONDS % 60)))] $*"
+}
+
+# Stages
+# ======
+
+# guests PORTS QUEUES MTU [KEY=VALUE]... -- SYSTEM...: starts a guest for each
+# of the systems, and stops both until they are measured.
+guests()
+{
+    local args=() name
+    while [ "$1" != -- ]; do
+        args+=("$1")
+        shift
+    done
+    shift
+    for name in "$@"; do
+        system_use "$name"
+        if process_pid guest >/dev/null; then
+            system_release "$name"
+        fi
+        system_guest "$name" "${args[@]}" && system_hold "$name" \
+            || die "the guest of $name did not start"
+    done
+}
+
+# systems PORTS QUEUES MTU NAME...: starts systems, each of the kind that it is
+# called after.
+systems()
+{
+    local ports=$1 queues=$2 mtu=$3 name
+    shift 3
+    for name in "$@"; do
+        system_start "$name" "$name" "$ports" "$queues" "$mtu" \
+            || die "$name did not start"
+    done
+}
+
+# measure STAGE [ARGUMENT]... -- SYSTEM...: runs measure.py.
+measure()
+{
+    local args=() name stage=$1
+    shift
+    while [ "$1" != -- ]; do
+        args+=("$1")
+        shift
+    done
+    shift
+    for name in "$@"; do
+        args+=(--system "$(system_argument "$name")")
+    done
+    python3 "$HERE/measure.py" --out "$RAW" --stage "$stage" \
+        --rounds "$ROUNDS" --core "$OTHER_CORE" "${args[@]}" \
+        || die "stage $stage failed"
+}
+
+ALL="ours testpmd switching floor"
+DIRECTIONS=guest-to-vf,vf-to-guest,both
+
+# The stages that need nothing but other guests.
+stages_simple()
+{
+    local split=(queue_size=256 packed_vq=0 mrg_rxbuf=1)
+    wanted base latency packed unmerged ring1024 || return 0
+    step "starting the systems: $ALL"
+    # shellcheck disable=SC2086
+    systems 1 1 1500 $ALL
+    if wanted base latency; then
+        guests 1 1 1500 "${split[@]}" -- $ALL
+    fi
+    if wanted base; then
+        step "64 bytes and more, split ring of 256, mergeable buffers"
+        if [ -n "$QUICK" ]; then
+            measure base --sizes 64,1500 -- $ALL
+        else
+            measure base --sizes 64,256,512,1024,1500,imix \
+                --directions "$DIRECTIONS" -- $ALL
+        fi
+    fi
+    if wanted latency; then
+        step "round trips at 10, 50 and 90 percent of what testpmd can do"
+        measure latency --what latency -- testpmd ours
+    fi
+    if wanted packed; then
+        step "packed ring"
+        guests 1 1 1500 queue_size=256 packed_vq=1 mrg_rxbuf=1 -- $ALL
+        measure packed -- $ALL
+    fi
+    if wanted unmerged; then
+        step "no mergeable buffers"
+        guests 1 1 1500 queue_size=256 packed_vq=0 mrg_rxbuf=0 -- $ALL
+        measure unmerged -- $ALL
+    fi
+    if wanted ring1024; then
+        step "ring of 1024"
+        guests 1 1 1500 queue_size=1024 packed_vq=0 mrg_rxbuf=1 -- $ALL
+        measure ring1024 --window 512 -- $ALL
+    fi
+    systems_stop
+}
+
+stage_queues()
+{
+    step "4 queue pairs"
+    systems 1 4 1500 $ALL
+    guests 1 4 1500 queue_size=256 packed_vq=0 mrg_rxbuf=1 -- $ALL
+    measure queues --directions "$DIRECTIONS" -- $ALL
+    systems_stop
+}
+
+stage_jumbo()
+{
+    step "9000 bytes"
+    systems 1 1 9000 $ALL
+    guests 1 1 9000 queue_size=256 packed_vq=0 mrg_rxbuf=1 -- $ALL
+    measure jumbo --sizes 9000 --directions "$DIRECTIONS" -- $ALL
+    systems_stop
+}
+
+# wanted STAGE...: succeeds if one of these stages is to run.
+wanted()
+{
+    local stage
+    for stage in "$@"; do
+        case " $WANTED " in
+        *" $stage "*) return 0 ;;
+        esac
+    done
+    return 1
+}
+
+# Main
+# ====
+
+needs()
+{
+    [ "$(id -u)" -eq 0 ] || die "this needs root"
+    [ "$(nproc)" -ge 2 ] || die "this needs two cores, the machine has one"
+    for program in dpdk-testpmd ovsdb-server python3 chrt; do
+        command -v "$program" >/dev/null \
+            || die "$program is missing: run \"./quickstart bench\", which" \
+                   "installs it"
+    done
+    [ -x "${VSWITCHD-}" ] || die "VSWITCHD=${VSWITCHD-} is no program: run" \
+        "\"make bench\" or \"./quickstart bench\""
+    [ -f "${BENCHDIR-}/librte_benchvf.so" ] || die "BENCHDIR=${BENCHDIR-} has" \
+        "no librte_benchvf.so: run \"make bench\" or \"./quickstart bench\""
+}
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd) || exit 1
+for library in util nic ovs testpmd; do
+    # shellcheck source=/dev/null
+    . "$HERE/../tests/$library.sh" || exit 1
+done
+# shellcheck source=systems.sh
+. "$HERE/systems.sh" || exit 1
+
+COMMAND="bench.sh $*"
+QUICK='' ROUNDS=5 OUT=bench-results WANTED='' RECORD=()
+while [ $# -gt 0 ]; do
+    case $1 in
+    --quick) QUICK=yes ;;
+    --rounds) ROUNDS=${2-}; shift ;;
+    --out) OUT=${2-}; shift ;;
+    --stage)
+        case " $STAGES " in
+        *" ${2-} "*) WANTED+=" $2" ;;
+        *) die "--stage \"${2-}\": there are only $STAGES" ;;
+        esac
+        shift
+        ;;
+    --record) RECORD=(--record) ;;
+    --help|-h) usage; exit 0 ;;
+    *) usage >&2; die "unknown argument \"$1\"" ;;
+    esac
+    shift
+done
+case $ROUNDS in
+''|*[!0-9]*|0) die "--rounds \"$ROUNDS\" is not a number from 1" ;;
+esac
+[ -n "$OUT" ] || die "--out needs a folder"
+: "${WANTED:=${QUICK:+$QUICK_STAGES}}"
+: "${WANTED:=$STAGES}"
+needs
+mkdir -p "$OUT" || exit 1
+RAW=$(mktemp) || exit 1
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+stages_simple
+if wanted queues; then
+    stage_queues
+fi
+if wanted jumbo; then
+    stage_jumbo
+fi
+cp "$RAW" "$OUT/raw.jsonl"
+python3 "$HERE/report.py" --raw "$RAW" --out "$OUT" --command "$COMMAND" \
+    --recorded "$HERE/bench.recorded" "${RECORD[@]}"
+status=$?
+step "done: $OUT/results.json"
+exit $status

@@ -1,0 +1,371 @@
+#!/usr/bin/env python3
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at:
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Turns the lines that bench/measure.py wrote into a table, results.json, and
+pictures if gnuplot is there; compares with what was to be reached and with
+what was recorded before."""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+
+SYSTEMS = ("ours", "testpmd", "switching", "floor")
+OTHERS = ("testpmd", "switching", "floor")
+
+# How much worse than recorded a ratio may be.
+TOLERANCE = 1.15
+
+
+def spread(values):
+    return {"median": statistics.median(values), "min": min(values),
+            "max": max(values), "n": len(values)}
+
+
+def key_of(row):
+    return (row["stage"], row.get("size", ""), row.get("direction", ""),
+            row.get("load", ""))
+
+
+class Results:
+    """Rows by what was measured, system and round."""
+
+    def __init__(self, path):
+        self.points = {}
+        with open(path) as f:
+            for line in f:
+                row = json.loads(line)
+                systems = self.points.setdefault(key_of(row), {})
+                systems.setdefault(row["system"], {})[row["round"]] = row
+
+    def stage(self, name):
+        return {k: v for k, v in self.points.items() if k[0] == name}
+
+    def get(self, stage, size, direction, system, field):
+        """Spread of a field, None if it was not measured."""
+        rows = self.points.get((stage, size, direction, ""), {}).get(system)
+        values = [r[field] for r in (rows or {}).values() if field in r]
+        return spread(values) if values else None
+
+    def ratio(self, key, a, b, field="cycles", other=None):
+        """Spread of the ratios of two systems, each within one round.  'other'
+        is where b was measured, if not where a was."""
+        left = self.points.get(key, {}).get(a, {})
+        right = self.points.get(other or key, {}).get(b, {})
+        values = [left[n][field] / right[n][field]
+                  for n in left if n in right
+                  and field in left[n] and right[n].get(field)]
+        return spread(values) if values else None
+
+
+# Table
+# =====
+
+def cell(s, digits=1):
+    if s is None:
+        return "-"
+    return "%.*f (%.*f..%.*f)" % (digits, s["median"], digits, s["min"],
+                                  digits, s["max"])
+
+
+def print_table(header, rows):
+    rows = [header] + rows
+    widths = [max(len(r[i]) for r in rows) for i in range(len(header))]
+    for n, row in enumerate(rows):
+        print("  ".join(c.ljust(w) for c, w in zip(row, widths)).rstrip())
+        if n == 0:
+            print("  ".join("-" * w for w in widths))
+    print()
+
+
+def throughput_tables(results):
+    points = [k for k, v in results.points.items()
+              if any("cycles" in r for rows in v.values()
+                     for r in rows.values())]
+    for title, field, digits in (
+            ("Busy cycles per packet: median (least..most)", "cycles", 1),
+            ("Million packets per second", "mpps", 2)):
+        rows = []
+        for key in points:
+            stage, size, direction, _ = key
+            row = [stage, size, direction]
+            row += [cell(results.get(stage, size, direction, s, field),
+                         digits) for s in SYSTEMS]
+            if field == "cycles":
+                row += [cell(results.ratio(key, "ours", s), 2)
+                        for s in OTHERS[:2]]
+            rows.append(row)
+        header = ["stage", "size", "direction", *SYSTEMS]
+        if field == "cycles":
+            header += ["ours/" + s for s in OTHERS[:2]]
+        if rows:
+            print(title + "\n")
+            print_table(header, rows)
+
+
+def latency_table(results):
+    rows = []
+    for (stage, size, _, load), systems in results.points.items():
+        if load == "":
+            continue
+        for system, by_round in systems.items():
+            def q(field, by_round=by_round):
+                values = [r[field] for r in by_round.values() if field in r]
+                return spread(values) if values else None
+            rows.append([stage, size, "%d %%" % load, system,
+                         cell(q("mpps"), 2), cell(q("p50")), cell(q("p99")),
+                         cell(q("p99.9"))])
+    if rows:
+        print("Round trip by way of the guest, in microseconds\n")
+        print_table(["stage", "size", "load", "system", "Mpps", "p50", "p99",
+                     "p99.9"], rows)
+
+
+# Targets
+# =======
+
+def targets(results):
+    """Yields (what, target, spread)."""
+    for direction in ("guest-to-vf", "vf-to-guest"):
+        for size, other, target in (("64", "testpmd", 0.75),
+                                    ("64", "switching", 0.5),
+                                    ("1500", "testpmd", 0.9)):
+            yield ("%s, %s bytes, busy cycles, ours/%s"
+                   % (direction, size, other), target,
+                   results.ratio(("base", size, direction, ""), "ours",
+                                 other))
+    for direction in ("guest-to-vf", "vf-to-guest"):
+        yield ("%s, 64 bytes, packed ring/split ring" % direction, 1.0,
+               results.ratio(("packed", "64", direction, ""), "ours", "ours",
+                             other=("base", "64", direction, "")))
+    for direction in ("guest-to-vf", "vf-to-guest"):
+        yield ("%s, 64 bytes, cycles per packet, ten ports/one" % direction,
+               1.15, results.ratio(("ports", "64", direction, ""), "ten",
+                                   "one"))
+    yield ("idle poll of a connected port, cycles", 60, idle_poll(results))
+    yield ("p99 round trip at 50 percent load, ours/testpmd", 1.0,
+           results.ratio(("latency", "64", "", 50), "ours", "testpmd", "p99"))
+
+
+def idle_poll(results):
+    """What ten connected ports add to an empty iteration of Open vSwitch,
+    compared with their representors alone, per port."""
+    systems = results.points.get(("idle", "", "", ""), {})
+    left, right = systems.get("ten", {}), systems.get("representors", {})
+    values = [(left[n]["idle"] - right[n]["idle"]) / 10
+              for n in left if n in right]
+    return spread(values) if values else None
+
+
+def print_targets(results):
+    found = []
+    for what, target, s in targets(results):
+        if s is None:
+            continue
+        # A ratio of medians is not known to more than two digits.
+        reached = round(s["median"], 2) <= target
+        found.append({"what": what, "target": target, "measured": s,
+                      "reached": reached})
+    if found:
+        print("Targets\n")
+        print_table(["what", "target", "measured", ""],
+                    [[f["what"], "%g" % f["target"], cell(f["measured"], 2),
+                      "reached" if f["reached"] else "missed"]
+                     for f in found])
+    return found
+
+
+# The recorded ratios
+# ===================
+
+RECORDED_POINTS = [("base", "64", "guest-to-vf", ""),
+                   ("base", "64", "vf-to-guest", ""),
+                   ("packed", "64", "guest-to-vf", ""),
+                   ("packed", "64", "vf-to-guest", "")]
+
+
+def point_name(key):
+    return "%s/%s/%s" % key[:3]
+
+
+def read_recorded(path):
+    recorded = {}
+    with open(path) as f:
+        for line in f:
+            line = line.split("#")[0].split()
+            if line:
+                recorded[line[0]] = float(line[1])
+    return recorded
+
+
+def write_recorded(results, path):
+    with open(path) as f:
+        head = [line for line in f if line.startswith("#")]
+    with open(path, "w") as f:
+        f.writelines(head)
+        for key in RECORDED_POINTS:
+            s = results.ratio(key, "ours", "testpmd")
+            if s:
+                f.write("%s %.2f\n" % (point_name(key), s["median"]))
+    print("recorded in " + path)
+
+
+def check_recorded(results, path):
+    """Returns False if the relay got slower than it was recorded."""
+    recorded = read_recorded(path)
+    rows, good = [], True
+    for key in RECORDED_POINTS:
+        s = results.ratio(key, "ours", "testpmd")
+        name = point_name(key)
+        if s is None or name not in recorded:
+            continue
+        limit = recorded[name] * TOLERANCE
+        ok = s["median"] <= limit
+        good = good and ok
+        rows.append([name, "%.2f" % recorded[name], "%.2f" % limit,
+                     cell(s, 2), "ok" if ok else "SLOWER"])
+    if rows:
+        print("Busy cycles per packet, ours/testpmd, against those recorded\n")
+        print_table(["point", "recorded", "limit", "measured", ""], rows)
+    if not good:
+        print("The relay got slower, by more than %.0f percent of a ratio in "
+              "%s.\nIf that is meant to be, record anew: bench/bench.sh "
+              "--quick --record" % (100 * (TOLERANCE - 1), path))
+    return good
+
+
+# Machine
+# =======
+
+def machine():
+    model = ""
+    with open("/proc/cpuinfo") as f:
+        for line in f:
+            if line.startswith("model name"):
+                model = line.split(":", 1)[1].strip()
+                break
+    def version(*command):
+        try:
+            out = subprocess.run(command, capture_output=True, text=True,
+                                 check=False).stdout.split("\n")[0]
+        except OSError:
+            out = ""
+        return out.strip()
+    return {"cpu": model, "cpus": os.cpu_count(),
+            "kernel": platform.release(),
+            "dpdk": version("dpkg-query", "-W", "-f", "${Version}",
+                            "libdpdk-dev"),
+            "ovs": version("dpkg-query", "-W", "-f", "${Version}",
+                           "openvswitch-source"),
+            "date": datetime.date.today().isoformat()}
+
+
+# Pictures
+# ========
+
+def number(size):
+    return int(size) if size.isdigit() else None
+
+
+def plot(results, out):
+    """One picture for each direction: a line for each system."""
+    if not shutil.which("gnuplot"):
+        print("no pictures: gnuplot is not installed", file=sys.stderr)
+        return
+    for direction in ("guest-to-vf", "vf-to-guest", "both"):
+        keys = sorted((number(k[1]), k) for k in results.points
+                      if k[0] in ("base", "jumbo") and k[2] == direction
+                      and number(k[1]))
+        if len(keys) < 2:
+            continue
+        picture = os.path.join(out, "cycles-%s.svg" % direction)
+        script = ["set terminal svg size 720,480 background '#ffffff'",
+                  "set output '%s'" % picture,
+                  "set title 'Busy cycles per packet, %s'" % direction,
+                  "set xlabel 'bytes'", "set ylabel 'cycles'",
+                  "set yrange [0:*]", "set logscale x 2", "set grid",
+                  "set key top left"]
+        lines, data = [], []
+        for system in SYSTEMS:
+            rows = []
+            for size, key in keys:
+                s = results.get(*key[:3], system, "cycles")
+                if s:
+                    rows.append("%d %f %f %f" % (size, s["median"], s["min"],
+                                                 s["max"]))
+            if rows:
+                lines.append("'-' using 1:2:3:4 with yerrorlines title '%s'"
+                             % system)
+                data += rows + ["e"]
+        script += ["plot " + ", ".join(lines)] + data
+        subprocess.run(["gnuplot"], input="\n".join(script) + "\n", text=True,
+                       check=False)
+
+
+# Main
+# ====
+
+def as_json(results, found, args):
+    points = []
+    for (stage, size, direction, load), systems in results.points.items():
+        p = {"stage": stage, "size": size, "direction": direction,
+             "load": load, "systems": {}, "ratios": {}}
+        for system, rows in systems.items():
+            fields = sorted({f for r in rows.values() for f in r
+                             if isinstance(r[f], (int, float))} - {"round"})
+            p["systems"][system] = {
+                f: spread([r[f] for r in rows.values() if f in r])
+                for f in fields}
+        for other in OTHERS:
+            s = results.ratio((stage, size, direction, load), "ours", other)
+            if s:
+                p["ratios"]["ours/" + other] = s
+        points.append(p)
+    return {"machine": machine(), "command": args.command, "points": points,
+            "targets": found}
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--raw", required=True, help="what measure.py wrote")
+    p.add_argument("--out", required=True, help="folder for results")
+    p.add_argument("--recorded", required=True,
+                   help="file with the recorded ratios")
+    p.add_argument("--record", action="store_true",
+                   help="record the ratios instead of checking them")
+    p.add_argument("--command", default="", help="what the user typed")
+    args = p.parse_args()
+
+    results = Results(args.raw)
+    print()
+    throughput_tables(results)
+    latency_table(results)
+    found = print_targets(results)
+    plot(results, args.out)
+    path = os.path.join(args.out, "results.json")
+    with open(path, "w") as f:
+        json.dump(as_json(results, found, args), f, indent=1)
+        f.write("\n")
+    if args.record:
+        write_recorded(results, args.recorded)
+        return 0
+    return 0 if check_recorded(results, args.recorded) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

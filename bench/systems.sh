@@ -1,0 +1,258 @@
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at:
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+# Bash library: the systems that the benchmarks compare.  Needs util.sh, nic.sh,
+# ovs.sh and testpmd.sh of tests/.
+#
+# A system has a name, a kind, an environment of its own, $VDPA_ENV after
+# system_use(), and in it a control block, "ctl" (see bench_vf.h).  The kinds:
+#
+#   ours        our ovs-vswitchd with dpdkvdpa ports that relay
+#   testpmd     dpdk-testpmd with net_vhost, io forwarding
+#   switching   our ovs-vswitchd that switches dpdkvhostuserclient to dpdk
+#   floor       rte_vhost alone
+#
+# Its guest is a dpdk-testpmd with net_virtio_user.  BENCHDIR is where the
+# programs were built.
+#
+# shellcheck shell=bash
+
+# Environments by name, in the order of their start.
+declare -A SYSTEM_ENV=() SYSTEM_KIND=()
+SYSTEMS=()
+
+# The core that is measured, and the one for everything else.
+MEASURED_CORE=1
+OTHER_CORE=0
+
+VDPA_NIC=bench
+nic_bench_dpdk_extra()
+{
+    echo "--no-pci -d $(system_plugin)"
+}
+
+# system_plugin: prints where the driver is.  EAL refuses a driver below a
+# folder that everybody may write to.
+system_plugin()
+{
+    cp -u "$BENCHDIR/librte_benchvf.so" "$VDPA_ENV/" || return 1
+    echo "$VDPA_ENV/librte_benchvf.so"
+}
+
+# system_use NAME: what follows is about system NAME.
+system_use()
+{
+    export VDPA_ENV=${SYSTEM_ENV[$1]}
+    ovs_env
+}
+
+# system_vf N [QUEUES [clock]]: prints the devargs of VF N.
+system_vf()
+{
+    echo "net_benchvf$1,ctl=$VDPA_ENV/ctl,side=host,port=$1,queues=${2-1}${3:+,clock=1}"
+}
+
+# system_rep N: prints the devargs of its representor, which nothing comes
+# from.
+system_rep()
+{
+    local clock=
+    [ "$1" -ne 0 ] || clock=,clock=1
+    echo "net_benchvfr$1,ctl=$VDPA_ENV/ctl,side=idle,port=$1$clock"
+}
+
+# system_start NAME KIND PORTS QUEUES MTU: starts a system.
+system_start()
+{
+    local name=$1 kind=$2
+    shift 2
+    env_create vdpa-bench || return 1
+    SYSTEM_ENV[$name]=$VDPA_ENV
+    SYSTEM_KIND[$name]=$kind
+    SYSTEMS+=("$name")
+    "system_start_$kind" "$@" || { say "$name did not start"; return 1; }
+}
+
+# system_ovs: starts an Open vSwitch with a bridge that does nothing.
+system_ovs()
+{
+    VDPA_OVS_MEMORY=${BENCH_MEMORY-768} ovs_start \
+        && ovs-vsctl add-br br0 -- set Bridge br0 datapath_type=netdev \
+            fail_mode=secure
+}
+
+system_start_ours()
+{
+    local ports=$1 queues=$2 mtu=$3 i
+    system_ovs || return 1
+    for ((i = 0; i < ports; i++)); do
+        ovs-vsctl add-port br0 "vdpa$i" -- set Interface "vdpa$i" \
+            type=dpdkvdpa mtu_request="$mtu" \
+            options:vdpa-socket-path="$VDPA_ENV/$i.sock" \
+            options:vdpa-sw=true options:vdpa-max-queues="$queues" \
+            options:vdpa-accelerator-devargs="\"$(system_vf "$i" "$queues")\"" \
+            options:dpdk-devargs="\"$(system_rep "$i")\"" || return 1
+        ovs_port_ok "vdpa$i" || return 1
+    done
+}
+
+system_start_switching()
+{
+    local ports=$1 queues=$2 mtu=$3 i clock=clock
+    system_ovs || return 1
+    for ((i = 0; i < ports; i++)); do
+        ovs-vsctl add-port br0 "vf$i" -- set Interface "vf$i" type=dpdk \
+            mtu_request="$mtu" options:n_rxq="$queues" \
+            options:dpdk-devargs="\"$(system_vf "$i" "$queues" $clock)\"" \
+            -- add-port br0 "vm$i" -- set Interface "vm$i" \
+            type=dpdkvhostuserclient mtu_request="$mtu" \
+            options:vhost-server-path="$VDPA_ENV/$i.sock" || return 1
+        ovs_port_ok "vf$i" && ovs_port_ok "vm$i" || return 1
+        ovs-ofctl add-flow br0 "in_port=vf$i,actions=output:vm$i" \
+            && ovs-ofctl add-flow br0 "in_port=vm$i,actions=output:vf$i" \
+            || return 1
+        clock=
+    done
+}
+
+system_start_testpmd()
+{
+    local ports=$1 queues=$2 mtu=$3 i clock=clock memory=512
+    TESTPMD_VDEVS=
+    for ((i = 0; i < ports; i++)); do
+        TESTPMD_VDEVS+=" net_vhost$i,iface=$VDPA_ENV/$i.sock,client=1,queues=$queues"
+        TESTPMD_VDEVS+=" $(system_vf "$i" "$queues" $clock)"
+        clock=
+    done
+    hugepages_take "$memory" || return 1
+    TESTPMD_LCORES="0@$OTHER_CORE,1@$MEASURED_CORE" TESTPMD_MEMORY=$memory \
+    TESTPMD_PLUGIN=$(system_plugin) \
+        testpmd_start system --rxq="$queues" --txq="$queues" --nb-cores=1 \
+        --forward-mode=io --mbuf-size="$((mtu <= 1500 ? 2176 : mtu + 256))" \
+        || return 1
+    testpmd_cmd system start >/dev/null
+}
+
+system_start_floor()
+{
+    local queues=$2 memory=512
+    hugepages_take "$memory" || return 1
+    env_spawn system "$VDPA_ENV/floor.log" "$BENCHDIR/vhost-floor" \
+        --lcores "0@$OTHER_CORE,1@$MEASURED_CORE" --no-pci --in-memory \
+        --no-telemetry --file-prefix "$(env_netns)" -m "$memory" \
+        -d "$(system_plugin)" --vdev "$(system_vf 0 "$queues" clock)" \
+        -- "$VDPA_ENV/0.sock" "$queues" </dev/null || return 1
+    wait_until "grep -q '^ready' '$VDPA_ENV/floor.log'"
+}
+
+# system_guest NAME PORTS QUEUES MTU KEY=VALUE...: starts the guest of a
+# system, or another one in place of the one that is there.  KEY=VALUE are
+# arguments of net_virtio_user.
+system_guest()
+{
+    local ports=$2 queues=$3 mtu=$4 i ring=256 arg
+    system_use "$1"
+    shift 4
+    process_end guest KILL
+    rm -f "$VDPA_ENV"/*.sock
+    for arg in "$@"; do
+        case $arg in
+        queue_size=*) ring=${arg#*=} ;;
+        esac
+    done
+    TESTPMD_VDEVS=
+    for ((i = 0; i < ports; i++)); do
+        TESTPMD_VDEVS+=" net_virtio_user$i,path=$VDPA_ENV/$i.sock,server=1"
+        TESTPMD_VDEVS+=,queues=$queues$(printf ',%s' "$@")
+        TESTPMD_VDEVS+=" net_benchvf$i,ctl=$VDPA_ENV/ctl,side=guest,port=$i"
+        TESTPMD_VDEVS+=",queues=$queues"
+    done
+    # Somebody else may take the hugepages that are free now.
+    for ((i = 0; i < 3; i++)); do
+        if hugepages_take 256 && guest_testpmd "$queues" "$ring" "$mtu"; then
+            testpmd_cmd guest start >/dev/null
+            return
+        fi
+    done
+    return 1
+}
+
+guest_testpmd()
+{
+    TESTPMD_LCORES="0@$OTHER_CORE,1@$OTHER_CORE" TESTPMD_MEMORY=256 \
+    TESTPMD_PLUGIN=$(system_plugin) \
+        testpmd_start guest --rxq="$1" --txq="$1" --nb-cores=1 \
+        --rxd="$2" --txd="$2" --forward-mode=io \
+        --mbuf-size="$(($3 <= 1500 ? 2176 : $3 + 256))"
+}
+
+# system_pid: prints the process of the system that is in use.
+system_pid()
+{
+    process_pid system || process_pid ovs-vswitchd
+}
+
+# system_thread PID: prints the thread of a process that forwards.
+system_thread()
+{
+    local task
+    for task in /proc/"$1"/task/*; do
+        case $(cat "$task/comm") in
+        pmd-c*|*-worker-1) basename "$task" ;;
+        esac
+    done
+}
+
+# system_hold NAME: stops a system and its guest until somebody measures it.
+system_hold()
+{
+    system_use "$1"
+    kill -STOP "$(system_pid)" "$(process_pid guest)"
+}
+
+# system_release NAME: lets it go on.
+system_release()
+{
+    system_use "$1"
+    kill -CONT "$(system_pid)" "$(process_pid guest)"
+}
+
+# system_argument NAME: prints what measure.py must know about the system.
+system_argument()
+{
+    local pid guest
+    system_use "$1"
+    pid=$(system_pid) && guest=$(process_pid guest) || return 1
+    echo "$1,$pid,$(system_thread "$pid"),$guest,$(system_thread "$guest"),$VDPA_ENV/ctl"
+}
+
+# system_stop NAME: ends a system and gives everything back.
+system_stop()
+{
+    local name i
+    system_use "$1"
+    env_destroy
+    unset "SYSTEM_ENV[$1]" "SYSTEM_KIND[$1]"
+    for i in "${!SYSTEMS[@]}"; do
+        [ "${SYSTEMS[$i]}" != "$1" ] || unset "SYSTEMS[$i]"
+    done
+}
+
+# systems_stop: ends all of them.
+systems_stop()
+{
+    local name
+    for name in "${SYSTEMS[@]}"; do
+        system_stop "$name"
+    done
+    SYSTEMS=()
+}
