@@ -5,12 +5,15 @@ bench_scripts = \
 	bench/bench.recorded \
 	bench/bench.sh \
 	bench/measure.py \
+	bench/relay-cost.recorded \
+	bench/relay-cost.sh \
 	bench/report.py \
 	bench/systems.sh
 
 EXTRA_DIST += \
 	$(bench_scripts) \
 	$(bench_vf_sources) \
+	bench/relay-cost.c \
 	bench/vhost-floor.c
 
 if BUILD_DRIVERS
@@ -43,3 +46,25 @@ bench-programs: all $(bench_programs)
 
 PHONY += bench bench-programs
 endif
+
+# "make check-perf": instructions of the relay, which tell exactly whether it
+# got slower.  Compiled with the same flags whatever CFLAGS are.
+RELAY_COST_CFLAGS = -g -O2
+CLEANFILES += bench/relay-cost
+
+bench/relay-cost: bench/relay-cost.c lib/dpdk-vdpa-relay.c \
+		lib/dpdk-vdpa-relay.h
+	@$(MKDIR_P) $(@D)
+	$(AM_V_CCLD)$(SHELL) $(ovs_builddir)/libtool --silent --tag=CC \
+		--mode=link $(CC) $(AM_CPPFLAGS) $(AM_CFLAGS) \
+		$(RELAY_COST_CFLAGS) -o $@ '$(srcdir)/bench/relay-cost.c' \
+		'$(srcdir)/lib/dpdk-vdpa-relay.c' \
+		$(ovs_builddir)/lib/libopenvswitch.la $(DPDK_LIBS) \
+		$(NUMA_LIBS) $(OVS_LIBS)
+
+check-perf: bench/relay-cost
+	RELAY_COST='$(abs_top_builddir)/bench/relay-cost' \
+		bash '$(srcdir)/bench/relay-cost.sh' $(PERFFLAGS) \
+		|| [ $$? -eq 77 ]
+
+PHONY += check-perf

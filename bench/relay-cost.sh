@@ -1,0 +1,135 @@
+#!/bin/bash
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at:
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+# Compares the instructions that the relay takes, counted by callgrind, with
+# what was recorded: exact figures, whatever else the machine does.
+
+set -u
+
+usage()
+{
+    cat <<USAGE
+usage: relay-cost.sh [--record]
+
+Counts the instructions of the relay by running RELAY_COST (a variable in the
+environment, bench/relay-cost) under callgrind.  Fails if a figure is
+more than $TOLERANCE percent above the one in bench/relay-cost.recorded; ends
+with status 77, for a test that was skipped, if there is no valgrind.
+
+  --record   write the figures down instead
+USAGE
+}
+
+TOLERANCE=15
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd) || exit 1
+RECORDED=$HERE/relay-cost.recorded
+: "${RELAY_COST:=$HERE/relay-cost}"
+
+# count: prints "NAME INSTRUCTIONS" for each figure, per unit.
+count()
+{
+    local dump name units
+    valgrind --tool=callgrind --collect-atstart=no --quiet \
+        --callgrind-out-file="$DIR/out" "$RELAY_COST" \
+        > "$DIR/figures" 2> "$DIR/log"
+    local status=$?
+    if [ "$status" -ne 0 ]; then
+        cat "$DIR/log" >&2
+        return "$status"
+    fi
+    while read -r name units; do
+        dump=$(grep -lsx "desc: Trigger: Client Request: $name" "$DIR"/out.*)
+        if [ -z "$dump" ]; then
+            echo "relay-cost: callgrind wrote nothing for $name" >&2
+            return 1
+        fi
+        awk -v name="$name" -v units="$units" '
+            /^(totals|summary):/ { n = $2 }
+            END { printf "%s %.2f\n", name, n / units }' "$dump"
+    done < "$DIR/figures"
+}
+
+# compare FILE: compares the figures in FILE with those recorded.
+compare()
+{
+    awk -v tolerance="$TOLERANCE" -v recorded="$RECORDED" '
+        FILENAME == recorded {
+            if (NF == 2 && $1 !~ /^#/) {
+                want[$1] = $2
+            }
+            next
+        }
+        !($1 in want) {
+            printf "%-18s %8.2f  not recorded\n", $1, $2
+            bad = 1
+            next
+        }
+        {
+            verdict = "ok"
+            seen[$1] = 1
+            if ($2 > want[$1] * (1 + tolerance / 100)) {
+                verdict = "SLOWER"
+                bad = 1
+            } else if ($2 < want[$1] * (1 - tolerance / 100)) {
+                verdict = "ok, much better: record it"
+            }
+            printf "%-18s %8.2f  recorded %8.2f, limit %8.2f  %s\n", $1, $2,
+                want[$1], want[$1] * (1 + tolerance / 100), verdict
+        }
+        END {
+            for (name in want) {
+                if (!(name in seen)) {
+                    printf "%-18s was recorded, but not measured\n", name
+                    bad = 1
+                }
+            }
+            exit bad
+        }' "$RECORDED" "$1"
+}
+
+case ${1-} in
+''|--record) ;;
+--help|-h) usage; exit 0 ;;
+*) usage >&2; exit 1 ;;
+esac
+if ! command -v valgrind >/dev/null; then
+    echo "relay-cost: skipped: valgrind is not installed"
+    exit 77
+fi
+if [ ! -x "$RELAY_COST" ]; then
+    echo "relay-cost: RELAY_COST=$RELAY_COST is no program: run" \
+        "\"make check-perf\"" >&2
+    exit 1
+fi
+DIR=$(mktemp -d) || exit 1
+trap 'rm -rf "$DIR"' EXIT
+trap 'exit 130' INT TERM
+count > "$DIR/measured"
+status=$?
+if [ "$status" -ne 0 ]; then
+    exit "$status"
+fi
+if [ "${1-}" = --record ]; then
+    { grep '^#' "$RECORDED"; cat "$DIR/measured"; } > "$DIR/new" \
+        && cp "$DIR/new" "$RECORDED" && cat "$DIR/measured"
+    exit
+fi
+echo "instructions of the relay alone, per packet or per poll"
+if ! compare "$DIR/measured"; then
+    cat >&2 <<TEXT
+relay-cost: the relay takes more than $TOLERANCE percent more instructions than
+were recorded in bench/relay-cost.recorded.  If that is meant to be, record the
+new figures by "make check-perf PERFFLAGS=--record" and say why in the commit.
+TEXT
+    exit 1
+fi
