@@ -729,27 +729,6 @@ dpdk_vdpa_vm_recv(void *vm_, uint16_t queue, struct rte_mbuf **pkts,
                                pkts, n);
 }
 
-/* Frees the 'n' packets, at least one.  Those that are the rule, in one mbuf
- * of their own and all of one mempool, go back without a look at the second
- * cache line of each. */
-static inline void
-free_sent(struct rte_mbuf **pkts, uint16_t n)
-{
-    struct rte_mempool *mp = pkts[0]->pool;
-
-    for (uint16_t i = 0; i < n; i++) {
-        const struct rte_mbuf *pkt = pkts[i];
-
-        if (OVS_UNLIKELY(pkt->pool != mp || pkt->nb_segs != 1
-                         || !RTE_MBUF_DIRECT(pkt)
-                         || rte_mbuf_refcnt_read(pkt) != 1)) {
-            rte_pktmbuf_free_bulk(pkts, n);
-            return;
-        }
-    }
-    rte_mempool_put_bulk(mp, (void **) pkts, n);
-}
-
 uint16_t
 dpdk_vdpa_vm_send(void *vm_, uint16_t queue, struct rte_mbuf **pkts,
                   uint16_t n)
@@ -758,7 +737,6 @@ dpdk_vdpa_vm_send(void *vm_, uint16_t queue, struct rte_mbuf **pkts,
 
     n = dpdk_vdpa_walk_send(vm->walk, vm->vid, 2 * queue, pkts, n);
     if (n) {
-        free_sent(pkts, n);     /* They were copied. */
         vm->stuck[queue].pkt = NULL;
     }
     return n;

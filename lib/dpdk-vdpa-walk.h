@@ -71,8 +71,8 @@ unsigned int dpdk_vdpa_walk_n_walked(const struct dpdk_vdpa_walk *);
 /* For PMD threads, for a given ring one at a time. */
 
 /* Receives at most 'n' packets from 'ring' of connection 'vid' into mbufs of
- * 'mp', or sends 'n' packets, which stay the caller's.  Both return how many.
- */
+ * 'mp', or sends 'n' packets, in order, as long as there is room, and frees
+ * those that it sent.  Both return how many. */
 uint16_t dpdk_vdpa_walk_recv(struct dpdk_vdpa_walk *, int vid, uint16_t ring,
                              struct rte_mempool *mp, struct rte_mbuf **pkts,
                              uint16_t n);
