@@ -28,7 +28,8 @@ taking turns, and prints a table.
   --quick        only the most important figures: less than 3 minutes
   --rounds N     how often everything is measured (default: 5)
   --out DIR      where results.json and the pictures go (default: bench-results)
-  --stage NAME   only this one (may be given again): $STAGES
+  --stage NAME   only this one; may be given again.  There are:
+                 $STAGES
   --record       record the ratios ours/testpmd, to which later runs compare
   --help         this text
 
@@ -41,6 +42,7 @@ USAGE
 }
 
 STAGES="base latency packed unmerged ring1024 queues jumbo ports idle"
+STAGES+=" simulated"
 QUICK_STAGES="base packed latency"
 
 die()
@@ -52,6 +54,7 @@ die()
 # Things that a run leaves behind
 # ===============================
 
+# shellcheck disable=SC2317 # It is called by a trap.
 finish()
 {
     local status=$?
@@ -85,20 +88,22 @@ guests()
         if process_pid guest >/dev/null; then
             system_release "$name"
         fi
-        system_guest "$name" "${args[@]}" && system_hold "$name" \
-            || die "the guest of $name did not start"
+        if ! { system_guest "$name" "${args[@]}" && system_hold "$name"; }
+        then
+            die "the guest of $name did not start"
+        fi
     done
 }
 
-# systems PORTS QUEUES MTU NAME...: starts systems, each of the kind that it is
-# called after.
+# systems PORTS QUEUES MTU NAME[:KIND]...: starts systems, each of the kind that
+# it is called after if none is given.
 systems()
 {
     local ports=$1 queues=$2 mtu=$3 name
     shift 3
     for name in "$@"; do
-        system_start "$name" "$name" "$ports" "$queues" "$mtu" \
-            || die "$name did not start"
+        system_start "${name%:*}" "${name#*:}" "$ports" "$queues" "$mtu" \
+            || die "${name%:*} did not start"
     done
 }
 
@@ -120,47 +125,53 @@ measure()
         || die "stage $stage failed"
 }
 
-ALL="ours testpmd switching floor"
+ALL=(ours testpmd switching floor)
 DIRECTIONS=guest-to-vf,vf-to-guest,both
 
 # The stages that need nothing but other guests.
 stages_simple()
 {
     local split=(queue_size=256 packed_vq=0 mrg_rxbuf=1)
-    wanted base latency packed unmerged ring1024 || return 0
-    step "starting the systems: $ALL"
-    # shellcheck disable=SC2086
-    systems 1 1 1500 $ALL
-    if wanted base latency; then
-        guests 1 1 1500 "${split[@]}" -- $ALL
+    wanted base idle latency packed unmerged ring1024 || return 0
+    step "starting the systems: ${ALL[*]}"
+    systems 1 1 1500 "${ALL[@]}"
+    if wanted base idle latency; then
+        guests 1 1 1500 "${split[@]}" -- "${ALL[@]}"
     fi
     if wanted base; then
         step "64 bytes and more, split ring of 256, mergeable buffers"
         if [ -n "$QUICK" ]; then
-            measure base --sizes 64,1500 -- $ALL
+            measure base --sizes 64,1500 -- "${ALL[@]}"
         else
             measure base --sizes 64,256,512,1024,1500,imix \
-                --directions "$DIRECTIONS" -- $ALL
+                --directions "$DIRECTIONS" -- "${ALL[@]}"
         fi
+    fi
+    if wanted idle; then
+        step "iterations that find nothing"
+        measure iteration --what idle -- "${ALL[@]}"
     fi
     if wanted latency; then
         step "round trips at 10, 50 and 90 percent of what testpmd can do"
-        measure latency --what latency -- testpmd ours
+        measure latency --what latency --windows 7 -- testpmd ours
     fi
     if wanted packed; then
-        step "packed ring"
-        guests 1 1 1500 queue_size=256 packed_vq=1 mrg_rxbuf=1 -- $ALL
-        measure packed -- $ALL
+        step "packed ring, and split ring beside it"
+        guests 1 1 1500 queue_size=256 packed_vq=1 mrg_rxbuf=1 -- "${ALL[@]}"
+        systems 1 1 1500 split:ours
+        guests 1 1 1500 "${split[@]}" -- split
+        measure packed -- "${ALL[@]}" split
+        system_stop split
     fi
     if wanted unmerged; then
         step "no mergeable buffers"
-        guests 1 1 1500 queue_size=256 packed_vq=0 mrg_rxbuf=0 -- $ALL
-        measure unmerged -- $ALL
+        guests 1 1 1500 queue_size=256 packed_vq=0 mrg_rxbuf=0 -- "${ALL[@]}"
+        measure unmerged -- "${ALL[@]}"
     fi
     if wanted ring1024; then
         step "ring of 1024"
-        guests 1 1 1500 queue_size=1024 packed_vq=0 mrg_rxbuf=1 -- $ALL
-        measure ring1024 --window 512 -- $ALL
+        guests 1 1 1500 queue_size=1024 packed_vq=0 mrg_rxbuf=1 -- "${ALL[@]}"
+        measure ring1024 --window 512 -- "${ALL[@]}"
     fi
     systems_stop
 }
@@ -168,19 +179,53 @@ stages_simple()
 stage_queues()
 {
     step "4 queue pairs"
-    systems 1 4 1500 $ALL
-    guests 1 4 1500 queue_size=256 packed_vq=0 mrg_rxbuf=1 -- $ALL
-    measure queues --directions "$DIRECTIONS" -- $ALL
+    systems 1 4 1500 "${ALL[@]}"
+    guests 1 4 1500 queue_size=256 packed_vq=0 mrg_rxbuf=1 -- "${ALL[@]}"
+    measure queues --directions "$DIRECTIONS" -- "${ALL[@]}"
     systems_stop
 }
 
 stage_jumbo()
 {
     step "9000 bytes"
-    systems 1 1 9000 $ALL
-    guests 1 1 9000 queue_size=256 packed_vq=0 mrg_rxbuf=1 -- $ALL
-    measure jumbo --sizes 9000 --directions "$DIRECTIONS" -- $ALL
+    systems 1 1 9000 "${ALL[@]}"
+    guests 1 1 9000 queue_size=256 packed_vq=0 mrg_rxbuf=1 -- "${ALL[@]}"
+    measure jumbo --sizes 9000 --directions "$DIRECTIONS" -- "${ALL[@]}"
     systems_stop
+}
+
+stage_ports()
+{
+    local split=(queue_size=256 packed_vq=0 mrg_rxbuf=1)
+    step "one, four and ten ports, polled by one thread"
+    systems 1 1 1500 one:ours
+    systems 4 1 1500 four:ours
+    systems 10 1 1500 ten:ours
+    guests 1 1 1500 "${split[@]}" -- one
+    guests 4 1 1500 "${split[@]}" -- four
+    guests 10 1 1500 "${split[@]}" -- ten
+    if wanted ports; then
+        measure ports -- one four ten
+    fi
+    if wanted idle; then
+        step "ten connected ports that nobody uses, and their representors"
+        systems 10 1 1500 representors
+        system_hold representors
+        measure idle --what idle -- one ten representors
+    fi
+    systems_stop
+}
+
+stage_simulated()
+{
+    local three=(ours testpmd switching)
+    step "a VF of the simulated NIC, by way of its e-switch and representor"
+    BENCH_SIM=yes
+    systems 1 1 1500 "${three[@]}"
+    guests 1 1 1500 queue_size=256 packed_vq=0 mrg_rxbuf=1 -- "${three[@]}"
+    measure simulated --sizes 64,1500 -- "${three[@]}"
+    systems_stop
+    BENCH_SIM=
 }
 
 # wanted STAGE...: succeeds if one of these stages is to run.
@@ -218,10 +263,11 @@ for library in util nic ovs testpmd; do
     # shellcheck source=/dev/null
     . "$HERE/../tests/$library.sh" || exit 1
 done
-# shellcheck source=systems.sh
+# shellcheck source=/dev/null
 . "$HERE/systems.sh" || exit 1
 
 COMMAND="bench.sh $*"
+export BENCH_SIM=
 QUICK='' ROUNDS=5 OUT=bench-results WANTED='' RECORD=()
 while [ $# -gt 0 ]; do
     case $1 in
@@ -260,6 +306,12 @@ if wanted queues; then
 fi
 if wanted jumbo; then
     stage_jumbo
+fi
+if wanted ports idle; then
+    stage_ports
+fi
+if wanted simulated; then
+    stage_simulated
 fi
 cp "$RAW" "$OUT/raw.jsonl"
 python3 "$HERE/report.py" --raw "$RAW" --out "$OUT" --command "$COMMAND" \

@@ -62,11 +62,10 @@ class Results:
         values = [r[field] for r in (rows or {}).values() if field in r]
         return spread(values) if values else None
 
-    def ratio(self, key, a, b, field="cycles", other=None):
-        """Spread of the ratios of two systems, each within one round.  'other'
-        is where b was measured, if not where a was."""
+    def ratio(self, key, a, b, field="cycles"):
+        """Spread of the ratios of two systems, each within one round."""
         left = self.points.get(key, {}).get(a, {})
-        right = self.points.get(other or key, {}).get(b, {})
+        right = self.points.get(key, {}).get(b, {})
         values = [left[n][field] / right[n][field]
                   for n in left if n in right
                   and field in left[n] and right[n].get(field)]
@@ -109,13 +108,33 @@ def throughput_tables(results):
             if field == "cycles":
                 row += [cell(results.ratio(key, "ours", s), 2)
                         for s in OTHERS[:2]]
-            rows.append(row)
+            if any(c != "-" for c in row[3:]):
+                rows.append(row)
         header = ["stage", "size", "direction", *SYSTEMS]
         if field == "cycles":
             header += ["ours/" + s for s in OTHERS[:2]]
         if rows:
             print(title + "\n")
             print_table(header, rows)
+
+
+def more_tables(results):
+    """Systems that are only in one stage: our port in several settings, and
+    iterations that find nothing."""
+    rows = []
+    for key, systems in results.points.items():
+        for system, by_round in systems.items():
+            for field in ("cycles", "idle"):
+                values = [r[field] for r in by_round.values() if field in r]
+                if not values or (field == "idle" and "cycles" in
+                                  next(iter(by_round.values()))):
+                    continue
+                if field == "idle" or system not in SYSTEMS:
+                    rows.append([key[0], key[2] or "idle", system,
+                                 cell(spread(values))])
+    if rows:
+        print("Cycles per packet, or of an iteration that finds nothing\n")
+        print_table(["stage", "direction", "system", "cycles"], rows)
 
 
 def latency_table(results):
@@ -151,8 +170,8 @@ def targets(results):
                                  other))
     for direction in ("guest-to-vf", "vf-to-guest"):
         yield ("%s, 64 bytes, packed ring/split ring" % direction, 1.0,
-               results.ratio(("packed", "64", direction, ""), "ours", "ours",
-                             other=("base", "64", direction, "")))
+               results.ratio(("packed", "64", direction, ""), "ours",
+                             "split"))
     for direction in ("guest-to-vf", "vf-to-guest"):
         yield ("%s, 64 bytes, cycles per packet, ten ports/one" % direction,
                1.15, results.ratio(("ports", "64", direction, ""), "ten",
@@ -354,6 +373,7 @@ def main():
     results = Results(args.raw)
     print()
     throughput_tables(results)
+    more_tables(results)
     latency_table(results)
     found = print_targets(results)
     plot(results, args.out)

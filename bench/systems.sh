@@ -20,24 +20,30 @@
 #   testpmd     dpdk-testpmd with net_vhost, io forwarding
 #   switching   our ovs-vswitchd that switches dpdkvhostuserclient to dpdk
 #   floor       rte_vhost alone
+#   representors  our ovs-vswitchd with what are representors of "ours" as
+#               ports of type dpdk, and nothing else: it has no guest
+#
+# If BENCH_SIM is not empty, ours, testpmd and switching have as VF one of the
+# simulated NIC, whose representor they connect to a net_benchvf.
 #
 # Its guest is a dpdk-testpmd with net_virtio_user.  BENCHDIR is where the
 # programs were built.
 #
 # shellcheck shell=bash
 
-# Environments by name, in the order of their start.
-declare -A SYSTEM_ENV=() SYSTEM_KIND=()
+# Environments by name; names in the order of their start.
+declare -A SYSTEM_ENV=()
 SYSTEMS=()
 
 # The core that is measured, and the one for everything else.
 MEASURED_CORE=1
 OTHER_CORE=0
 
+# shellcheck disable=SC2034 # It is for nic.sh.
 VDPA_NIC=bench
 nic_bench_dpdk_extra()
 {
-    echo "--no-pci -d $(system_plugin)"
+    echo "--no-pci -d $(system_plugin)${BENCH_SIM:+ $(nic_sim_dpdk_extra)}"
 }
 
 # system_plugin: prints where the driver is.  EAL refuses a driver below a
@@ -77,7 +83,6 @@ system_start()
     shift 2
     env_create vdpa-bench || return 1
     SYSTEM_ENV[$name]=$VDPA_ENV
-    SYSTEM_KIND[$name]=$kind
     SYSTEMS+=("$name")
     "system_start_$kind" "$@" || { say "$name did not start"; return 1; }
 }
@@ -121,6 +126,17 @@ system_start_switching()
             && ovs-ofctl add-flow br0 "in_port=vm$i,actions=output:vf$i" \
             || return 1
         clock=
+    done
+}
+
+system_start_representors()
+{
+    local ports=$1 i
+    system_ovs || return 1
+    for ((i = 0; i < ports; i++)); do
+        ovs-vsctl add-port br0 "rep$i" -- set Interface "rep$i" type=dpdk \
+            options:dpdk-devargs="\"$(system_rep "$i")\"" || return 1
+        ovs_port_ok "rep$i" || return 1
     done
 }
 
@@ -216,14 +232,16 @@ system_thread()
 system_hold()
 {
     system_use "$1"
-    kill -STOP "$(system_pid)" "$(process_pid guest)"
+    # shellcheck disable=SC2046 # There may be no guest.
+    kill -STOP "$(system_pid)" $(process_pid guest)
 }
 
 # system_release NAME: lets it go on.
 system_release()
 {
     system_use "$1"
-    kill -CONT "$(system_pid)" "$(process_pid guest)"
+    # shellcheck disable=SC2046
+    kill -CONT "$(system_pid)" $(process_pid guest)
 }
 
 # system_argument NAME: prints what measure.py must know about the system.
@@ -231,17 +249,19 @@ system_argument()
 {
     local pid guest
     system_use "$1"
-    pid=$(system_pid) && guest=$(process_pid guest) || return 1
-    echo "$1,$pid,$(system_thread "$pid"),$guest,$(system_thread "$guest"),$VDPA_ENV/ctl"
+    pid=$(system_pid) || return 1
+    guest=$(process_pid guest)
+    echo "$1,$pid,$(system_thread "$pid"),$guest,$(
+        [ -z "$guest" ] || system_thread "$guest"),$VDPA_ENV/ctl"
 }
 
 # system_stop NAME: ends a system and gives everything back.
 system_stop()
 {
-    local name i
+    local i
     system_use "$1"
     env_destroy
-    unset "SYSTEM_ENV[$1]" "SYSTEM_KIND[$1]"
+    unset "SYSTEM_ENV[$1]"
     for i in "${!SYSTEMS[@]}"; do
         [ "${SYSTEMS[$i]}" != "$1" ] || unset "SYSTEMS[$i]"
     done
