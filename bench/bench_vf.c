@@ -49,9 +49,10 @@ RTE_LOG_REGISTER(bench_logtype, pmd.net.benchvf, NOTICE);
 #define MAX_QUEUES 16
 #define MAX_MTU 9216
 
-/* An iteration that takes longer was interrupted, in seconds: by the kernel, a
- * hypervisor, or a signal. */
+/* An iteration that takes longer was interrupted, by the kernel, a hypervisor
+ * or a signal: in seconds, and what each frame may add to it. */
 #define INTERRUPTED (100e-6)
+#define INTERRUPTED_PER_FRAME (2e-6)
 
 /* Frames that went away are given up after so many polls in vain. */
 #define STALL_POLLS (1 << 20)
@@ -104,6 +105,7 @@ static uint64_t moved;			/* Frames, by all VFs. */
 static uint64_t last_moved;
 static uint64_t last_tsc;
 static uint64_t interrupted_cycles;
+static uint64_t interrupted_per_frame;
 
 /* Meter. */
 
@@ -116,7 +118,9 @@ meter_tick(struct bench_meter *m)
 
 	last_tsc = now;
 	last_moved = moved;
-	if (unlikely(cycles > interrupted_cycles)) {
+	if (unlikely(cycles > interrupted_cycles &&
+		     cycles > interrupted_cycles +
+			      frames * interrupted_per_frame)) {
 		m->interrupted++;
 	} else if (frames != 0) {
 		m->busy_cycles += cycles;
@@ -136,6 +140,7 @@ meter_init(struct bench_meter *m)
 	unsigned int i, round;
 
 	interrupted_cycles = INTERRUPTED * rte_get_tsc_hz();
+	interrupted_per_frame = INTERRUPTED_PER_FRAME * rte_get_tsc_hz();
 	for (round = 0; round < 100; round++) {
 		uint64_t start = rte_rdtsc();
 

@@ -43,7 +43,13 @@ OTHER_CORE=0
 VDPA_NIC=bench
 nic_bench_dpdk_extra()
 {
-    echo "--no-pci -d $(system_plugin)${BENCH_SIM:+ $(nic_sim_dpdk_extra)}"
+    echo "--no-pci -d $(system_plugin)${BENCH_SIM:+ -d $(sim_plugin)}"
+}
+
+# The simulated NIC has no wire.
+nic_sim_pf()
+{
+    echo "net_simpf0,vfs=1,queues=1,wire=none"
 }
 
 # system_plugin: prints where the driver is.  EAL refuses a driver below a
@@ -52,6 +58,12 @@ system_plugin()
 {
     cp -u "$BENCHDIR/librte_benchvf.so" "$VDPA_ENV/" || return 1
     echo "$VDPA_ENV/librte_benchvf.so"
+}
+
+sim_plugin()
+{
+    cp -u "$VDPASIM" "$VDPA_ENV/" || return 1
+    echo "$VDPA_ENV/librte_vdpasim.so"
 }
 
 # system_use NAME: what follows is about system NAME.
@@ -67,11 +79,25 @@ system_vf()
     echo "net_benchvf$1,ctl=$VDPA_ENV/ctl,side=host,port=$1,queues=${2-1}${3:+,clock=1}"
 }
 
+# system_accelerator N QUEUES: prints the devargs of VF N of "ours".
+system_accelerator()
+{
+    if [ -n "$BENCH_SIM" ]; then
+        nic_sim_vf "$1"
+    else
+        system_vf "$@"
+    fi
+}
+
 # system_rep N: prints the devargs of its representor, which nothing comes
 # from.
 system_rep()
 {
     local clock=
+    if [ -n "$BENCH_SIM" ]; then
+        nic_sim_rep "$1"
+        return
+    fi
     [ "$1" -ne 0 ] || clock=,clock=1
     echo "net_benchvfr$1,ctl=$VDPA_ENV/ctl,side=idle,port=$1$clock"
 }
@@ -87,52 +113,89 @@ system_start()
     "system_start_$kind" "$@" || { say "$name did not start"; return 1; }
 }
 
-# system_ovs: starts an Open vSwitch with a bridge that does nothing.
+# system_ovs MTU: starts an Open vSwitch with a bridge that does nothing.  It
+# gets its memory at once: what it took later may be somebody else's by then.
 system_ovs()
 {
-    VDPA_OVS_MEMORY=${BENCH_MEMORY-768} ovs_start \
+    local memory=$(($1 <= 1500 ? 640 : 1280))
+    VDPA_OVS_MEMORY=$memory ovs_start dpdk-socket-mem="$memory" \
         && ovs-vsctl add-br br0 -- set Bridge br0 datapath_type=netdev \
             fail_mode=secure
+}
+
+# system_port_ok PORT MTU: succeeds if a port is there and as it should be: for
+# want of memory Open vSwitch is content with another MTU.
+system_port_ok()
+{
+    local mtu
+    ovs_port_ok "$1" || return 1
+    mtu=$(ovs-vsctl get Interface "$1" mtu)
+    if [ "$mtu" != "$2" ]; then
+        say "port $1: its MTU is $mtu, not $2: not enough memory?"
+        return 1
+    fi
 }
 
 system_start_ours()
 {
     local ports=$1 queues=$2 mtu=$3 i
-    system_ovs || return 1
+    system_ovs "$mtu" || return 1
     for ((i = 0; i < ports; i++)); do
         ovs-vsctl add-port br0 "vdpa$i" -- set Interface "vdpa$i" \
             type=dpdkvdpa mtu_request="$mtu" \
             options:vdpa-socket-path="$VDPA_ENV/$i.sock" \
             options:vdpa-sw=true options:vdpa-max-queues="$queues" \
-            options:vdpa-accelerator-devargs="\"$(system_vf "$i" "$queues")\"" \
+            options:vdpa-accelerator-devargs="\"$(system_accelerator "$i" "$queues")\"" \
             options:dpdk-devargs="\"$(system_rep "$i")\"" || return 1
-        ovs_port_ok "vdpa$i" || return 1
+        system_port_ok "vdpa$i" "$mtu" || return 1
     done
+    [ -z "$BENCH_SIM" ] || { system_bench_port && system_flows vdpa0 bench0; }
+}
+
+# system_bench_port: adds net_benchvf as what is behind the representor of a VF
+# of the simulated NIC.
+system_bench_port()
+{
+    ovs-vsctl add-port br0 bench0 -- set Interface bench0 type=dpdk \
+        options:dpdk-devargs="\"$(system_vf 0 1 clock)\"" \
+        && ovs_port_ok bench0
+}
+
+# system_flows PORT PORT: connects two ports.
+system_flows()
+{
+    ovs-ofctl add-flow br0 "in_port=$1,actions=output:$2" \
+        && ovs-ofctl add-flow br0 "in_port=$2,actions=output:$1"
 }
 
 system_start_switching()
 {
-    local ports=$1 queues=$2 mtu=$3 i clock=clock
-    system_ovs || return 1
+    local ports=$1 queues=$2 mtu=$3 i vf
+    system_ovs "$mtu" || return 1
+    if [ -n "$BENCH_SIM" ]; then
+        ovs-vsctl add-port br0 rep0 -- set Interface rep0 type=dpdk \
+            options:dpdk-devargs="\"$(nic_sim_rep 0)\"" \
+            && ovs_port_ok rep0 && system_bench_port \
+            && system_flows rep0 bench0 || return 1
+    fi
     for ((i = 0; i < ports; i++)); do
+        vf=$(system_vf "$i" "$queues" "$([ "$i" -gt 0 ] || echo clock)")
+        [ -z "$BENCH_SIM" ] || vf=$(nic_sim_vf "$i")
         ovs-vsctl add-port br0 "vf$i" -- set Interface "vf$i" type=dpdk \
             mtu_request="$mtu" options:n_rxq="$queues" \
-            options:dpdk-devargs="\"$(system_vf "$i" "$queues" $clock)\"" \
+            options:dpdk-devargs="\"$vf\"" \
             -- add-port br0 "vm$i" -- set Interface "vm$i" \
             type=dpdkvhostuserclient mtu_request="$mtu" \
             options:vhost-server-path="$VDPA_ENV/$i.sock" || return 1
-        ovs_port_ok "vf$i" && ovs_port_ok "vm$i" || return 1
-        ovs-ofctl add-flow br0 "in_port=vf$i,actions=output:vm$i" \
-            && ovs-ofctl add-flow br0 "in_port=vm$i,actions=output:vf$i" \
-            || return 1
-        clock=
+        system_port_ok "vf$i" "$mtu" && ovs_port_ok "vm$i" || return 1
+        system_flows "vf$i" "vm$i" || return 1
     done
 }
 
 system_start_representors()
 {
     local ports=$1 i
-    system_ovs || return 1
+    system_ovs 1500 || return 1
     for ((i = 0; i < ports; i++)); do
         ovs-vsctl add-port br0 "rep$i" -- set Interface "rep$i" type=dpdk \
             options:dpdk-devargs="\"$(system_rep "$i")\"" || return 1
@@ -142,19 +205,26 @@ system_start_representors()
 
 system_start_testpmd()
 {
-    local ports=$1 queues=$2 mtu=$3 i clock=clock memory=512
+    local ports=$1 queues=$2 mtu=$3 i clock=clock memory=512 sim=()
     TESTPMD_VDEVS=
+    if [ -n "$BENCH_SIM" ]; then
+        # Port 0 is the uplink, which nobody needs, 1 the representor.
+        TESTPMD_VDEVS="$(nic_sim_rep 0) $(system_vf 0 1 clock) $(nic_sim_vf 0)"
+        TESTPMD_VDEVS+=" net_vhost0,iface=$VDPA_ENV/0.sock,client=1,queues=1"
+        sim=(--portlist=1-4)
+        ports=0
+    fi
     for ((i = 0; i < ports; i++)); do
-        TESTPMD_VDEVS+=" net_vhost$i,iface=$VDPA_ENV/$i.sock,client=1,queues=$queues"
-        TESTPMD_VDEVS+=" $(system_vf "$i" "$queues" $clock)"
+        TESTPMD_VDEVS+=" net_vhost$i,iface=$VDPA_ENV/$i.sock,client=1"
+        TESTPMD_VDEVS+=",queues=$queues $(system_vf "$i" "$queues" $clock)"
         clock=
     done
     hugepages_take "$memory" || return 1
     TESTPMD_LCORES="0@$OTHER_CORE,1@$MEASURED_CORE" TESTPMD_MEMORY=$memory \
-    TESTPMD_PLUGIN=$(system_plugin) \
+    TESTPMD_PLUGINS="$(system_plugin)${BENCH_SIM:+ $(sim_plugin)}" \
         testpmd_start system --rxq="$queues" --txq="$queues" --nb-cores=1 \
         --forward-mode=io --mbuf-size="$((mtu <= 1500 ? 2176 : mtu + 256))" \
-        || return 1
+        "${sim[@]}" || return 1
     testpmd_cmd system start >/dev/null
 }
 
@@ -179,7 +249,7 @@ system_guest()
     system_use "$1"
     shift 4
     process_end guest KILL
-    rm -f "$VDPA_ENV"/*.sock
+    rm -f "$VDPA_ENV"/[0-9]*.sock
     for arg in "$@"; do
         case $arg in
         queue_size=*) ring=${arg#*=} ;;
@@ -205,7 +275,7 @@ system_guest()
 guest_testpmd()
 {
     TESTPMD_LCORES="0@$OTHER_CORE,1@$OTHER_CORE" TESTPMD_MEMORY=256 \
-    TESTPMD_PLUGIN=$(system_plugin) \
+    TESTPMD_PLUGINS=$(system_plugin) \
         testpmd_start guest --rxq="$1" --txq="$1" --nb-cores=1 \
         --rxd="$2" --txd="$2" --forward-mode=io \
         --mbuf-size="$(($3 <= 1500 ? 2176 : $3 + 256))"

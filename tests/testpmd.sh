@@ -18,14 +18,17 @@
 # testpmd_start NAME [ARGUMENT]...: starts testpmd in interactive mode with
 # these arguments after "--", without forwarding, and waits for its prompt.
 # TESTPMD_VDEVS holds the vdevs it starts with, one per word; TESTPMD_LCORES,
-# TESTPMD_MEMORY (in MB) and TESTPMD_PLUGIN say where it runs, with how much,
+# TESTPMD_MEMORY (in MB) and TESTPMD_PLUGINS say where it runs, with how much,
 # and which drivers it loads, if that is not as usual.
 testpmd_start()
 {
-    local name=$1 vdev args=()
+    local name=$1 vdev plugin args=()
     shift
     for vdev in ${TESTPMD_VDEVS-}; do
         args+=(--vdev "$vdev")
+    done
+    for plugin in ${TESTPMD_PLUGINS-}; do
+        args+=(-d "$plugin")
     done
     rm -f "$VDPA_ENV/$name.in"
     mkfifo "$VDPA_ENV/$name.in" || return 1
@@ -34,7 +37,7 @@ testpmd_start()
         stdbuf -oL dpdk-testpmd --lcores "${TESTPMD_LCORES-0@0,1@0}" --no-pci \
         --in-memory --single-file-segments --no-telemetry \
         --file-prefix "$(env_netns)-$name" -m "${TESTPMD_MEMORY-128}" \
-        ${TESTPMD_PLUGIN:+-d "$TESTPMD_PLUGIN"} "${args[@]}" \
+        "${args[@]}" \
         -- -i --total-num-mbufs=16384 "$@" \
         <>"$VDPA_ENV/$name.in" || return 1
     wait_until "grep -q '^testpmd> ' '$VDPA_ENV/$name.testpmd'" \
