@@ -50,7 +50,7 @@ endif
 # "make check-perf": instructions of the relay, which tell exactly whether it
 # got slower.  Compiled with the same flags whatever CFLAGS are.
 RELAY_COST_CFLAGS = -g -O2
-CLEANFILES += bench/relay-cost
+CLEANFILES += bench/relay-cost bench/relay-cost.log
 
 bench/relay-cost: bench/relay-cost.c lib/dpdk-vdpa-relay.c \
 		lib/dpdk-vdpa-relay.h
