@@ -62,8 +62,11 @@ struct buffer {
 void
 dpdk_vdpa_ring_init(struct dpdk_vdpa_ring *ring, uint64_t features)
 {
+    /* As the vhost library has it; by the standard, a packed ring cannot be
+     * without VIRTIO_F_VERSION_1. */
     bool long_header = features & (1ULL << VIRTIO_NET_F_MRG_RXBUF
-                                   | 1ULL << VIRTIO_F_VERSION_1);
+                                   | 1ULL << VIRTIO_F_VERSION_1
+                                   | 1ULL << VIRTIO_F_RING_PACKED);
 
     memset(ring, 0, sizeof *ring);
     ring->is_packed = features & (1ULL << VIRTIO_F_RING_PACKED);
