@@ -4,6 +4,7 @@ unit_tests = \
 	tests/test-guard \
 	tests/test-options \
 	tests/test-relay \
+	tests/test-ring \
 	tests/test-vm
 
 if HAVE_CMOCKA
@@ -33,6 +34,12 @@ tests_test_relay_SOURCES = tests/test-relay.c
 tests_test_relay_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_test_relay_LDADD = $(unit_LDADD)
 tests_test_relay_LINK = $(unit_LINK)
+
+# This one lib/dpdk-vdpa-ring.c.
+tests_test_ring_SOURCES = tests/test-ring.c tests/test-guest.h
+tests_test_ring_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_test_ring_LDADD = $(unit_LDADD)
+tests_test_ring_LINK = $(unit_LINK)
 
 # And this one lib/dpdk-vdpa-vm.c.
 tests_test_vm_SOURCES = tests/test-vm.c lib/dpdk-vdpa-guard.c \
