@@ -8,7 +8,8 @@ bench_scripts = \
 	bench/relay-cost.recorded \
 	bench/relay-cost.sh \
 	bench/report.py \
-	bench/systems.sh
+	bench/systems.sh \
+	bench/tcp.sh
 
 EXTRA_DIST += \
 	$(bench_scripts) \

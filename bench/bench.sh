@@ -42,7 +42,7 @@ USAGE
 }
 
 STAGES="base latency packed unmerged ring1024 queues jumbo ports idle"
-STAGES+=" simulated"
+STAGES+=" simulated tcp"
 QUICK_STAGES="base packed latency"
 
 die()
@@ -70,6 +70,18 @@ step()
     say "[$((SECONDS / 60)):$(printf %02d $((SECONDS % 60)))] $*"
 }
 
+# alone: waits until no other benchmark runs on the machine.  What is started
+# does not inherit the lock.
+alone()
+{
+    mkdir -p /run/lock
+    exec 6> /run/lock/ovs-dpdkvdpa-bench
+    if ! flock -n 6; then
+        step "waiting for another benchmark on this machine to end"
+        flock 6
+    fi
+}
+
 # Stages
 # ======
 
@@ -88,8 +100,8 @@ guests()
         if process_pid guest >/dev/null; then
             system_release "$name"
         fi
-        if ! { system_guest "$name" "${args[@]}" && system_hold "$name"; }
-        then
+        if ! { system_guest "$name" "${args[@]}" 6>&- \
+               && system_hold "$name"; }; then
             die "the guest of $name did not start"
         fi
     done
@@ -102,7 +114,7 @@ systems()
     local ports=$1 queues=$2 mtu=$3 name
     shift 3
     for name in "$@"; do
-        system_start "${name%:*}" "${name#*:}" "$ports" "$queues" "$mtu" \
+        system_start "${name%:*}" "${name#*:}" "$ports" "$queues" "$mtu" 6>&- \
             || die "${name%:*} did not start"
     done
 }
@@ -228,6 +240,21 @@ stage_simulated()
     BENCH_SIM=
 }
 
+stage_tcp()
+{
+    local name
+    step "bulk TCP of a QEMU guest to a host behind the simulated NIC's wire"
+    for name in ours switching; do
+        if ! { tcp_system "$name" "$name" 6>&- && system_hold "$name"; }; then
+            die "$name did not start for bulk TCP"
+        fi
+    done
+    tcp_rounds ours switching >> "$RAW" || die "stage tcp failed"
+    systems_stop
+    unset BENCH_WIRE
+    BENCH_SIM=
+}
+
 # wanted STAGE...: succeeds if one of these stages is to run.
 wanted()
 {
@@ -259,12 +286,14 @@ needs()
 }
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd) || exit 1
-for library in util nic ovs testpmd; do
+for library in util nic ovs guest testpmd; do
     # shellcheck source=/dev/null
     . "$HERE/../tests/$library.sh" || exit 1
 done
 # shellcheck source=/dev/null
 . "$HERE/systems.sh" || exit 1
+# shellcheck source=/dev/null
+. "$HERE/tcp.sh" || exit 1
 
 COMMAND="bench.sh $*"
 export BENCH_SIM=
@@ -295,6 +324,7 @@ esac
 : "${WANTED:=$STAGES}"
 needs
 mkdir -p "$OUT" || exit 1
+alone
 RAW=$(mktemp) || exit 1
 trap finish EXIT
 trap 'exit 130' INT
@@ -312,6 +342,9 @@ if wanted ports idle; then
 fi
 if wanted simulated; then
     stage_simulated
+fi
+if wanted tcp; then
+    stage_tcp
 fi
 cp "$RAW" "$OUT/raw.jsonl"
 python3 "$HERE/report.py" --raw "$RAW" --out "$OUT" --command "$COMMAND" \

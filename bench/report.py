@@ -155,6 +155,19 @@ def latency_table(results):
                      "p99.9"], rows)
 
 
+def tcp_table(results):
+    rows = []
+    for key in results.stage("tcp"):
+        rows.append([key[1], key[2]] + [
+            cell(results.get(*key[:3], s, "gbps"), 2)
+            for s in ("ours", "switching")]
+            + [cell(results.ratio(key, "ours", "switching", "gbps"), 2)])
+    if rows:
+        print("Bulk TCP of a QEMU guest, Gbit/s\n")
+        print_table(["", "direction", "ours", "switching", "ours/switching"],
+                    rows)
+
+
 # Targets
 # =======
 
@@ -375,6 +388,7 @@ def main():
     throughput_tables(results)
     more_tables(results)
     latency_table(results)
+    tcp_table(results)
     found = print_targets(results)
     plot(results, args.out)
     path = os.path.join(args.out, "results.json")

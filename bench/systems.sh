@@ -46,10 +46,9 @@ nic_bench_dpdk_extra()
     echo "--no-pci -d $(system_plugin)${BENCH_SIM:+ -d $(sim_plugin)}"
 }
 
-# The simulated NIC has no wire.
 nic_sim_pf()
 {
-    echo "net_simpf0,vfs=1,queues=1,wire=none"
+    echo "net_simpf0,vfs=1,queues=1,wire=${BENCH_WIRE-none}"
 }
 
 # system_plugin: prints where the driver is.  EAL refuses a driver below a
