@@ -37,7 +37,6 @@
 #include "dpdk-vdpa-guard.h"
 #include "dpdk-vdpa-relay.h"
 #include "dpdk-vdpa-rings.h"
-#include "dpdk-vdpa-walk.h"
 #include "openvswitch/list.h"
 #include "openvswitch/thread.h"
 #include "openvswitch/vlog.h"
@@ -686,6 +685,7 @@ dpdk_vdpa_vm_get_info(const struct dpdk_vdpa_vm *vm_,
 
     memset(info, 0, sizeof *info);
     info->numa_node = -1;
+    dpdk_vdpa_walk_get_info(vm->walk, &info->walk);
     if (!dpdk_vdpa_vm_is_up(vm)) {
         return false;
     }

@@ -26,6 +26,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dpdk-vdpa-walk.h"
 #include "openvswitch/types.h"
 
 struct dpdk_vdpa_rings;
@@ -79,6 +80,7 @@ struct dpdk_vdpa_vm_info {
     unsigned int n_enabled;     /* Queue pairs enabled. */
     bool packed;                /* Packed rings. */
     bool migrating;             /* Dirty pages are being logged. */
+    struct dpdk_vdpa_walk_info walk;    /* Whether or not it is connected. */
 };
 
 /* Creates a VM end.  Returns 0, or a positive errno value and an error for the

@@ -22,6 +22,7 @@
 #include <linux/vhost_types.h>
 #include <linux/virtio_config.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 
 #include <rte_config.h>
@@ -63,6 +64,7 @@ struct walked {
         /* For the PMD thread. */
         unsigned int n_answered;        /* Of 'n_asked'. */
         bool library_behind;            /* It must learn about interrupts. */
+        atomic_uint64_t n_library;      /* Packets of the library's. */
     );
 };
 
@@ -213,14 +215,20 @@ dpdk_vdpa_walk_ask_library(struct dpdk_vdpa_walk *walk)
     walk->rings[FIRST_SEND_RING].n_asked++;
 }
 
-unsigned int
-dpdk_vdpa_walk_n_walked(const struct dpdk_vdpa_walk *walk_)
+void
+dpdk_vdpa_walk_get_info(const struct dpdk_vdpa_walk *walk_,
+                        struct dpdk_vdpa_walk_info *info)
 {
     struct dpdk_vdpa_walk *walk = CONST_CAST(struct dpdk_vdpa_walk *, walk_);
-    unsigned int n;
 
-    atomic_read_relaxed(&walk->n_walked, &n);
-    return n;
+    memset(info, 0, sizeof *info);
+    atomic_read_relaxed(&walk->n_walked, &info->n_walked);
+    for (int i = 0; i < MAX_RINGS; i++) {
+        uint64_t n;
+
+        atomic_read_relaxed(&walk->rings[i].n_library, &n);
+        *(i % 2 ? &info->library_rx : &info->library_tx) += n;
+    }
 }
 
 /* Walking. */
@@ -302,6 +310,15 @@ walked_hand_over(struct walked *w, int vid, unsigned int i)
     return true;
 }
 
+static void
+walked_count_library(struct walked *w, unsigned int n)
+{
+    uint64_t total;
+
+    atomic_read_relaxed(&w->n_library, &total);
+    atomic_store_relaxed(&w->n_library, total + n);
+}
+
 static uint16_t __rte_noinline
 library_recv(struct walked *w, int vid, uint16_t i, struct rte_mempool *mp,
              struct rte_mbuf **pkts, uint16_t n, unsigned int n_asked)
@@ -312,6 +329,7 @@ library_recv(struct walked *w, int vid, uint16_t i, struct rte_mempool *mp,
     n = rte_vhost_dequeue_burst(vid, i, mp, pkts, n);
     if (n) {
         w->n_answered = n_asked;
+        walked_count_library(w, n);
     }
     return n;
 }
@@ -374,6 +392,7 @@ library_send(struct walked *w, int vid, uint16_t i, struct rte_mbuf **pkts,
     n = rte_vhost_enqueue_burst(vid, i, pkts, n);
     if (n) {
         free_sent(pkts, n);     /* They were copied. */
+        walked_count_library(w, n);
     }
     return n;
 }

@@ -65,8 +65,16 @@ void dpdk_vdpa_walk_open(struct dpdk_vdpa_walk *, int vid, const bool *enabled,
  * walk must be closed. */
 void dpdk_vdpa_walk_ask_library(struct dpdk_vdpa_walk *);
 
-/* Any thread, for show: returns how many rings are walked. */
-unsigned int dpdk_vdpa_walk_n_walked(const struct dpdk_vdpa_walk *);
+/* For show. */
+struct dpdk_vdpa_walk_info {
+    unsigned int n_walked;      /* Rings that are walked. */
+    uint64_t library_rx;        /* Packets that came by the library instead. */
+    uint64_t library_tx;        /* That it sent. */
+};
+
+/* Fills in '*info'.  Any thread. */
+void dpdk_vdpa_walk_get_info(const struct dpdk_vdpa_walk *,
+                             struct dpdk_vdpa_walk_info *info);
 
 /* For PMD threads, for a given ring one at a time. */
 

@@ -2037,6 +2037,13 @@ port_show_vm(const struct vdpa_port *port, struct ds *out)
                   "    %s ring, queue pairs enabled: %u, features 0x%"PRIx64
                   "%s\n", info.packed ? "packed" : "split", info.n_enabled,
                   info.features, info.migrating ? ", migrating" : "");
+    if (port->hw) {
+        return;
+    }
+    ds_put_format(out, "    rings walked: %u, packets by the vhost library: "
+                  "%"PRIu64" from the guest, %"PRIu64" to it\n",
+                  info.walk.n_walked, info.walk.library_rx,
+                  info.walk.library_tx);
 }
 
 static void

@@ -210,6 +210,20 @@ check_dropped()
     ovs_stat "$1" 'v[mf]_to_v[mf]_drop_[a-z_]*'
 }
 
+# check_walked PORT RINGS [MAX]: fails unless so many rings of PORT's guest are
+# walked, and at most MAX packets, if given, came by the vhost library.
+check_walked()
+{
+    local shown
+    shown=$(ovs-appctl dpdkvdpa/show "$1" | grep 'rings walked')
+    if ! awk -v n="$2" -v max="${3-}" -F '[^0-9]+' '
+            $2 == n && (max == "" || $3 + $4 <= max) { good = 1 }
+            END { exit !good }' <<< "$shown"; then
+        say "$1: \"$shown\", not $2 rings and at most ${3-any} packets"
+        return 1
+    fi
+}
+
 # check_status PORT KEY VALUE: waits until the status column says so.
 check_status()
 {
