@@ -461,7 +461,8 @@ packed_unroll(const struct dpdk_vdpa_ring *ring, uint16_t pos, uint16_t origin)
 static bool
 packed_wants_call(const struct dpdk_vdpa_ring *ring, uint16_t old)
 {
-    uint16_t flags = READ_ONCE(ring->packed.driver_event->flags);
+    uint16_t flags = __atomic_load_n(&ring->packed.driver_event->flags,
+                                     __ATOMIC_ACQUIRE);
     uint16_t event, from, to;
 
     if (flags != VRING_PACKED_EVENT_FLAG_DESC || !ring->event_idx) {
