@@ -1,5 +1,6 @@
 EXTRA_DIST += $(documentation)
 documentation = \
+	Documentation/benchmarks.rst \
 	Documentation/hardware-mode.rst \
 	Documentation/internals.rst \
 	Documentation/port-guide.rst \

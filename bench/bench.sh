@@ -27,7 +27,8 @@ taking turns, and prints a table.
 
   --quick        only the most important figures: less than 3 minutes
   --rounds N     how often everything is measured (default: 5)
-  --out DIR      where results.json and the pictures go (default: bench-results)
+  --out DIR      where the tables, results.json and the pictures go (default:
+                 bench-results)
   --stage NAME   only this one; may be given again.  There are:
                  $STAGES
   --record       record the ratios ours/testpmd, to which later runs compare
@@ -36,7 +37,7 @@ taking turns, and prints a table.
 The exit status is 1 if a ratio ours/testpmd is more than 15 percent worse than
 the one that is recorded in bench/bench.recorded, or if something failed.
 
-It needs root, 2 cores and 3 GB of memory for hugepages.  Core 1 is measured;
+It needs root, 2 cores and 5 GB of memory for hugepages.  Core 1 is measured;
 what else runs there makes figures worse.
 USAGE
 }
@@ -107,8 +108,8 @@ guests()
     done
 }
 
-# systems PORTS QUEUES MTU NAME[:KIND]...: starts systems, each of the kind that
-# it is called after if none is given.
+# systems PORTS QUEUES MTU NAME[:KIND]...: starts systems, each of the kind
+# that it is called after if none is given.
 systems()
 {
     local ports=$1 queues=$2 mtu=$3 name
@@ -289,8 +290,9 @@ needs()
     done
     [ -x "${VSWITCHD-}" ] || die "VSWITCHD=${VSWITCHD-} is no program: run" \
         "\"make bench\" or \"./quickstart bench\""
-    [ -f "${BENCHDIR-}/librte_benchvf.so" ] || die "BENCHDIR=${BENCHDIR-} has" \
-        "no librte_benchvf.so: run \"make bench\" or \"./quickstart bench\""
+    [ -f "${BENCHDIR-}/librte_benchvf.so" ] || die "BENCHDIR=${BENCHDIR-}" \
+        "has no librte_benchvf.so: run \"make bench\" or" \
+        "\"./quickstart bench\""
 }
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd) || exit 1
@@ -356,8 +358,8 @@ if wanted tcp; then
 fi
 cp "$RAW" "$OUT/raw.jsonl"
 python3 "$HERE/report.py" --raw "$RAW" --out "$OUT" --command "$COMMAND" \
-    --recorded "$HERE/bench.recorded" "${RECORD[@]}"
-status=$?
+    --recorded "$HERE/bench.recorded" "${RECORD[@]}" | tee "$OUT/report.txt"
+status=${PIPESTATUS[0]}
 step "done: $OUT/results.json"
 [ -z "$FAILED" ] || die "these stages failed:$FAILED"
-exit $status
+exit "$status"

@@ -76,7 +76,8 @@ struct bench_ctl {
 };
 
 _Static_assert(sizeof(struct bench_params) == 256, "measure.py knows it");
-_Static_assert(sizeof(struct bench_meter) == BENCH_LINE, "measure.py knows it");
+_Static_assert(sizeof(struct bench_meter) == BENCH_LINE,
+	       "measure.py knows it");
 _Static_assert(sizeof(struct bench_port) == 2 * BENCH_LINE,
 	       "measure.py knows it");
 

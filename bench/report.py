@@ -352,7 +352,7 @@ def plot(results, out):
 # Main
 # ====
 
-def as_json(results, found, args):
+def as_json(results, found, machine, args):
     points = []
     for (stage, size, direction, load), systems in results.points.items():
         p = {"stage": stage, "size": size, "direction": direction,
@@ -368,7 +368,7 @@ def as_json(results, found, args):
             if s:
                 p["ratios"]["ours/" + other] = s
         points.append(p)
-    return {"machine": machine(), "command": args.command, "points": points,
+    return {"machine": machine, "command": args.command, "points": points,
             "targets": found}
 
 
@@ -384,7 +384,10 @@ def main():
     args = p.parse_args()
 
     results = Results(args.raw)
-    print()
+    m = machine()
+    print("\n%(date)s, %(cpus)d cores of %(cpu)s, Linux %(kernel)s, "
+          "DPDK %(dpdk)s, Open vSwitch %(ovs)s" % m)
+    print(args.command + "\n")
     throughput_tables(results)
     more_tables(results)
     latency_table(results)
@@ -393,7 +396,7 @@ def main():
     plot(results, args.out)
     path = os.path.join(args.out, "results.json")
     with open(path, "w") as f:
-        json.dump(as_json(results, found, args), f, indent=1)
+        json.dump(as_json(results, found, m, args), f, indent=1)
         f.write("\n")
     if args.record:
         write_recorded(results, args.recorded)

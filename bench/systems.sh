@@ -10,8 +10,8 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-# Bash library: the systems that the benchmarks compare.  Needs util.sh, nic.sh,
-# ovs.sh and testpmd.sh of tests/.
+# Bash library: the systems that the benchmarks compare.  Needs util.sh,
+# nic.sh, ovs.sh and testpmd.sh of tests/.
 #
 # A system has a name, a kind, an environment of its own, $VDPA_ENV after
 # system_use(), and in it a control block, "ctl" (see bench_vf.h).  The kinds:
@@ -72,10 +72,11 @@ system_use()
     ovs_env
 }
 
-# system_vf N [QUEUES [clock]]: prints the devargs of VF N.
+# system_vf N QUEUES [clock]: prints the devargs of VF N.
 system_vf()
 {
-    echo "net_benchvf$1,ctl=$VDPA_ENV/ctl,side=host,port=$1,queues=${2-1}${3:+,clock=1}"
+    local vf="net_benchvf$1,ctl=$VDPA_ENV/ctl,side=host,port=$1,queues=$2"
+    echo "$vf${3:+,clock=1}"
 }
 
 # system_accelerator N QUEUES: prints the devargs of VF N of "ours".
@@ -137,14 +138,15 @@ system_port_ok()
 
 system_start_ours()
 {
-    local ports=$1 queues=$2 mtu=$3 i
+    local ports=$1 queues=$2 mtu=$3 i vf
     system_ovs "$mtu" || return 1
     for ((i = 0; i < ports; i++)); do
+        vf=$(system_accelerator "$i" "$queues")
         ovs-vsctl add-port br0 "vdpa$i" -- set Interface "vdpa$i" \
             type=dpdkvdpa mtu_request="$mtu" \
             options:vdpa-socket-path="$VDPA_ENV/$i.sock" \
             options:vdpa-sw=true options:vdpa-max-queues="$queues" \
-            options:vdpa-accelerator-devargs="\"$(system_accelerator "$i" "$queues")\"" \
+            options:vdpa-accelerator-devargs="\"$vf\"" \
             options:dpdk-devargs="\"$(system_rep "$i")\"" || return 1
         system_port_ok "vdpa$i" "$mtu" || return 1
     done

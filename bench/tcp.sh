@@ -15,8 +15,8 @@
 # guest.sh and nic.sh.
 #
 # In both cases the guest's packets enter the NIC by VF 0, and Open vSwitch
-# switches its representor and the uplink, with hw-offload, so that the e-switch
-# carries the flow.
+# switches its representor and the uplink, with hw-offload, so that the
+# e-switch carries the flow.
 #
 # shellcheck shell=bash
 

@@ -32,8 +32,8 @@ static uint16_t n_queues = 1;
 static struct rte_mempool *mempool;
 static volatile bool quit;
 
-/* The connection, -1 if none.  Written by rte_vhost's thread, which waits until
- * the worker has seen that it is gone. */
+/* The connection, -1 if none.  Written by rte_vhost's thread, which waits
+ * until the worker has seen that it is gone. */
 static int connection = -1;
 static int connection_used = -1;
 
