@@ -5,7 +5,8 @@ unit_tests = \
 	tests/test-options \
 	tests/test-relay \
 	tests/test-ring \
-	tests/test-vm
+	tests/test-vm \
+	tests/test-walk
 
 if HAVE_CMOCKA
 check_PROGRAMS += $(unit_tests)
@@ -47,6 +48,14 @@ tests_test_vm_SOURCES = tests/test-vm.c lib/dpdk-vdpa-guard.c \
 tests_test_vm_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_test_vm_LDADD = $(unit_LDADD)
 tests_test_vm_LINK = $(unit_LINK)
+
+# And this one lib/dpdk-vdpa-walk.c, with functions of its own in place of the
+# vhost library's.
+tests_test_walk_SOURCES = tests/test-walk.c tests/test-guest.h \
+	lib/dpdk-vdpa-ring.c
+tests_test_walk_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_test_walk_LDADD = $(unit_LDADD)
+tests_test_walk_LINK = $(unit_LINK)
 
 include tests/system.mk
 include tests/checks.mk

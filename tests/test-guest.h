@@ -65,6 +65,27 @@ struct guest {
     unsigned int n_offered;
 };
 
+/* Has 'g' forget what it offered, and go on at position 'pos'. */
+static inline void
+guest_reset(struct guest *g, uint16_t pos)
+{
+    unsigned int first = pos & ~GUEST_WRAP;
+
+    g->next_offer = g->next_used = pos;
+    g->n_offered = 0;
+    if (!g->packed) {
+        g->avail->idx = g->used->idx = pos;
+        return;
+    }
+    for (unsigned int i = 0; i < g->size; i++) {
+        /* All of them were used: those before 'pos' in its round, the others
+         * in the one before. */
+        bool wrap = (i < first) == !!(pos & GUEST_WRAP);
+
+        g->packed_desc[i].flags = wrap ? GUEST_AVAIL | GUEST_USED : 0;
+    }
+}
+
 /* Initializes 'g' with nothing offered, and to go on at position 'pos'. */
 static inline void
 guest_init(struct guest *g, bool packed, uint16_t size, uint16_t pos)
@@ -72,7 +93,6 @@ guest_init(struct guest *g, bool packed, uint16_t size, uint16_t pos)
     memset(g, 0, sizeof *g);
     g->packed = packed;
     g->size = size;
-    g->next_offer = g->next_used = pos;
     g->memory.n = 2;
     for (int i = 0; i < 2; i++) {
         struct dpdk_vdpa_region *region = &g->memory.regions[i];
@@ -85,21 +105,13 @@ guest_init(struct guest *g, bool packed, uint16_t size, uint16_t pos)
     if (packed) {
         g->packed_desc = xzalloc(size * sizeof *g->packed_desc);
         g->driver_event = xzalloc(sizeof *g->driver_event);
-        for (unsigned int i = 0; i < size; i++) {
-            /* All of them look used: those before 'pos' in its round, the
-             * others in the one before. */
-            bool wrap = (pos & GUEST_WRAP) && i < (pos & ~GUEST_WRAP);
-
-            wrap |= !(pos & GUEST_WRAP) && i >= (pos & ~GUEST_WRAP);
-            g->packed_desc[i].flags = wrap ? GUEST_AVAIL | GUEST_USED : 0;
-        }
     } else {
         g->desc = xzalloc(size * sizeof *g->desc);
         g->avail = xzalloc(sizeof *g->avail
                            + (size + 1) * sizeof g->avail->ring[0]);
         g->used = xzalloc(sizeof *g->used + size * sizeof g->used->ring[0]);
-        g->avail->idx = g->used->idx = pos;
     }
+    guest_reset(g, pos);
 }
 
 static inline void

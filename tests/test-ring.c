@@ -18,6 +18,7 @@
 #include "lib/dpdk-vdpa-ring.c"
 
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -977,11 +978,16 @@ setup_eal(void **state OVS_UNUSED)
         "--no-telemetry", "-l", "0", "--log-level=error",
     };
 
+    cpu_set_t cpus;
+
+    /* EAL binds this thread to one CPU, and threads would inherit that. */
+    sched_getaffinity(0, sizeof cpus, &cpus);
     if (rte_eal_init(ARRAY_SIZE(argv), argv) < 0) {
         fprintf(stderr, "cannot initialize EAL: %s\n",
                 rte_strerror(rte_errno));
         return -1;
     }
+    sched_setaffinity(0, sizeof cpus, &cpus);
     mempool = rte_pktmbuf_pool_create("test", N_MBUFS, 0, 0,
                                       RTE_MBUF_DEFAULT_BUF_SIZE, 0);
     return mempool ? 0 : -1;
