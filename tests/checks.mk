@@ -15,12 +15,14 @@ fuzz_targets = \
 	tests/fuzz-guard \
 	tests/fuzz-options \
 	tests/fuzz-relay \
-	tests/fuzz-ring
+	tests/fuzz-ring \
+	tests/fuzz-walk
 EXTRA_DIST += \
 	tests/fuzz-guard.c \
 	tests/fuzz-options.c \
 	tests/fuzz-relay.c \
-	tests/fuzz-ring.c
+	tests/fuzz-ring.c \
+	tests/fuzz-walk.c
 CLEANFILES += $(fuzz_targets)
 
 FUZZ_CC = clang
@@ -34,17 +36,19 @@ FUZZ_LINK = $(SHELL) $(ovs_builddir)/libtool --silent --tag=CC --mode=link \
 tests/fuzz-guard: tests/fuzz-guard.c lib/dpdk-vdpa-guard.c
 tests/fuzz-options: tests/fuzz-options.c lib/dpdk-vdpa-options.c
 tests/fuzz-relay: tests/fuzz-relay.c lib/dpdk-vdpa-relay.c
-tests/fuzz-ring: tests/fuzz-ring.c lib/dpdk-vdpa-vm.c lib/dpdk-vdpa-guard.c
+tests/fuzz-ring: tests/fuzz-ring.c lib/dpdk-vdpa-vm.c lib/dpdk-vdpa-guard.c \
+	lib/dpdk-vdpa-ring.c lib/dpdk-vdpa-rings.c lib/dpdk-vdpa-walk.c
+tests/fuzz-walk: tests/fuzz-walk.c lib/dpdk-vdpa-ring.c
 
-# The last two include the file that they test.
+# The last three include the first file that they test.
 FUZZ_LIBS = $(ovs_builddir)/lib/libopenvswitch.la \
 	$(DPDK_LIBS) $(NUMA_LIBS) $(OVS_LIBS)
 tests/fuzz-guard tests/fuzz-options:
 	$(AM_V_CCLD)$(MKDIR_P) tests && \
 	$(FUZZ_LINK) -o $@ $(filter %.c,$^) $(FUZZ_LIBS)
-tests/fuzz-relay tests/fuzz-ring:
+tests/fuzz-relay tests/fuzz-ring tests/fuzz-walk:
 	$(AM_V_CCLD)$(MKDIR_P) tests && \
-	$(FUZZ_LINK) -o $@ '$(srcdir)/$@.c' $(filter %guard.c,$^) $(FUZZ_LIBS)
+	$(FUZZ_LINK) -o $@ $(wordlist 1,1,$^) $(wordlist 3,9,$^) $(FUZZ_LIBS)
 
 fuzz: $(fuzz_targets)
 	set -e; for target in $(fuzz_targets); do \
