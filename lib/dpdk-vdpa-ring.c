@@ -316,11 +316,14 @@ ring_check_packets(struct dpdk_vdpa_ring *ring, const struct buffer *bufs,
                    unsigned int n, uint32_t max_len)
 {
     for (unsigned int i = 0; i < n; i++) {
-        const struct virtio_net_hdr *header = (const void *) bufs[i].data;
+        /* Bytes, as a guest may put its buffers at any address. */
+        const uint8_t *flags = bufs[i].data + offsetof(struct virtio_net_hdr,
+                                                       flags);
+        const uint8_t *gso_type
+            = bufs[i].data + offsetof(struct virtio_net_hdr, gso_type);
         uint32_t len = bufs[i].len - ring->header_len;
 
-        if (OVS_UNLIKELY(READ_ONCE(header->flags)
-                         | READ_ONCE(header->gso_type)
+        if (OVS_UNLIKELY(READ_ONCE(*flags) | READ_ONCE(*gso_type)
                          || !len || len > max_len)) {
             ring->unusual = true;
             return i;
