@@ -107,10 +107,28 @@ system_start()
 {
     local name=$1 kind=$2
     shift 2
-    env_create vdpa-bench || return 1
-    SYSTEM_ENV[$name]=$VDPA_ENV
-    SYSTEMS+=("$name")
-    "system_start_$kind" "$@" || { say "$name did not start"; return 1; }
+    system_try "$name" "system_start_$kind" "$@"
+}
+
+# system_try NAME COMMAND...: starts system NAME, in a new environment, by
+# COMMAND; tries again if that fails, since hugepages that are free may be
+# somebody else's a moment later.
+system_try()
+{
+    local name=$1 i
+    shift
+    for i in 1 2 3; do
+        env_create vdpa-bench || return 1
+        SYSTEM_ENV[$name]=$VDPA_ENV
+        SYSTEMS+=("$name")
+        if "$@"; then
+            return 0
+        fi
+        say "$name did not start, at try $i of 3"
+        system_stop "$name"
+        nap
+    done
+    return 1
 }
 
 # system_ovs MTU: starts an Open vSwitch with a bridge that does nothing.  It

@@ -32,17 +32,18 @@ TCP_GUEST=192.0.2.2
 tcp_system()
 {
     export BENCH_SIM=yes BENCH_WIRE=tap:wire0
-    env_create vdpa-bench || return 1
-    # shellcheck disable=SC2034
-    SYSTEM_ENV[$1]=$VDPA_ENV
-    SYSTEMS+=("$1")
+    system_try "$1" tcp_start "$2"
+}
+
+tcp_start()
+{
     VDPA_OVS_MEMORY=768 ovs_start hw-offload=true dpdk-socket-mem=768 \
         userspace-tso-enable=true \
         && ovs-vsctl add-br br0 -- set Bridge br0 datapath_type=netdev \
             fail_mode=standalone \
         && ovs-vsctl add-port br0 pf -- set Interface pf type=dpdk \
             options:dpdk-devargs="\"$(nic_sim_pf)\"" && ovs_port_ok pf \
-        && "tcp_port_$2" && tcp_peer && tcp_guest
+        && "tcp_port_$1" && tcp_peer && tcp_guest
 }
 
 tcp_port_ours()
