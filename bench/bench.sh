@@ -61,7 +61,6 @@ finish()
     local status=$?
     trap '' INT TERM HUP
     systems_stop
-    rm -f "$RAW"
     exit "$status"
 }
 
@@ -335,7 +334,8 @@ esac
 needs
 mkdir -p "$OUT" || exit 1
 alone
-RAW=$(mktemp) || exit 1
+RAW=$OUT/raw.jsonl
+: > "$RAW" || exit 1
 trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
@@ -356,7 +356,6 @@ fi
 if wanted tcp; then
     stage_tcp
 fi
-cp "$RAW" "$OUT/raw.jsonl"
 python3 "$HERE/report.py" --raw "$RAW" --out "$OUT" --command "$COMMAND" \
     --recorded "$HERE/bench.recorded" "${RECORD[@]}" | tee "$OUT/report.txt"
 status=${PIPESTATUS[0]}

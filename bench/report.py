@@ -82,14 +82,18 @@ def cell(s, digits=1):
                                   digits, s["max"])
 
 
+def table(header, rows):
+    """Returns the lines of a table."""
+    widths = [max(len(r[i]) for r in [header] + rows)
+              for i in range(len(header))]
+    rule = "  ".join("-" * w for w in widths)
+    lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths)).rstrip()
+             for row in [header] + rows]
+    return [lines[0], rule] + lines[1:]
+
+
 def print_table(header, rows):
-    rows = [header] + rows
-    widths = [max(len(r[i]) for r in rows) for i in range(len(header))]
-    for n, row in enumerate(rows):
-        print("  ".join(c.ljust(w) for c, w in zip(row, widths)).rstrip())
-        if n == 0:
-            print("  ".join("-" * w for w in widths))
-    print()
+    print("\n".join(table(header, rows)) + "\n")
 
 
 def throughput_tables(results):
@@ -118,7 +122,11 @@ def throughput_tables(results):
             print_table(header, rows)
 
 
-def more_tables(results):
+MORE_TITLE = "Cycles per packet, or of an iteration that finds nothing"
+MORE_HEADER = ["stage", "direction", "system", "cycles"]
+
+
+def more_rows(results):
     """Systems that are only in one stage: our port in several settings, and
     iterations that find nothing."""
     rows = []
@@ -132,9 +140,7 @@ def more_tables(results):
                 if field == "idle" or system not in SYSTEMS:
                     rows.append([key[0], key[2] or "idle", system,
                                  cell(spread(values))])
-    if rows:
-        print("Cycles per packet, or of an iteration that finds nothing\n")
-        print_table(["stage", "direction", "system", "cycles"], rows)
+    return rows
 
 
 def latency_table(results):
@@ -166,6 +172,68 @@ def tcp_table(results):
         print("Bulk TCP of a QEMU guest, Gbit/s\n")
         print_table(["", "direction", "ours", "switching", "ours/switching"],
                     rows)
+
+
+# For Documentation/benchmarks.rst
+# ================================
+
+def median(s, digits=1):
+    return "-" if s is None else "%.*f" % (digits, s["median"])
+
+
+def rst_rows(results):
+    """Yields (title, header, rows) of tables of medians."""
+    rows = {"cycles": [], "mpps": []}
+    for key, systems in results.points.items():
+        for field, digits in (("cycles", 1), ("mpps", 1)):
+            cells = [median(results.get(*key[:3], s, field), digits)
+                     for s in SYSTEMS]
+            if "ours" in systems and key[3] == "" and key[0] != "tcp" \
+                    and cells[0] != "-":
+                ratios = [cell(results.ratio(key, "ours", s), 2).strip("-")
+                          for s in OTHERS[:2]]
+                rows[field].append([*key[:3], *cells]
+                                   + (ratios if field == "cycles" else []))
+    yield ("Busy cycles per packet, and ratios of ours to others",
+           ["stage", "bytes", "direction", "ours", "tpmd", "swi.", "floor",
+            "ours/testpmd", "ours/switching"], rows["cycles"])
+    yield ("Million packets per second",
+           ["stage", "bytes", "direction", *SYSTEMS], rows["mpps"])
+    yield MORE_TITLE, MORE_HEADER, more_rows(results)
+    rows = []
+    for key, systems in results.points.items():
+        for system, by_round in systems.items():
+            def q(field, by_round=by_round):
+                return median(spread([r[field] for r in by_round.values()]))
+            if key[3] != "":
+                rows.append(["%d %%" % key[3], system, q("mpps"), q("p50"),
+                             q("p99"), q("p99.9")])
+    yield ("Round trips, in microseconds",
+           ["load", "system", "Mpps", "p50", "p99", "p99.9"], rows)
+    rows = [[*key[1:3]] + [median(results.get(*key[:3], s, "gbps"), 2)
+                           for s in ("ours", "switching")]
+            + [cell(results.ratio(key, "ours", "switching", "gbps"), 2)]
+            for key in results.stage("tcp")]
+    yield ("Bulk TCP, Gbit/s", ["offload", "direction", "ours", "switching",
+                                "ours/switching"], rows)
+
+
+def write_rst(results, found, m, args, path):
+    """Writes what Documentation/benchmarks.rst says under "Measured on"."""
+    with open(path, "w") as f:
+        f.write("%(date)s, %(cpus)d cores of %(cpu)s,\nLinux %(kernel)s, "
+                "DPDK %(dpdk)s,\nOpen vSwitch %(ovs)s, by::\n\n" % m)
+        f.write("    # %s\n\n" % args.command)
+        tables = [t for t in rst_rows(results) if t[2]]
+        if found:
+            tables.insert(0, ("Targets", ["what", "target", "measured", ""], [
+                [t["what"], "%g" % t["target"], cell(t["measured"], 2),
+                 "reached" if t["reached"] else "missed"] for t in found]))
+        for title, header, rows in tables:
+            f.write("%s::\n\n" % title)
+            for line in table(header, rows):
+                f.write("    %s\n" % line.replace("-", "-"))
+            f.write("\n")
 
 
 # Targets
@@ -389,11 +457,16 @@ def main():
           "DPDK %(dpdk)s, Open vSwitch %(ovs)s" % m)
     print(args.command + "\n")
     throughput_tables(results)
-    more_tables(results)
+    rows = more_rows(results)
+    if rows:
+        print(MORE_TITLE + "\n")
+        print_table(MORE_HEADER, rows)
     latency_table(results)
     tcp_table(results)
     found = print_targets(results)
     plot(results, args.out)
+    write_rst(results, found, m, args,
+              os.path.join(args.out, "measured-on.rst"))
     path = os.path.join(args.out, "results.json")
     with open(path, "w") as f:
         json.dump(as_json(results, found, m, args), f, indent=1)
