@@ -14,6 +14,8 @@
 # Measures a dpdkvdpa port beside what else could do its work; see
 # Documentation/benchmarks.rst.  VSWITCHD and BENCHDIR say where
 # ovs-vswitchd and the folder of the benchmark's own programs are.
+#
+# shellcheck disable=SC2317 # Stages are called by their names.
 
 set -u
 
@@ -55,7 +57,6 @@ die()
 # Things that a run leaves behind
 # ===============================
 
-# shellcheck disable=SC2317 # It is called by a trap.
 finish()
 {
     local status=$?
@@ -102,7 +103,8 @@ guests()
         fi
         if ! { system_guest "$name" "${args[@]}" 6>&- \
                && system_hold "$name"; }; then
-            die "the guest of $name did not start"
+            say "bench.sh: the guest of $name did not start"
+            return 1
         fi
     done
 }
@@ -115,7 +117,7 @@ systems()
     shift 3
     for name in "$@"; do
         system_start "${name%:*}" "${name#*:}" "$ports" "$queues" "$mtu" 6>&- \
-            || die "${name%:*} did not start"
+            || return 1
     done
 }
 
@@ -133,107 +135,111 @@ measure()
         args+=(--system "$(system_argument "$name")")
     done
     python3 "$HERE/measure.py" --out "$RAW" --stage "$stage" \
-        --rounds "$ROUNDS" --core "$OTHER_CORE" "${args[@]}" \
-        || failed "$stage"
+        --rounds "$ROUNDS" --core "$OTHER_CORE" "${args[@]}"
 }
 
-# failed STAGE: remembers that something is missing, for the end.
+# stage NAME: runs a stage and ends its systems.  If it fails, that is remembered
+# for the end, and the others go on.
 FAILED=
-failed()
+stage()
 {
-    say "bench.sh: stage $1 failed; its figures are not complete"
-    FAILED+=" $1"
+    if ! "stage_$1"; then
+        say "bench.sh: stage $1 failed; its figures are not complete"
+        FAILED+=" $1"
+    fi
+    systems_stop
 }
 
 ALL=(ours testpmd switching floor)
 DIRECTIONS=guest-to-vf,vf-to-guest,both
 
+SPLIT=(queue_size=256 packed_vq=0 mrg_rxbuf=1)
+
 # The stages that need nothing but other guests.
-stages_simple()
+stage_simple()
 {
-    local split=(queue_size=256 packed_vq=0 mrg_rxbuf=1)
-    wanted base idle latency packed unmerged ring1024 || return 0
     step "starting the systems: ${ALL[*]}"
-    systems 1 1 1500 "${ALL[@]}"
+    systems 1 1 1500 "${ALL[@]}" || return 1
     if wanted base idle latency; then
-        guests 1 1 1500 "${split[@]}" -- "${ALL[@]}"
+        guests 1 1 1500 "${SPLIT[@]}" -- "${ALL[@]}" && simple_split \
+            || return 1
     fi
+    if wanted packed; then
+        step "packed ring, and split ring beside it"
+        guests 1 1 1500 queue_size=256 packed_vq=1 mrg_rxbuf=1 \
+            -- "${ALL[@]}" && systems 1 1 1500 split:ours \
+            && guests 1 1 1500 "${SPLIT[@]}" -- split \
+            && measure packed -- "${ALL[@]}" split || return 1
+        system_stop split
+    fi
+    if wanted unmerged; then
+        step "no mergeable buffers"
+        guests 1 1 1500 queue_size=256 packed_vq=0 mrg_rxbuf=0 \
+            -- "${ALL[@]}" && measure unmerged -- "${ALL[@]}" || return 1
+    fi
+    if wanted ring1024; then
+        step "ring of 1024"
+        guests 1 1 1500 queue_size=1024 packed_vq=0 mrg_rxbuf=1 \
+            -- "${ALL[@]}" && measure ring1024 --window 512 -- "${ALL[@]}" \
+            || return 1
+    fi
+}
+
+# simple_split: the stages with the base's guests.
+simple_split()
+{
     if wanted base; then
         step "64 bytes and more, split ring of 256, mergeable buffers"
         if [ -n "$QUICK" ]; then
-            measure base --sizes 64,1500 -- "${ALL[@]}"
+            measure base --sizes 64,1500 -- "${ALL[@]}" || return 1
         else
             measure base --sizes 64,256,512,1024,1500,imix \
-                --directions "$DIRECTIONS" -- "${ALL[@]}"
+                --directions "$DIRECTIONS" -- "${ALL[@]}" || return 1
         fi
     fi
     if wanted idle; then
         step "iterations that find nothing"
-        measure iteration --what idle -- "${ALL[@]}"
+        measure iteration --what idle -- "${ALL[@]}" || return 1
     fi
     if wanted latency; then
         step "round trips at 10, 50 and 90 percent of what testpmd can do"
         measure latency --what latency --windows 7 -- testpmd ours
     fi
-    if wanted packed; then
-        step "packed ring, and split ring beside it"
-        guests 1 1 1500 queue_size=256 packed_vq=1 mrg_rxbuf=1 -- "${ALL[@]}"
-        systems 1 1 1500 split:ours
-        guests 1 1 1500 "${split[@]}" -- split
-        measure packed -- "${ALL[@]}" split
-        system_stop split
-    fi
-    if wanted unmerged; then
-        step "no mergeable buffers"
-        guests 1 1 1500 queue_size=256 packed_vq=0 mrg_rxbuf=0 -- "${ALL[@]}"
-        measure unmerged -- "${ALL[@]}"
-    fi
-    if wanted ring1024; then
-        step "ring of 1024"
-        guests 1 1 1500 queue_size=1024 packed_vq=0 mrg_rxbuf=1 -- "${ALL[@]}"
-        measure ring1024 --window 512 -- "${ALL[@]}"
-    fi
-    systems_stop
 }
 
 stage_queues()
 {
     step "4 queue pairs"
-    systems 1 4 1500 "${ALL[@]}"
-    guests 1 4 1500 queue_size=256 packed_vq=0 mrg_rxbuf=1 -- "${ALL[@]}"
-    measure queues --directions "$DIRECTIONS" -- "${ALL[@]}"
-    systems_stop
+    systems 1 4 1500 "${ALL[@]}" \
+        && guests 1 4 1500 "${SPLIT[@]}" -- "${ALL[@]}" \
+        && measure queues --directions "$DIRECTIONS" -- "${ALL[@]}"
 }
 
 stage_jumbo()
 {
     step "9000 bytes"
-    systems 1 1 9000 "${ALL[@]}"
-    guests 1 1 9000 queue_size=256 packed_vq=0 mrg_rxbuf=1 -- "${ALL[@]}"
-    measure jumbo --sizes 9000 --directions "$DIRECTIONS" -- "${ALL[@]}"
-    systems_stop
+    systems 1 1 9000 "${ALL[@]}" \
+        && guests 1 1 9000 "${SPLIT[@]}" -- "${ALL[@]}" \
+        && measure jumbo --sizes 9000 --directions "$DIRECTIONS" \
+            -- "${ALL[@]}"
 }
 
 stage_ports()
 {
-    local split=(queue_size=256 packed_vq=0 mrg_rxbuf=1)
     step "one, four and ten ports, polled by one thread"
-    systems 1 1 1500 one:ours
-    systems 4 1 1500 four:ours
-    systems 10 1 1500 ten:ours
-    guests 1 1 1500 "${split[@]}" -- one
-    guests 4 1 1500 "${split[@]}" -- four
-    guests 10 1 1500 "${split[@]}" -- ten
+    systems 1 1 1500 one:ours && systems 4 1 1500 four:ours \
+        && systems 10 1 1500 ten:ours \
+        && guests 1 1 1500 "${SPLIT[@]}" -- one \
+        && guests 4 1 1500 "${SPLIT[@]}" -- four \
+        && guests 10 1 1500 "${SPLIT[@]}" -- ten || return 1
     if wanted ports; then
-        measure ports -- one four ten
+        measure ports -- one four ten || return 1
     fi
     if wanted idle; then
         step "ten connected ports that nobody uses, and their representors"
-        systems 10 1 1500 representors
-        system_hold representors
-        measure idle --what idle -- one ten representors
+        systems 10 1 1500 representors && system_hold representors \
+            && measure idle --what idle -- one ten representors
     fi
-    systems_stop
 }
 
 stage_simulated()
@@ -241,11 +247,12 @@ stage_simulated()
     local three=(ours testpmd switching)
     step "a VF of the simulated NIC, by way of its e-switch and representor"
     BENCH_SIM=yes
-    systems 1 1 1500 "${three[@]}"
-    guests 1 1 1500 queue_size=256 packed_vq=0 mrg_rxbuf=1 -- "${three[@]}"
-    measure simulated --sizes 64,1500 -- "${three[@]}"
-    systems_stop
+    systems 1 1 1500 "${three[@]}" \
+        && guests 1 1 1500 "${SPLIT[@]}" -- "${three[@]}" \
+        && measure simulated --sizes 64,1500 -- "${three[@]}"
+    local status=$?
     BENCH_SIM=
+    return "$status"
 }
 
 stage_tcp()
@@ -253,14 +260,9 @@ stage_tcp()
     local name
     step "bulk TCP of a QEMU guest to a host behind the simulated NIC's wire"
     for name in ours switching; do
-        if ! { tcp_system "$name" "$name" 6>&- && system_hold "$name"; }; then
-            die "$name did not start for bulk TCP"
-        fi
+        tcp_system "$name" "$name" 6>&- && system_hold "$name" || return 1
     done
-    tcp_rounds ours switching >> "$RAW" || failed tcp
-    systems_stop
-    unset BENCH_WIRE
-    BENCH_SIM=
+    tcp_rounds ours switching >> "$RAW"
 }
 
 # wanted STAGE...: succeeds if one of these stages is to run.
@@ -340,22 +342,17 @@ trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-stages_simple
-if wanted queues; then
-    stage_queues
-fi
-if wanted jumbo; then
-    stage_jumbo
+if wanted base idle latency packed unmerged ring1024; then
+    stage simple
 fi
 if wanted ports idle; then
-    stage_ports
+    stage ports
 fi
-if wanted simulated; then
-    stage_simulated
-fi
-if wanted tcp; then
-    stage_tcp
-fi
+for name in queues jumbo simulated tcp; do
+    if wanted "$name"; then
+        stage "$name"
+    fi
+done
 python3 "$HERE/report.py" --raw "$RAW" --out "$OUT" --command "$COMMAND" \
     --recorded "$HERE/bench.recorded" "${RECORD[@]}" | tee "$OUT/report.txt"
 status=${PIPESTATUS[0]}

@@ -131,11 +131,11 @@ system_try()
     return 1
 }
 
-# system_ovs MTU: starts an Open vSwitch with a bridge that does nothing.  It
-# gets its memory at once: what it took later may be somebody else's by then.
+# system_ovs PORTS MTU: starts an Open vSwitch with a bridge that does nothing.
+# It gets its memory at once: what it took later may be somebody else's by then.
 system_ovs()
 {
-    local memory=$(($1 <= 1500 ? 640 : 1280))
+    local memory=$(($2 <= 1500 ? 512 + 128 * $1 : 1280))
     VDPA_OVS_MEMORY=$memory ovs_start dpdk-socket-mem="$memory" \
         && ovs-vsctl add-br br0 -- set Bridge br0 datapath_type=netdev \
             fail_mode=secure
@@ -157,7 +157,7 @@ system_port_ok()
 system_start_ours()
 {
     local ports=$1 queues=$2 mtu=$3 i vf
-    system_ovs "$mtu" || return 1
+    system_ovs "$ports" "$mtu" || return 1
     for ((i = 0; i < ports; i++)); do
         vf=$(system_accelerator "$i" "$queues")
         ovs-vsctl add-port br0 "vdpa$i" -- set Interface "vdpa$i" \
@@ -190,7 +190,7 @@ system_flows()
 system_start_switching()
 {
     local ports=$1 queues=$2 mtu=$3 i vf
-    system_ovs "$mtu" || return 1
+    system_ovs "$ports" "$mtu" || return 1
     if [ -n "$BENCH_SIM" ]; then
         ovs-vsctl add-port br0 rep0 -- set Interface rep0 type=dpdk \
             options:dpdk-devargs="\"$(nic_sim_rep 0)\"" \
@@ -214,7 +214,7 @@ system_start_switching()
 system_start_representors()
 {
     local ports=$1 i
-    system_ovs 1500 || return 1
+    system_ovs "$ports" 1500 || return 1
     for ((i = 0; i < ports; i++)); do
         ovs-vsctl add-port br0 "rep$i" -- set Interface "rep$i" type=dpdk \
             options:dpdk-devargs="\"$(system_rep "$i")\"" || return 1

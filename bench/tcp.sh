@@ -31,8 +31,13 @@ TCP_GUEST=192.0.2.2
 # KIND is ours or switching.
 tcp_system()
 {
+    local status
     export BENCH_SIM=yes BENCH_WIRE=tap:wire0
     system_try "$1" tcp_start "$2"
+    status=$?
+    BENCH_SIM=
+    unset BENCH_WIRE
+    return $status
 }
 
 tcp_start()
