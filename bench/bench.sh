@@ -138,8 +138,8 @@ measure()
         --rounds "$ROUNDS" --core "$OTHER_CORE" "${args[@]}"
 }
 
-# stage NAME: runs a stage and ends its systems.  If it fails, that is remembered
-# for the end, and the others go on.
+# stage NAME: runs a stage and ends its systems.  If it fails, that is
+# remembered for the end, and the others go on.
 FAILED=
 stage()
 {

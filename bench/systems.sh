@@ -132,7 +132,8 @@ system_try()
 }
 
 # system_ovs PORTS MTU: starts an Open vSwitch with a bridge that does nothing.
-# It gets its memory at once: what it took later may be somebody else's by then.
+# It gets its memory at once: what it took later may be somebody else's by
+# then.
 system_ovs()
 {
     local memory=$(($2 <= 1500 ? 512 + 128 * $1 : 1280))
