@@ -15,6 +15,7 @@ EXTRA_DIST += \
 	$(bench_scripts) \
 	$(bench_vf_sources) \
 	bench/relay-cost.c \
+	bench/ring-cost.c \
 	bench/vhost-floor.c
 
 if BUILD_DRIVERS
@@ -51,20 +52,30 @@ endif
 # "make check-perf": instructions of the relay, which tell exactly whether it
 # got slower.  Compiled with the same flags whatever CFLAGS are.
 RELAY_COST_CFLAGS = -g -O2
-CLEANFILES += bench/relay-cost bench/relay-cost.log
+CLEANFILES += bench/relay-cost bench/relay-cost.log bench/ring-cost
+
+RELAY_COST_LINK = $(SHELL) $(ovs_builddir)/libtool --silent --tag=CC \
+	--mode=link $(CC) $(AM_CPPFLAGS) -I$(top_srcdir) $(AM_CFLAGS) \
+	$(RELAY_COST_CFLAGS)
+RELAY_COST_LIBS = $(ovs_builddir)/lib/libopenvswitch.la $(DPDK_LIBS) \
+	$(NUMA_LIBS) $(OVS_LIBS)
 
 bench/relay-cost: bench/relay-cost.c lib/dpdk-vdpa-relay.c \
 		lib/dpdk-vdpa-relay.h
 	@$(MKDIR_P) $(@D)
-	$(AM_V_CCLD)$(SHELL) $(ovs_builddir)/libtool --silent --tag=CC \
-		--mode=link $(CC) $(AM_CPPFLAGS) $(AM_CFLAGS) \
-		$(RELAY_COST_CFLAGS) -o $@ '$(srcdir)/bench/relay-cost.c' \
-		'$(srcdir)/lib/dpdk-vdpa-relay.c' \
-		$(ovs_builddir)/lib/libopenvswitch.la $(DPDK_LIBS) \
-		$(NUMA_LIBS) $(OVS_LIBS)
+	$(AM_V_CCLD)$(RELAY_COST_LINK) -o $@ $(filter %.c,$^) \
+		$(RELAY_COST_LIBS)
 
-check-perf: bench/relay-cost
-	RELAY_COST='$(abs_top_builddir)/bench/relay-cost' \
+bench/ring-cost: bench/ring-cost.c lib/dpdk-vdpa-ring.c \
+		lib/dpdk-vdpa-ring.h tests/test-guest.h
+	@$(MKDIR_P) $(@D)
+	$(AM_V_CCLD)$(RELAY_COST_LINK) -o $@ $(filter %.c,$^) \
+		$(RELAY_COST_LIBS)
+
+relay_cost_programs = bench/relay-cost bench/ring-cost
+
+check-perf: $(relay_cost_programs)
+	RELAY_COST='$(relay_cost_programs:%=$(abs_top_builddir)/%)' \
 		bash '$(srcdir)/bench/relay-cost.sh' $(PERFFLAGS) \
 		|| [ $$? -eq 77 ]
 

@@ -21,8 +21,9 @@ usage()
     cat <<USAGE
 usage: relay-cost.sh [--record]
 
-Counts the instructions of the relay by running RELAY_COST (a variable in the
-environment, bench/relay-cost) under callgrind.  Fails if a figure is
+Counts the instructions of the relay by running the programs RELAY_COST (a
+variable in the environment, bench/relay-cost and bench/ring-cost) under
+callgrind.  Fails if a figure is
 more than $TOLERANCE percent above the one in bench/relay-cost.recorded; ends
 with status 77, for a test that was skipped, if there is no valgrind.
 
@@ -33,14 +34,14 @@ USAGE
 TOLERANCE=15
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd) || exit 1
 RECORDED=$HERE/relay-cost.recorded
-: "${RELAY_COST:=$HERE/relay-cost}"
+: "${RELAY_COST:=$HERE/relay-cost $HERE/ring-cost}"
 
-# count: prints "NAME INSTRUCTIONS" for each figure, per unit.
+# count PROGRAM: prints "NAME INSTRUCTIONS" for each of its figures, per unit.
 count()
 {
     local dump name units
     valgrind --tool=callgrind --collect-atstart=no --quiet \
-        --callgrind-out-file="$DIR/out" "$RELAY_COST" \
+        --callgrind-out-file="$DIR/out" "$1" \
         > "$DIR/figures" 2> "$DIR/log"
     local status=$?
     if [ "$status" -ne 0 ]; then
@@ -106,19 +107,18 @@ if ! command -v valgrind >/dev/null; then
     echo "relay-cost: skipped: valgrind is not installed"
     exit 77
 fi
-if [ ! -x "$RELAY_COST" ]; then
-    echo "relay-cost: RELAY_COST=$RELAY_COST is no program: run" \
-        "\"make check-perf\"" >&2
-    exit 1
-fi
+for program in $RELAY_COST; do
+    if [ ! -x "$program" ]; then
+        echo "relay-cost: $program is no program: run \"make check-perf\"" >&2
+        exit 1
+    fi
+done
 DIR=$(mktemp -d) || exit 1
 trap 'rm -rf "$DIR"' EXIT
 trap 'exit 130' INT TERM
-count > "$DIR/measured"
-status=$?
-if [ "$status" -ne 0 ]; then
-    exit "$status"
-fi
+for program in $RELAY_COST; do
+    count "$program" >> "$DIR/measured" || exit
+done
 if [ "${1-}" = --record ]; then
     { grep '^#' "$RECORDED"; cat "$DIR/measured"; } > "$DIR/new" \
         && cp "$DIR/new" "$RECORDED" && cat "$DIR/measured"
