@@ -75,269 +75,279 @@ dpdk_vdpa_ring_init(struct dpdk_vdpa_ring *ring, uint64_t features)
                         : sizeof(struct virtio_net_hdr));
 }
 
-/* Buffers. */
+/* Buffers.
+ *
+ * What is inlined here, and kept in local variables, is so because a packet of
+ * 64 bytes should take no more than some 25 cycles.  "make check-perf" counts
+ * the instructions. */
 
-static inline uint8_t *
-region_find(const struct dpdk_vdpa_region *region, uint64_t addr, uint32_t len)
-{
-    uint64_t ofs = addr - region->start;
-
-    return (ofs < region->size && len <= region->size - ofs
-            ? (uint8_t *) (uintptr_t) (addr + region->offset) : NULL);
-}
-
-static uint8_t * __rte_noinline
-ring_translate_elsewhere(struct dpdk_vdpa_ring *ring, uint64_t addr,
-                         uint32_t len)
+/* Has 'ring->region' be the one that all 'len' bytes at 'addr' of the guest's
+ * memory are in.  Returns false if there is none. */
+static bool __rte_noinline
+ring_find_region(struct dpdk_vdpa_ring *ring, uint64_t addr, uint32_t len)
 {
     for (unsigned int i = 0; i < ring->memory->n; i++) {
         const struct dpdk_vdpa_region *region = &ring->memory->regions[i];
-        uint8_t *data = region_find(region, addr, len);
+        uint64_t ofs = addr - region->start;
 
-        if (data) {
+        if (ofs < region->size && len <= region->size - ofs) {
             ring->region = region;
-            return data;
+            return true;
         }
     }
-    return NULL;
+    return false;
 }
 
-/* Returns where we have the 'len' bytes at 'addr' of the guest's memory, or
- * null if they are not in one region. */
-static inline uint8_t *
-ring_translate(struct dpdk_vdpa_ring *ring, uint64_t addr, uint32_t len)
+/* Makes '*buf' the 'len' bytes at 'addr' of the guest's memory, which may be
+ * in '*region', a copy of 'ring->region', or elsewhere.  They are about to be
+ * written if 'write' is true, else to be read.  Returns false if there is no
+ * such buffer, or no room in it for a header. */
+static __rte_always_inline bool
+buffer_set(struct buffer *buf, struct dpdk_vdpa_ring *ring,
+           struct dpdk_vdpa_region *region, uint64_t addr, uint32_t len,
+           bool write)
 {
-    uint8_t *data = region_find(ring->region, addr, len);
+    uint64_t ofs = addr - region->start;
 
-    return OVS_LIKELY(data) ? data : ring_translate_elsewhere(ring, addr, len);
-}
-
-/* Checks a descriptor with these 'flags' that should have 'want', other flags
- * apart, and makes it '*buf'.  Returns false if it is unusual. */
-static inline bool
-ring_take(struct dpdk_vdpa_ring *ring, uint16_t flags, uint16_t want,
-          uint64_t addr, uint32_t len, struct buffer *buf)
-{
-    uint16_t care = (VRING_DESC_F_NEXT | VRING_DESC_F_WRITE
-                     | VRING_DESC_F_INDIRECT);
-
-    if (OVS_UNLIKELY((flags & care) != want || len < ring->header_len)) {
-        return false;
+    if (OVS_UNLIKELY(ofs >= region->size || len > region->size - ofs)) {
+        if (!ring_find_region(ring, addr, len)) {
+            return false;
+        }
+        *region = *ring->region;
     }
+    buf->data = (uint8_t *) (uintptr_t) (addr + region->offset);
     buf->len = len;
-    buf->data = ring_translate(ring, addr, len);
-    return buf->data != NULL;
-}
-
-/* Fetches the first lines of a buffer, to be read or written. */
-static inline void
-buffer_prefetch(const struct buffer *buf, uint16_t want)
-{
-    if (want & VRING_DESC_F_WRITE) {
+    if (write) {
         prefetch_to_write(buf->data);
         prefetch_to_write(buf->data + CACHE_LINE_SIZE);
     } else {
         rte_prefetch0(buf->data);
         rte_prefetch0(buf->data + CACHE_LINE_SIZE);
     }
+    return len >= ring->header_len;
+}
+
+/* Returns true if a descriptor with these VRING_DESC_F_* flags is a whole
+ * buffer, to be written if 'write' is true. */
+static __rte_always_inline bool
+is_whole(uint16_t flags, bool write)
+{
+    return (flags & (VRING_DESC_F_NEXT | VRING_DESC_F_WRITE
+                     | VRING_DESC_F_INDIRECT))
+           == (write ? VRING_DESC_F_WRITE : 0);
 }
 
 /* Split rings: virtio 1.1, section 2.6. */
 
 /* Makes buffers of at most 'max' descriptors that the guest has made
  * available.  Returns how many; 'ring->unusual' says why no more. */
-static inline unsigned int
-split_peek(struct dpdk_vdpa_ring *ring, uint16_t want, struct buffer *bufs,
+static __rte_always_inline unsigned int
+split_peek(struct dpdk_vdpa_ring *ring, bool write, struct buffer *bufs,
            unsigned int max)
 {
-    uint16_t mask = ring->size - 1;
-    uint16_t idx, n;
+    const struct vring_avail *avail = ring->split.avail;
+    const struct vring_desc *descs = ring->split.desc;
+    uint16_t slot = ring->next_avail;
+    uint16_t size = ring->size;
+    struct dpdk_vdpa_region region;
+    unsigned int n;
 
     /* Two lines that the guest has just written: fetch both at once. */
-    rte_prefetch0(&ring->split.avail->ring[ring->next_avail & mask]);
-    idx = __atomic_load_n(&ring->split.avail->idx, __ATOMIC_ACQUIRE);
-    n = idx - ring->next_avail;
+    rte_prefetch0(&avail->ring[slot & (size - 1)]);
+    n = (uint16_t) (__atomic_load_n(&avail->idx, __ATOMIC_ACQUIRE) - slot);
     if (!n) {
         return 0;
     }
-    if (OVS_UNLIKELY(n > ring->size)) {
+    if (OVS_UNLIKELY(n > size)) {
         ring->unusual = true;
         return 0;
     }
+
     n = MIN(n, max);
-
     for (unsigned int i = 0; i < n; i++) {
-        unsigned int slot = (ring->next_avail + i) & mask;
-        uint16_t id = READ_ONCE(ring->split.avail->ring[slot]);
+        uint16_t id = READ_ONCE(avail->ring[slot++ & (size - 1)]);
 
-        if (OVS_UNLIKELY(id >= ring->size)) {
+        if (OVS_UNLIKELY(id >= size)) {
             ring->unusual = true;
             n = i;
             break;
         }
         bufs[i].id = id;
-        rte_prefetch0(&ring->split.desc[id]);
+        rte_prefetch0(&descs[id]);
     }
+    region = *ring->region;
     for (unsigned int i = 0; i < n; i++) {
-        const struct vring_desc *desc = &ring->split.desc[bufs[i].id];
+        const struct vring_desc *desc = &descs[bufs[i].id];
 
-        if (OVS_UNLIKELY(!ring_take(ring, READ_ONCE(desc->flags), want,
-                                    READ_ONCE(desc->addr),
-                                    READ_ONCE(desc->len), &bufs[i]))) {
+        if (OVS_UNLIKELY(!is_whole(READ_ONCE(desc->flags), write)
+                         || !buffer_set(&bufs[i], ring, &region,
+                                        READ_ONCE(desc->addr),
+                                        READ_ONCE(desc->len), write))) {
             ring->unusual = true;
             return i;
         }
-        buffer_prefetch(&bufs[i], want);
     }
     return n;
 }
 
-/* Gives 'n' buffers back to the guest, of which 'lens[i]' bytes were written.
- * 'lens' may be null for none. */
-static inline void
-split_give_back(struct dpdk_vdpa_ring *ring, const struct buffer *bufs,
-                const uint32_t *lens, unsigned int n)
+/* Gives 'n' buffers back to the guest.  If 'write' is true, they were written
+ * as far as they now say. */
+static __rte_always_inline void
+split_give_back(struct dpdk_vdpa_ring *ring, bool write,
+                const struct buffer *bufs, unsigned int n)
 {
+    struct vring_used *used = ring->split.used;
     uint16_t mask = ring->size - 1;
+    uint16_t slot = ring->next_used;
 
     for (unsigned int i = 0; i < n; i++) {
-        struct vring_used_elem *elem;
+        struct vring_used_elem *elem = &used->ring[slot++ & mask];
 
-        elem = &ring->split.used->ring[(ring->next_used + i) & mask];
         elem->id = bufs[i].id;
-        elem->len = lens ? lens[i] : 0;
+        elem->len = write ? bufs[i].len : 0;
     }
     ring->next_avail += n;
-    ring->next_used += n;
-    __atomic_store_n(&ring->split.used->idx, ring->next_used,
-                     __ATOMIC_RELEASE);
+    ring->next_used = slot;
+    __atomic_store_n(&used->idx, slot, __ATOMIC_RELEASE);
 }
 
 /* Packed rings: virtio 1.1, section 2.7. */
 
-/* Returns the position that is one after 'pos'. */
-static inline uint16_t
-packed_next(const struct dpdk_vdpa_ring *ring, uint16_t pos)
+/* The second half of a descriptor, as a number: it is read and written at
+ * once. */
+#define PACKED_ID_SHIFT 32
+#define PACKED_FLAGS_SHIFT 48
+BUILD_ASSERT_DECL(offsetof(struct vring_packed_desc, len) == 8
+                  && offsetof(struct vring_packed_desc, id) == 12
+                  && offsetof(struct vring_packed_desc, flags) == 14);
+
+static __rte_always_inline uint64_t *
+packed_second_half(struct vring_packed_desc *desc)
 {
-    pos++;
-    return (pos & ~WRAP) == ring->size ? (pos & WRAP) ^ WRAP : pos;
+    return ALIGNED_CAST(uint64_t *, &desc->len);
 }
 
-/* As split_peek(). */
-static inline unsigned int
-packed_peek(struct dpdk_vdpa_ring *ring, uint16_t want, struct buffer *bufs,
+/* As split_peek(), but no further than to the end of the ring, where the wrap
+ * counter changes. */
+static __rte_always_inline unsigned int
+packed_peek(struct dpdk_vdpa_ring *ring, bool write, struct buffer *bufs,
             unsigned int max)
 {
-    uint16_t pos = ring->next_avail;
+    unsigned int first = ring->next_avail & ~WRAP;
+    uint64_t available = ring->next_avail & WRAP ? PACKED_AVAIL : PACKED_USED;
+    struct vring_packed_desc *desc = &ring->packed.desc[first];
+    struct dpdk_vdpa_region region = *ring->region;
 
-    for (unsigned int i = 0; i < max; i++) {
-        struct vring_packed_desc *desc = &ring->packed.desc[pos & ~WRAP];
-        uint16_t ready = pos & WRAP ? PACKED_AVAIL : PACKED_USED;
-        uint16_t flags = __atomic_load_n(&desc->flags, __ATOMIC_ACQUIRE);
+    max = MIN(max, ring->size - first);
+    for (unsigned int i = 0; i < max; i++, desc++) {
+        uint64_t half = __atomic_load_n(packed_second_half(desc),
+                                        __ATOMIC_ACQUIRE);
+        uint16_t flags = half >> PACKED_FLAGS_SHIFT;
 
-        if ((flags & (PACKED_AVAIL | PACKED_USED)) != ready) {
+        if ((flags & (PACKED_AVAIL | PACKED_USED)) != available) {
             return i;
         }
-        bufs[i].id = READ_ONCE(desc->id);
-        if (OVS_UNLIKELY(!ring_take(ring, flags, want, READ_ONCE(desc->addr),
-                                    READ_ONCE(desc->len), &bufs[i]))) {
+        bufs[i].id = half >> PACKED_ID_SHIFT;
+        if (OVS_UNLIKELY(!is_whole(flags, write)
+                         || !buffer_set(&bufs[i], ring, &region,
+                                        READ_ONCE(desc->addr), half, write))) {
             ring->unusual = true;
             return i;
         }
-        buffer_prefetch(&bufs[i], want);
-        pos = packed_next(ring, pos);
     }
     return max;
 }
 
 /* As split_give_back().  The guest looks at one descriptor after the other, so
  * that the first one is written last. */
-static inline void
-packed_give_back(struct dpdk_vdpa_ring *ring, const struct buffer *bufs,
-                 const uint32_t *lens, unsigned int n)
+static __rte_always_inline void
+packed_give_back(struct dpdk_vdpa_ring *ring, bool write,
+                 const struct buffer *bufs, unsigned int n)
 {
-    uint16_t pos = ring->next_used;
-    uint64_t *first_to = NULL;
-    uint64_t first = 0;
+    uint16_t wrap = ring->next_used & WRAP;
+    unsigned int first = ring->next_used & ~WRAP;
+    struct vring_packed_desc *descs = &ring->packed.desc[first];
+    uint64_t flags = ((wrap ? PACKED_AVAIL | PACKED_USED : 0)
+                      | (write ? VRING_DESC_F_WRITE : 0));
 
-    for (unsigned int i = 0; i < n; i++) {
-        struct vring_packed_desc *desc = &ring->packed.desc[pos & ~WRAP];
-        uint64_t *to = ALIGNED_CAST(uint64_t *, &desc->len);
-        uint64_t flags = pos & WRAP ? PACKED_AVAIL | PACKED_USED : 0;
-        uint64_t used;
-
-        BUILD_ASSERT_DECL(offsetof(struct vring_packed_desc, len) == 8
-                          && offsetof(struct vring_packed_desc, id) == 12
-                          && offsetof(struct vring_packed_desc, flags) == 14);
-        if (lens) {
-            flags |= VRING_DESC_F_WRITE;
-        }
-        used = (lens ? lens[i] : 0) | (uint64_t) bufs[i].id << 32
-               | flags << 48;
-        if (!i) {
-            first = used;
-            first_to = to;
-        } else {
-            __atomic_store_n(to, used, __ATOMIC_RELAXED);
-        }
-        pos = packed_next(ring, pos);
+    for (unsigned int i = n; i-- > 0; ) {
+        __atomic_store_n(packed_second_half(&descs[i]),
+                         (flags << PACKED_FLAGS_SHIFT
+                          | (uint64_t) bufs[i].id << PACKED_ID_SHIFT
+                          | (write ? bufs[i].len : 0)), __ATOMIC_RELEASE);
     }
-    ring->next_avail = ring->next_used = pos;
-    __atomic_store_n(first_to, first, __ATOMIC_RELEASE);
+    ring->next_used = (first + n < ring->size ? wrap | (first + n)
+                       : wrap ^ WRAP);
+    ring->next_avail = ring->next_used;
 }
 
 /* Either kind. */
 
-static inline unsigned int
-ring_peek(struct dpdk_vdpa_ring *ring, uint16_t want, struct buffer *bufs,
+static __rte_always_inline unsigned int
+ring_peek(struct dpdk_vdpa_ring *ring, bool write, struct buffer *bufs,
           unsigned int max)
 {
     ring->unusual = false;
     max = MIN(max, DPDK_VDPA_RING_BURST);
-    return (ring->is_packed ? packed_peek(ring, want, bufs, max)
-            : split_peek(ring, want, bufs, max));
+    return (ring->is_packed ? packed_peek(ring, write, bufs, max)
+            : split_peek(ring, write, bufs, max));
 }
 
-static inline void
-ring_give_back(struct dpdk_vdpa_ring *ring, const struct buffer *bufs,
-               const uint32_t *lens, unsigned int n)
+static __rte_always_inline void
+ring_give_back(struct dpdk_vdpa_ring *ring, bool write,
+               const struct buffer *bufs, unsigned int n)
 {
     if (ring->is_packed) {
-        packed_give_back(ring, bufs, lens, n);
+        packed_give_back(ring, write, bufs, n);
     } else {
-        split_give_back(ring, bufs, lens, n);
+        split_give_back(ring, write, bufs, n);
     }
 }
 
-/* Returns how many of the 'n' buffers, from the first, have a packet of at
- * most 'max_len' bytes behind a header that asks for nothing. */
-static inline unsigned int
-ring_check_packets(struct dpdk_vdpa_ring *ring, const struct buffer *bufs,
-                   unsigned int n, uint32_t max_len)
+/* Returns true if the guest has made nothing available. */
+static __rte_always_inline bool
+ring_is_empty(const struct dpdk_vdpa_ring *ring)
 {
-    for (unsigned int i = 0; i < n; i++) {
-        /* Bytes, as a guest may put its buffers at any address. */
-        const uint8_t *flags = bufs[i].data + offsetof(struct virtio_net_hdr,
-                                                       flags);
-        const uint8_t *gso_type
-            = bufs[i].data + offsetof(struct virtio_net_hdr, gso_type);
-        uint32_t len = bufs[i].len - ring->header_len;
+    if (ring->is_packed) {
+        uint16_t pos = ring->next_avail;
+        uint16_t flags = READ_ONCE(ring->packed.desc[pos & ~WRAP].flags);
 
-        if (OVS_UNLIKELY(READ_ONCE(*flags) | READ_ONCE(*gso_type)
-                         || !len || len > max_len)) {
-            ring->unusual = true;
-            return i;
-        }
+        return ((flags & (PACKED_AVAIL | PACKED_USED))
+                != (pos & WRAP ? PACKED_AVAIL : PACKED_USED));
     }
-    return n;
+    return READ_ONCE(ring->split.avail->idx) == ring->next_avail;
 }
 
-/* Makes 'mbuf', fresh from its mempool, a packet of 'len' bytes at 'data'.
- * An mbuf in a mempool has one reference and one segment, as DPDK has it. */
-static inline void
+/* Returns true if a walk that was to find 'max' buffers may have ended after
+ * 'n' because it came to the end of a packed ring. */
+static __rte_always_inline bool
+ring_has_turned(const struct dpdk_vdpa_ring *ring, unsigned int n,
+                unsigned int max)
+{
+    return (ring->is_packed && n && n < max && !(ring->next_used & ~WRAP)
+            && !ring->unusual);
+}
+
+/* From a guest. */
+
+/* Returns true if the virtio_net_hdr at 'data' asks for nothing. */
+static __rte_always_inline bool
+asks_for_nothing(const uint8_t *data)
+{
+    BUILD_ASSERT(offsetof(struct virtio_net_hdr, flags) == 0
+                 && offsetof(struct virtio_net_hdr, gso_type) == 1);
+
+    /* A guest may put its buffers at any address. */
+    return !READ_ONCE(*(const unaligned_uint16_t *) data);
+}
+
+/* Makes 'mbuf', fresh from its mempool, a packet of 'len' bytes at 'data'. */
+static __rte_always_inline void
 mbuf_fill(struct rte_mbuf *mbuf, const uint8_t *data, uint32_t len)
 {
     mbuf->data_off = RTE_PKTMBUF_HEADROOM;
+    mbuf->refcnt = 1;           /* As it is, but so this is one store. */
+    mbuf->nb_segs = 1;          /* Likewise. */
     mbuf->port = RTE_MBUF_PORT_INVALID;
     mbuf->ol_flags = 0;
     mbuf->packet_type = 0;
@@ -346,19 +356,29 @@ mbuf_fill(struct rte_mbuf *mbuf, const uint8_t *data, uint32_t len)
     rte_memcpy(rte_pktmbuf_mtod(mbuf, void *), data, len);
 }
 
-uint16_t
-dpdk_vdpa_ring_recv(struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
-                    struct rte_mbuf **pkts, uint16_t max)
+static unsigned int __rte_noinline
+ring_recv(struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
+          struct rte_mbuf **pkts, unsigned int max)
 {
     struct buffer bufs[DPDK_VDPA_RING_BURST];
-    unsigned int n = ring_peek(ring, 0, bufs, max);
+    unsigned int header_len = ring->header_len;
+    unsigned int n = ring_peek(ring, false, bufs, max);
     uint32_t max_len;
 
     if (!n) {
         return 0;
     }
+
     max_len = rte_pktmbuf_data_room_size(mp) - RTE_PKTMBUF_HEADROOM;
-    n = ring_check_packets(ring, bufs, n, max_len);
+    for (unsigned int i = 0; i < n; i++) {
+        bufs[i].len -= header_len;
+        if (OVS_UNLIKELY(!asks_for_nothing(bufs[i].data)
+                         || bufs[i].len - 1 >= max_len)) {
+            ring->unusual = true;
+            n = i;
+            break;
+        }
+    }
     if (!n) {
         return 0;
     }
@@ -368,20 +388,35 @@ dpdk_vdpa_ring_recv(struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
     }
 
     for (unsigned int i = 0; i < n; i++) {
-        if (i + 4 < n) {
-            rte_prefetch0(pkts[i + 4]);
-            rte_prefetch0((uint8_t *) pkts[i + 4] + sizeof(struct rte_mbuf)
-                          + RTE_PKTMBUF_HEADROOM);
-        }
-        mbuf_fill(pkts[i], bufs[i].data + ring->header_len,
-                  bufs[i].len - ring->header_len);
+        mbuf_fill(pkts[i], bufs[i].data + header_len, bufs[i].len);
     }
-    ring_give_back(ring, bufs, NULL, n);
+    ring_give_back(ring, false, bufs, n);
     return n;
 }
 
+uint16_t
+dpdk_vdpa_ring_recv(struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
+                    struct rte_mbuf **pkts, uint16_t max)
+{
+    unsigned int n;
+
+    /* Before the frame of the function that does the work is set up: an idle
+     * port should cost next to nothing. */
+    ring->unusual = false;
+    if (ring_is_empty(ring)) {
+        return 0;
+    }
+    n = ring_recv(ring, mp, pkts, max);
+    if (OVS_UNLIKELY(ring_has_turned(ring, n, max))) {
+        n += ring_recv(ring, mp, pkts + n, max - n);
+    }
+    return n;
+}
+
+/* To a guest. */
+
 /* Returns true if 'pkt' is in one mbuf and nothing is to be said of it. */
-static inline bool
+static __rte_always_inline bool
 is_plain(const struct rte_mbuf *pkt)
 {
     return (pkt->nb_segs == 1
@@ -389,35 +424,36 @@ is_plain(const struct rte_mbuf *pkt)
 }
 
 /* Writes 'pkt' behind an empty header to 'data'. */
-static inline void
+static __rte_always_inline void
 buffer_fill(uint8_t *data, unsigned int header_len, const struct rte_mbuf *pkt)
 {
-    memset(data, 0, sizeof(struct virtio_net_hdr));
-    if (header_len > sizeof(struct virtio_net_hdr)) {
-        uint16_t num_buffers = 1;
+    static const struct virtio_net_hdr_mrg_rxbuf header = { .num_buffers = 1 };
 
-        memcpy(data + offsetof(struct virtio_net_hdr_mrg_rxbuf, num_buffers),
-               &num_buffers, sizeof num_buffers);
+    memcpy(data, &header, sizeof(struct virtio_net_hdr));
+    if (OVS_LIKELY(header_len == sizeof header)) {
+        memcpy(data, &header, sizeof header);
     }
     rte_memcpy(data + header_len, rte_pktmbuf_mtod(pkt, const void *),
                pkt->data_len);
 }
 
-uint16_t
-dpdk_vdpa_ring_send(struct dpdk_vdpa_ring *ring, struct rte_mbuf **pkts,
-                    uint16_t max)
+static unsigned int
+ring_send(struct dpdk_vdpa_ring *ring, struct rte_mbuf **pkts,
+          unsigned int max)
 {
     struct buffer bufs[DPDK_VDPA_RING_BURST];
-    uint32_t lens[DPDK_VDPA_RING_BURST];
-    unsigned int n = ring_peek(ring, VRING_DESC_F_WRITE, bufs, max);
+    unsigned int header_len = ring->header_len;
+    unsigned int n = ring_peek(ring, true, bufs, max);
 
     for (unsigned int i = 0; i < n; i++) {
-        lens[i] = ring->header_len + pkts[i]->pkt_len;
-        if (OVS_UNLIKELY(!is_plain(pkts[i]) || lens[i] > bufs[i].len)) {
+        uint32_t len = header_len + pkts[i]->pkt_len;
+
+        if (OVS_UNLIKELY(!is_plain(pkts[i]) || len > bufs[i].len)) {
             ring->unusual = true;
             n = i;
             break;
         }
+        bufs[i].len = len;
         rte_prefetch0(rte_pktmbuf_mtod(pkts[i], const void *));
     }
     if (!n) {
@@ -425,9 +461,21 @@ dpdk_vdpa_ring_send(struct dpdk_vdpa_ring *ring, struct rte_mbuf **pkts,
     }
 
     for (unsigned int i = 0; i < n; i++) {
-        buffer_fill(bufs[i].data, ring->header_len, pkts[i]);
+        buffer_fill(bufs[i].data, header_len, pkts[i]);
     }
-    ring_give_back(ring, bufs, lens, n);
+    ring_give_back(ring, true, bufs, n);
+    return n;
+}
+
+uint16_t
+dpdk_vdpa_ring_send(struct dpdk_vdpa_ring *ring, struct rte_mbuf **pkts,
+                    uint16_t max)
+{
+    unsigned int n = ring_send(ring, pkts, max);
+
+    if (OVS_UNLIKELY(ring_has_turned(ring, n, max))) {
+        n += ring_send(ring, pkts + n, max - n);
+    }
     return n;
 }
 
