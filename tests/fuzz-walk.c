@@ -47,6 +47,8 @@ enum {
     IN_EVENT_IDX = 1 << 1,
     IN_SHORT_HEADER = 1 << 2,
     IN_HIGH = 1 << 3,           /* Guest-physical addresses up to 2^64. */
+    IN_FULL = 1 << 4,           /* The input changes a ring that is full... */
+    IN_WRITE = 1 << 5,          /* ...of buffers to write to. */
 };
 
 int LLVMFuzzerInitialize(int *, char ***);
@@ -347,7 +349,7 @@ check_send(struct dpdk_vdpa_ring *ring, unsigned int max, const uint8_t *plens)
 }
 
 static void
-set_memory(const struct input *input, const uint8_t *data, size_t size)
+set_regions(const struct input *input)
 {
     memory.n = 2;
     for (int i = 0; i < 2; i++) {
@@ -360,8 +362,47 @@ set_memory(const struct input *input, const uint8_t *data, size_t size)
         region->size = REGION_SIZE;
         region->offset = (uintptr_t) regions[i] - region->start;
     }
+}
+
+/* Fills the ring with small buffers, most of them in the second region. */
+static void
+simple_fill(const struct dpdk_vdpa_ring *ring, const struct input *input)
+{
+    unsigned int flags = input->flags & IN_WRITE ? 2 : 0;
+    uint16_t pos = ring->next_avail;
+
+    for (unsigned int i = 0; i < ring->size; i++) {
+        unsigned int at = ring->is_packed ? pos & 0x7fff : pos % ring->size;
+
+        unsigned int ofs = i % 16 == 7 ? 1700 : REGION_SIZE + 30 * i;
+
+        simple_write(at * 16, memory.regions[0].start + ofs, 8);
+        simple_write(at * 16 + 8, 30, 4);
+        if (ring->is_packed) {
+            simple_write(at * 16 + 12, i, 2);
+            simple_write(at * 16 + 14, flags | (pos >> 15 ? 0x80 : 0x8000), 2);
+        } else {
+            simple_write(at * 16 + 12, flags, 2);
+            simple_write(avail_ofs(ring) + 4 + 2 * at, at, 2);
+        }
+        pos = simple_next(ring, pos);
+    }
+    if (!ring->is_packed) {
+        simple_write(avail_ofs(ring) + 2, pos, 2);
+    }
+}
+
+static void
+set_memory(const struct dpdk_vdpa_ring *ring, const struct input *input,
+           const uint8_t *data, size_t size)
+{
     memset(simple, 0, sizeof simple);
-    memcpy(simple, data, MIN(size, sizeof simple));
+    if (input->flags & IN_FULL) {
+        simple_fill(ring, input);
+    }
+    for (size_t i = 0; i < MIN(size, sizeof simple); i++) {
+        simple[i] ^= data[i];
+    }
     memcpy(regions[0], simple, REGION_SIZE);
     memcpy(regions[1], simple + REGION_SIZE, REGION_SIZE);
 }
@@ -409,8 +450,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     memcpy(&input, data, sizeof input);
-    set_memory(&input, data + sizeof input, size - sizeof input);
+    set_regions(&input);
     set_ring(&ring, &input);
+    set_memory(&ring, &input, data + sizeof input, size - sizeof input);
     for (int i = 0; i < N_STEPS; i++) {
         unsigned int max = (input.steps[i] >> 1) % MAX_PACKETS;
 

@@ -923,7 +923,7 @@ test_memory_changes(void **state)
         to_send[i] = packet_new(i, 60);
     }
     assert_int_equal(pthread_create(&thread, NULL, scribbler_main, &s), 0);
-    for (int i = 0; i < 5000; i++) {
+    for (int i = 0; i < 2000; i++) {
         uint16_t n = dpdk_vdpa_ring_recv(&f->ring, mempool, pkts, BURST);
 
         assert_true(n <= BURST);

@@ -966,7 +966,7 @@ test_close_waits(void **state)
     assert_false(value);
 }
 
-#define STRESS_ROUNDS 3000
+#define STRESS_ROUNDS 2000
 #define STRESS_RING_SIZE 64
 #define STRESS_PAGE 4096
 #define STRESS_AREA_SIZE (6 * STRESS_PAGE + 2 * GUEST_REGION_SIZE)
