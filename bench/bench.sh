@@ -306,7 +306,7 @@ done
 # shellcheck source=/dev/null
 . "$HERE/tcp.sh" || exit 1
 
-COMMAND="bench.sh $*"
+COMMAND=${BENCH_COMMAND:-bench/bench.sh $*}
 export BENCH_SIM=
 QUICK='' ROUNDS=5 OUT=bench-results WANTED='' RECORD=()
 while [ $# -gt 0 ]; do

@@ -248,11 +248,11 @@ class Bench:
                     self.throughput(n, s, size, direction, windows[s])
 
     def throughput(self, n, s, size, direction, windows):
-        """Of some windows, takes the one with the median cycles."""
+        """Of some windows, takes the best: whatever else happens on the
+        machine can only add cycles."""
         a = self.args
-        found = [figures(*w) for w in windows]
-        found.sort(key=lambda f: f.get("cycles", 0))
-        f = found[len(found) // 2]
+        f = min((figures(*w) for w in windows),
+                key=lambda f: f.get("cycles", float("inf")))
         self.record(round=n, system=s.name, size=size, direction=direction,
                     **f)
         self.say("  round %d of %d: %-10s %5s %-11s %s" % (
@@ -350,7 +350,7 @@ def main():
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--seconds", type=float, default=0.25,
                    help="what a round gives to each system and traffic")
-    p.add_argument("--windows", type=int, default=3,
+    p.add_argument("--windows", type=int, default=5,
                    help="into how many windows that is divided, the systems "
                    "taking turns")
     p.add_argument("--sizes", default="64")
