@@ -314,14 +314,17 @@ def read_recorded(path):
 
 
 def write_recorded(results, path):
+    recorded = read_recorded(path)
     with open(path) as f:
         head = [line for line in f if line.startswith("#")]
     with open(path, "w") as f:
         f.writelines(head)
         for key in RECORDED_POINTS:
+            name = point_name(key)
             s = results.ratio(key, "ours", "testpmd")
-            if s:
-                f.write("%s %.2f\n" % (point_name(key), s["median"]))
+            ratio = s["median"] if s else recorded.get(name)
+            if ratio is not None:
+                f.write("%s %.2f\n" % (name, ratio))
     print("recorded in " + path)
 
 
