@@ -57,10 +57,14 @@ die()
 # Things that a run leaves behind
 # ===============================
 
+MEASURE=
 finish()
 {
     local status=$?
     trap '' INT TERM HUP
+    if [ -n "$MEASURE" ]; then
+        kill "$MEASURE" 2>/dev/null
+    fi
     systems_stop
     exit "$status"
 }
@@ -135,7 +139,10 @@ measure()
         args+=(--system "$(system_argument "$name")")
     done
     python3 "$HERE/measure.py" --out "$RAW" --stage "$stage" \
-        --rounds "$ROUNDS" --core "$OTHER_CORE" "${args[@]}"
+        --rounds "$ROUNDS" --core "$OTHER_CORE" "${args[@]}" 6>&- &
+    # While it waits, the shell hears signals.
+    MEASURE=$!
+    wait "$MEASURE"
 }
 
 # stage NAME: runs a stage and ends its systems.  If it fails, that is
