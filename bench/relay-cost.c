@@ -95,7 +95,7 @@ run_bursts(unsigned int n_vm, unsigned int n_vf)
         vm.n_input = n_vm;
         vf.n_input = n_vf;
         CALLGRIND_TOGGLE_COLLECT;
-        moved += dpdk_vdpa_relay_poll(poller);
+        moved += dpdk_vdpa_relay_poll(poller, false);
         CALLGRIND_TOGGLE_COLLECT;
     }
     if (moved != N_POLLS * (n_vm + n_vf)) {

@@ -54,6 +54,12 @@
  * below 88; one byte per segment would be an attack. */
 #define MIN_SEGMENT_LEN 64
 
+/* After so many turns in a row in vain, a lane gets its turn once in so many
+ * polls, until something comes: the first packet after a silence may take some
+ * microseconds longer, and a quiet port costs a quarter. */
+#define IDLE_MAX 1024
+#define IDLE_INTERVAL 4
+
 /* Full bursts after a search for more in vain before the next search. */
 #define MORE_INTERVAL 63
 
@@ -68,11 +74,29 @@ struct lane_counters {
 };
 
 struct lane {
+    /* All that a poll needs which finds nothing.  The source is set by
+     * configure() while no poller runs, the rest written by the poller only:
+     * packets 'pending[first]' up to 'pending[first + n_pending - 1]' wait for
+     * the sink. */
+    PADDED_MEMBERS(CACHE_LINE_SIZE,
+        uint16_t (*recv)(void *aux, uint16_t queue, struct rte_mbuf **pkts,
+                         uint16_t n);   /* Of the source. */
+        void *source_aux;
+        uint16_t source_queue;
+        uint16_t first;
+        atomic_uint16_t n_pending;      /* Other threads read it for show. */
+        atomic_bool backoff;            /* Written by set_backoff(). */
+        unsigned int wait;              /* Polls until it has its turn. */
+        unsigned int n_idle;            /* Turns in a row without a packet. */
+        unsigned int n_stuck;           /* Polls since the sink took any. */
+        unsigned int n_refused;         /* Dropped since, as never fitting. */
+        unsigned int more_wait;         /* See lane_poll_more(). */
+        uint64_t pending_bytes;
+    );
+
     /* Set by configure() while no poller runs, read by the poller. */
     PADDED_MEMBERS(CACHE_LINE_SIZE,
-        const struct dpdk_vdpa_end *source;
         const struct dpdk_vdpa_end *sink;    /* Null to drop everything. */
-        uint16_t source_queue;
         uint16_t sink_queue;
         uint32_t max_payload_len;       /* Longest frame without header. */
         uint64_t offload_mask;          /* RTE_MBUF_F_* to check. */
@@ -81,19 +105,6 @@ struct lane {
         enum dpdk_vdpa_direction direction;
         unsigned int retries_max;
         enum dpdk_vdpa_drop_reason discard_reason;  /* If 'sink' is null. */
-    );
-
-    /* Written by the poller only: packets 'pending[first]' up to
-     * 'pending[first + n_pending - 1]' wait for the sink. */
-    PADDED_MEMBERS(CACHE_LINE_SIZE,
-        uint16_t first;
-        atomic_uint16_t n_pending;      /* Other threads read it for show. */
-        unsigned int n_stuck;           /* Polls since the sink took any. */
-        unsigned int n_refused;         /* Dropped since, as never fitting. */
-        unsigned int n_skipped;         /* Polls skipped, with others. */
-        unsigned int more_wait;         /* See lane_poll_more(). */
-        atomic_bool backoff;            /* Written by set_backoff(). */
-        uint64_t pending_bytes;
     );
     struct rte_mbuf *pending[DPDK_VDPA_BURST];
     PADDED_MEMBERS(CACHE_LINE_SIZE, struct lane_counters counters; );
@@ -258,8 +269,8 @@ lane_fill(struct lane *lane)
     bool all_fit = true;
     unsigned int n, kept;
 
-    n = lane->source->recv(lane->source->aux, lane->source_queue,
-                           lane->pending, DPDK_VDPA_BURST);
+    n = lane->recv(lane->source_aux, lane->source_queue, lane->pending,
+                   DPDK_VDPA_BURST);
     if (!n) {
         return 0;
     }
@@ -429,29 +440,51 @@ lane_poll_more(struct lane *lane)
     return total;
 }
 
+/* Returns how many polls 'lane' is to be passed over, after a turn in which it
+ * moved 'n' packets. */
 static inline unsigned int
-lane_poll(struct lane *lane)
+lane_wait(struct lane *lane, unsigned int n)
 {
-    unsigned int n;
     bool backoff;
 
     atomic_read_relaxed(&lane->backoff, &backoff);
-    if (OVS_UNLIKELY(backoff && ++lane->n_skipped % BACKOFF_INTERVAL)) {
+    if (OVS_UNLIKELY(backoff)) {
+        return BACKOFF_INTERVAL - 1;
+    }
+    if (OVS_UNLIKELY(lane->n_refused >= REFUSED_MAX)) {
+        return REFUSED_INTERVAL - 1;
+    }
+    if (n || lane_n_pending(lane)) {
+        lane->n_idle = 0;
         return 0;
     }
-    if (OVS_UNLIKELY(lane->n_refused >= REFUSED_MAX
-                     && ++lane->n_skipped % REFUSED_INTERVAL)) {
+    return ++lane->n_idle > IDLE_MAX ? IDLE_INTERVAL - 1 : 0;
+}
+
+/* Polls 'lane' if it is its turn.  If the thread slept since the last poll, it
+ * is the turn of one that waits for no other reason than that it was idle. */
+static inline unsigned int
+lane_poll(struct lane *lane, bool slept)
+{
+    unsigned int n;
+
+    if (lane->wait && !(slept && lane->n_idle > IDLE_MAX)) {
+        lane->wait--;
         return 0;
     }
     n = lane_poll_once(lane);
-    return n == DPDK_VDPA_BURST ? n + lane_poll_more(lane) : n;
+    if (OVS_UNLIKELY(n == DPDK_VDPA_BURST)) {
+        n += lane_poll_more(lane);
+    }
+    lane->wait = lane_wait(lane, n);
+    return n;
 }
 
 /* Polls one of the extra lanes: those of VF queues that the guest has none
  * for, which are empty as a rule, as RSS goes round them.  So one gets its
  * turn rarely, unless the last one turned out to be not so empty. */
 static inline unsigned int
-poller_poll_extra(struct dpdk_vdpa_poller *poller)
+poller_poll_extra(struct dpdk_vdpa_poller *poller, bool slept)
 {
     unsigned int n;
 
@@ -463,7 +496,7 @@ poller_poll_extra(struct dpdk_vdpa_poller *poller)
     if (++poller->next_extra >= poller->n_extras) {
         poller->next_extra = 0;
     }
-    n = lane_poll(poller->extras[poller->next_extra]);
+    n = lane_poll(poller->extras[poller->next_extra], slept);
     if (!n) {
         poller->extra_wait = EXTRA_INTERVAL - 1;
     }
@@ -471,17 +504,17 @@ poller_poll_extra(struct dpdk_vdpa_poller *poller)
 }
 
 unsigned int
-dpdk_vdpa_relay_poll(struct dpdk_vdpa_poller *poller)
+dpdk_vdpa_relay_poll(struct dpdk_vdpa_poller *poller, bool slept)
 {
     unsigned int n = 0;
 
     if (OVS_LIKELY(dpdk_vdpa_gate_enter(&poller->busy,
                                         &poller->relay->paused))) {
         for (unsigned int i = 0; i < poller->n_lanes; i++) {
-            n += lane_poll(poller->lanes[i]);
+            n += lane_poll(poller->lanes[i], slept);
         }
         if (poller->n_extras) {
-            n += poller_poll_extra(poller);
+            n += poller_poll_extra(poller, slept);
         }
         dpdk_vdpa_gate_leave(&poller->busy);
     }
@@ -534,6 +567,17 @@ relay_settle(struct dpdk_vdpa_relay *relay,
     }
 }
 
+static void
+lane_set_source(struct lane *lane, const struct dpdk_vdpa_end *source,
+                unsigned int queue)
+{
+    lane->recv = source->recv;
+    lane->source_aux = source->aux;
+    lane->source_queue = queue;
+    lane->wait = 0;
+    lane->n_idle = 0;
+}
+
 /* Drops what waits in the VF's queues: it came before the guest did. */
 static void
 relay_drain_vf(struct dpdk_vdpa_relay *relay,
@@ -543,8 +587,7 @@ relay_drain_vf(struct dpdk_vdpa_relay *relay,
         struct lane *lane = relay->lanes[DPDK_VDPA_VF_TO_VM][i];
         unsigned int n, total = 0;
 
-        lane->source = new->vf;
-        lane->source_queue = i;
+        lane_set_source(lane, new->vf, i);
         lane->observer = NULL;
         do {
             n = lane_fill(lane);
@@ -606,8 +649,7 @@ lane_init(struct lane *lane, const struct dpdk_vdpa_relay_config *c,
           const struct dpdk_vdpa_end *source, unsigned int source_queue,
           const struct dpdk_vdpa_end *sink, unsigned int sink_queue)
 {
-    lane->source = source;
-    lane->source_queue = source_queue;
+    lane_set_source(lane, source, source_queue);
     lane->sink = sink;
     lane->sink_queue = sink_queue;
     lane->max_payload_len = c->max_frame_len - ETH_HEADER_LEN;

@@ -205,8 +205,10 @@ struct dpdk_vdpa_poller *dpdk_vdpa_relay_get_poller(struct dpdk_vdpa_relay *,
                                                     unsigned int index);
 
 /* Runs the lanes of the poller once and returns the number of packets that
- * moved or were dropped.  One thread at a time per poller. */
-unsigned int dpdk_vdpa_relay_poll(struct dpdk_vdpa_poller *);
+ * moved or were dropped.  Lanes that have been idle for long are not looked at
+ * every time, unless the caller has 'slept' since the last time.  One thread
+ * at a time per poller. */
+unsigned int dpdk_vdpa_relay_poll(struct dpdk_vdpa_poller *, bool slept);
 
 /* Returns the index of the poller that serves queue pair 'pair' of the guest
  * or the VF. */

@@ -1455,7 +1455,8 @@ netdev_dpdk_vdpa_rxq_recv(struct netdev_rxq *rxq,
                           struct dp_packet_batch *batch, int *qfill)
 {
     struct vdpa_rxq *rx = vdpa_rxq_cast(rxq);
-    unsigned int n = dpdk_vdpa_relay_poll(rx->poller);
+    unsigned int n = dpdk_vdpa_relay_poll(rx->poller,
+                                          vdpa_vswitchd_slept());
     int error = base_class->rxq_recv(rx->base, batch, qfill);
 
     if (OVS_UNLIKELY(rx->thread_id != ovsthread_id_self())) {

@@ -68,6 +68,17 @@ static __thread struct pmd_perf_stats *perf_stats;
  * every iteration that did not. */
 static __thread uint64_t max_sleep_ns = UINT64_MAX;
 
+/* Whether this PMD thread slept at the end of the last iteration, and whether
+ * it did in the present one. */
+static __thread bool slept;
+static __thread bool sleeps;
+
+bool
+vdpa_vswitchd_slept(void)
+{
+    return slept;
+}
+
 void
 vdpa_vswitchd_count_relayed(unsigned int n)
 {
@@ -163,6 +174,8 @@ __wrap_pmd_perf_end_iteration(struct pmd_perf_stats *s, int rx_packets,
 
     perf_stats = s;
     n_relayed = 0;
+    slept = sleeps;
+    sleeps = false;
     if (n) {
         sleep_cycles = 0;       /* xnanosleep_no_quiesce() returned at once. */
     }
@@ -184,5 +197,6 @@ __wrap_xnanosleep_no_quiesce(uint64_t nanoseconds)
     if (max_sleep_ns < nanoseconds) {
         max_sleep_ns += SLEEP_INCREMENT_NS;
     }
+    sleeps = true;
     __real_xnanosleep_no_quiesce(MIN(nanoseconds, max_sleep_ns));
 }

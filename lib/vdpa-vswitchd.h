@@ -37,4 +37,8 @@ bool vdpa_vswitchd_relayed(struct vdpa_account *account, unsigned int n);
 /* Likewise if packets were received: then OVS charges the rx-queue anyway. */
 void vdpa_vswitchd_count_relayed(unsigned int n);
 
+/* Returns true if this PMD thread slept since its last iteration, under
+ * pmd-sleep-max. */
+bool vdpa_vswitchd_slept(void);
+
 #endif /* vdpa-vswitchd.h */

@@ -177,6 +177,13 @@ teardown(void **state)
     return 0;
 }
 
+static unsigned int
+poll_one(struct fixture *f, unsigned int poller)
+{
+    return dpdk_vdpa_relay_poll(dpdk_vdpa_relay_get_poller(f->relay, poller),
+                                false);
+}
+
 /* Polls until all extra lanes had their turn. */
 static unsigned int
 poll_all(struct fixture *f, unsigned int poller)
@@ -184,16 +191,9 @@ poll_all(struct fixture *f, unsigned int poller)
     unsigned int n = 0;
 
     for (int i = 0; i < EXTRA_INTERVAL * MAX_QUEUES; i++) {
-        n += dpdk_vdpa_relay_poll(dpdk_vdpa_relay_get_poller(f->relay,
-                                                             poller));
+        n += poll_one(f, poller);
     }
     return n;
-}
-
-static unsigned int
-poll_one(struct fixture *f, unsigned int poller)
-{
-    return dpdk_vdpa_relay_poll(dpdk_vdpa_relay_get_poller(f->relay, poller));
 }
 
 static struct dpdk_vdpa_counters
@@ -843,6 +843,44 @@ test_backoff(void **state)
     assert_int_equal(poll_one(f, 0), 1);
 }
 
+/* A lane that has been idle for long is looked at rarely, until something
+ * comes, and every time by a thread that sleeps in between. */
+static void
+test_idle(void **state)
+{
+    struct fixture *f = *state;
+    unsigned int n_calls = f->vm.n_recv_calls;
+    int waited = 0;
+
+    for (int i = 0; i <= IDLE_MAX; i++) {
+        poll_one(f, 0);
+    }
+    assert_int_equal(f->vm.n_recv_calls - n_calls, IDLE_MAX + 1);
+
+    n_calls = f->vm.n_recv_calls;
+    for (int i = 0; i < 10 * IDLE_INTERVAL; i++) {
+        poll_one(f, 0);
+    }
+    assert_int_equal(f->vm.n_recv_calls - n_calls, 10);
+    n_calls = f->vm.n_recv_calls;
+    for (int i = 0; i < 10; i++) {
+        dpdk_vdpa_relay_poll(dpdk_vdpa_relay_get_poller(f->relay, 0), true);
+    }
+    assert_int_equal(f->vm.n_recv_calls - n_calls, 10);
+
+    f->vm.n_input[0] = 1;
+    while (!poll_one(f, 0)) {
+        waited++;
+    }
+    assert_true(waited < IDLE_INTERVAL);
+    n_calls = f->vm.n_recv_calls;
+    for (int i = 0; i < 10; i++) {
+        poll_one(f, 0);
+    }
+    assert_int_equal(f->vm.n_recv_calls - n_calls, 10);
+    check_conservation(f);
+}
+
 static void
 test_paused(void **state)
 {
@@ -1005,6 +1043,7 @@ main(void)
         TEST(test_more_guest_queues),
         TEST(test_pollers),
         TEST(test_backoff),
+        TEST(test_idle),
         TEST(test_paused),
         TEST(test_counters_wrap),
         TEST(test_threads),
