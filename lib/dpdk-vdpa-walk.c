@@ -57,6 +57,8 @@ struct walked {
         /* For who is inside, or the one that has the gate closed. */
         bool stale;                     /* The library has been at the ring. */
         bool must_call;                 /* With the next burst. */
+        uint16_t told;                  /* 'next_used' when we last thought
+                                         * of an interrupt. */
         int call_fd;
         unsigned int n_asked;           /* dpdk_vdpa_walk_ask_library(). */
         struct dpdk_vdpa_ring ring;
@@ -99,6 +101,20 @@ dpdk_vdpa_walk_destroy(struct dpdk_vdpa_walk *walk)
     free_cacheline(walk);
 }
 
+/* Interrupts the guest if it wants that for what it was given since it was
+ * last thought of.  For who is inside, or has the gate closed. */
+static void
+walked_call(struct walked *w)
+{
+    if (dpdk_vdpa_ring_wants_call(&w->ring, w->told) || w->must_call) {
+        w->must_call = false;
+        if (w->call_fd >= 0) {
+            eventfd_write(w->call_fd, 1);
+        }
+    }
+    w->told = w->ring.next_used;
+}
+
 /* Opening and closing. */
 
 void
@@ -113,7 +129,12 @@ dpdk_vdpa_walk_close(struct dpdk_vdpa_walk *walk)
     }
     dpdk_vdpa_gate_barrier();
     for (int i = 0; i < MAX_RINGS; i++) {
-        dpdk_vdpa_gate_wait(&walk->rings[i].inside);
+        struct walked *w = &walk->rings[i];
+
+        dpdk_vdpa_gate_wait(&w->inside);
+        if (w->told != w->ring.next_used) {
+            walked_call(w);
+        }
     }
     walk->open = false;
     atomic_store_relaxed(&walk->n_walked, 0);
@@ -174,6 +195,7 @@ walked_set_up(struct walked *w, int vid, unsigned int i, uint64_t features,
     ring->memory = memory;
     ring->region = memory->regions;
     w->call_fd = vring.callfd;
+    w->told = ring->next_used;
     w->stale = true;
     w->must_call = true;        /* Who was there before may not have. */
     return true;
@@ -246,8 +268,19 @@ walked_refresh(struct walked *w, int vid, unsigned int i)
                 || (ring->next_used & 0x7fff) >= ring->size))) {
         return false;
     }
+    w->told = ring->next_used;
     w->stale = false;
     return true;
+}
+
+/* Tells the library how far the ring has been processed. */
+static inline void
+walked_tell(struct walked *w, int vid, unsigned int i)
+{
+    const struct dpdk_vdpa_ring *ring = &w->ring;
+
+    rte_vhost_set_vring_base(vid, i, ring->next_avail, ring->next_used);
+    w->library_behind = ring->event_idx;
 }
 
 /* Returns true if the caller may walk ring 'i', and must call walked_leave()
@@ -263,22 +296,6 @@ walked_enter(struct walked *w, int vid, unsigned int i)
         return false;
     }
     return true;
-}
-
-/* Tells library and guest what was done since 'next_used' was 'old'. */
-static inline void
-walked_tell(struct walked *w, int vid, unsigned int i, uint16_t old)
-{
-    struct dpdk_vdpa_ring *ring = &w->ring;
-
-    rte_vhost_set_vring_base(vid, i, ring->next_avail, ring->next_used);
-    w->library_behind = ring->event_idx;
-    if (OVS_UNLIKELY(dpdk_vdpa_ring_wants_call(ring, old) || w->must_call)) {
-        w->must_call = false;
-        if (w->call_fd >= 0) {
-            eventfd_write(w->call_fd, 1);
-        }
-    }
 }
 
 /* Leaves the ring.  Returns true if it is for the library to go on. */
@@ -342,15 +359,20 @@ dpdk_vdpa_walk_recv(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
     unsigned int n_asked = w->n_answered;
 
     if (OVS_LIKELY(walked_enter(w, vid, i))) {
-        uint16_t old = w->ring.next_used;
         uint16_t n_got = 0;
 
+        /* A guest is not in a hurry to know that its buffers are free again,
+         * and the barrier that the look at its wishes needs would now wait for
+         * what was written: that is over when we come by the next time. */
+        if (w->told != w->ring.next_used) {
+            walked_call(w);
+        }
         n_asked = w->n_asked;
         if (OVS_LIKELY(n_asked == w->n_answered)) {
             n_got = dpdk_vdpa_ring_recv(&w->ring, mp, pkts, n);
         }
         if (n_got) {
-            walked_tell(w, vid, i, old);
+            walked_tell(w, vid, i);
         }
         if (OVS_LIKELY(!walked_leave(w, !n_got
                                         && (w->ring.unusual
@@ -404,14 +426,12 @@ dpdk_vdpa_walk_send(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
     struct walked *w = &walk->rings[i];
 
     if (OVS_LIKELY(walked_enter(w, vid, i))) {
-        uint16_t old = w->ring.next_used;
         uint16_t n_sent = dpdk_vdpa_ring_send(&w->ring, pkts, n);
 
         if (n_sent) {
-            /* First this: the barrier that follows waits for what was
-             * written, which takes its time to get to the guest. */
-            free_sent(pkts, n_sent);
-            walked_tell(w, vid, i, old);
+            walked_tell(w, vid, i);
+            free_sent(pkts, n_sent);    /* While the barrier would wait. */
+            walked_call(w);
         }
         if (OVS_LIKELY(!walked_leave(w, !n_sent && w->ring.unusual))) {
             return n_sent;
