@@ -270,7 +270,7 @@ packed_give_back(struct dpdk_vdpa_ring *ring, bool write,
     uint64_t flags = ((wrap ? PACKED_AVAIL | PACKED_USED : 0)
                       | (write ? VRING_DESC_F_WRITE : 0));
 
-    for (unsigned int i = n; i-- > 0; ) {
+    for (int i = n - 1; i >= 0; i--) {
         __atomic_store_n(packed_second_half(&descs[i]),
                          (flags << PACKED_FLAGS_SHIFT
                           | (uint64_t) bufs[i].id << PACKED_ID_SHIFT
