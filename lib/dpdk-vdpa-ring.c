@@ -25,6 +25,7 @@
 #include <rte_memcpy.h>
 #include <rte_prefetch.h>
 
+#include "unaligned.h"
 #include "util.h"
 
 /* virtio is little-endian, as the vhost library takes its host to be. */
@@ -338,7 +339,7 @@ asks_for_nothing(const uint8_t *data)
                  && offsetof(struct virtio_net_hdr, gso_type) == 1);
 
     /* A guest may put its buffers at any address. */
-    return !READ_ONCE(*(const unaligned_uint16_t *) data);
+    return !get_unaligned_u16((const void *) data);
 }
 
 /* Makes 'mbuf', fresh from its mempool, a packet of 'len' bytes at 'data'. */
@@ -446,7 +447,7 @@ ring_send(struct dpdk_vdpa_ring *ring, struct rte_mbuf **pkts,
     unsigned int n = ring_peek(ring, true, bufs, max);
 
     for (unsigned int i = 0; i < n; i++) {
-        uint32_t len = header_len + pkts[i]->pkt_len;
+        uint32_t len = header_len + pkts[i]->data_len;
 
         if (OVS_UNLIKELY(!is_plain(pkts[i]) || len > bufs[i].len)) {
             ring->unusual = true;

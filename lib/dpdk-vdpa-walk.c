@@ -166,6 +166,20 @@ read_memory(int vid, struct dpdk_vdpa_memory *memory)
     return memory->n > 0;
 }
 
+/* Returns true if all parts of 'vring' are there and aligned as they should be
+ * (virtio 1.1, sections 2.6 and 2.7.10.1): on some CPUs a thread would not
+ * survive the use of one that is not. */
+static bool
+is_aligned(const struct rte_vhost_vring *vring, bool packed)
+{
+    uintptr_t desc = (uintptr_t) vring->desc;
+    uintptr_t avail = (uintptr_t) vring->avail;
+    uintptr_t used = (uintptr_t) vring->used;
+
+    return (desc && avail && used
+            && !(desc % 16) && !(avail % (packed ? 4 : 2)) && !(used % 4));
+}
+
 /* Sets up 'w' for 'ring' of connection 'vid'.  Returns false if it is not a
  * ring that can be walked. */
 static bool
@@ -175,12 +189,11 @@ walked_set_up(struct walked *w, int vid, unsigned int i, uint64_t features,
     struct dpdk_vdpa_ring *ring = &w->ring;
     struct rte_vhost_vring vring;
 
-    if (rte_vhost_get_vhost_vring(vid, i, &vring) || !vring.desc
-        || !vring.avail || !vring.used || !vring.size) {
+    dpdk_vdpa_ring_init(ring, features);
+    if (rte_vhost_get_vhost_vring(vid, i, &vring) || !vring.size
+        || !is_aligned(&vring, ring->is_packed)) {
         return false;
     }
-
-    dpdk_vdpa_ring_init(ring, features);
     if (ring->is_packed) {
         ring->packed.desc = vring.desc_packed;
         ring->packed.driver_event = vring.driver_event;

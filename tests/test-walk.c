@@ -543,6 +543,15 @@ test_vrings(void **state)
     vring->used = NULL;
     check_walked(f, 1);
     set_vring(f, 1);
+    vring->desc = (void *) ((uintptr_t) vring->desc + 8);
+    check_walked(f, 1);
+    set_vring(f, 1);
+    vring->avail = (void *) ((uintptr_t) vring->avail + 1);
+    check_walked(f, 1);
+    set_vring(f, 1);
+    vring->used = (void *) ((uintptr_t) vring->used + 2);
+    check_walked(f, 1);
+    set_vring(f, 1);
     vring->size = 0;
     check_walked(f, 1);
     for (int i = 0; i < ARRAY_SIZE(sizes); i++) {
