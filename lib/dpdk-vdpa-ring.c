@@ -289,7 +289,6 @@ ring_peek(struct dpdk_vdpa_ring *ring, bool write, struct buffer *bufs,
           unsigned int max)
 {
     ring->unusual = false;
-    max = MIN(max, DPDK_VDPA_RING_BURST);
     return (ring->is_packed ? packed_peek(ring, write, bufs, max)
             : split_peek(ring, write, bufs, max));
 }
@@ -407,6 +406,7 @@ dpdk_vdpa_ring_recv(struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
     if (ring_is_empty(ring)) {
         return 0;
     }
+    max = MIN(max, DPDK_VDPA_RING_BURST);
     n = ring_recv(ring, mp, pkts, max);
     if (OVS_UNLIKELY(ring_has_turned(ring, n, max))) {
         n += ring_recv(ring, mp, pkts + n, max - n);
@@ -472,8 +472,10 @@ uint16_t
 dpdk_vdpa_ring_send(struct dpdk_vdpa_ring *ring, struct rte_mbuf **pkts,
                     uint16_t max)
 {
-    unsigned int n = ring_send(ring, pkts, max);
+    unsigned int n;
 
+    max = MIN(max, DPDK_VDPA_RING_BURST);
+    n = ring_send(ring, pkts, max);
     if (OVS_UNLIKELY(ring_has_turned(ring, n, max))) {
         n += ring_send(ring, pkts + n, max - n);
     }

@@ -322,19 +322,25 @@ test_recv_mempool_exhausted(void **state)
     struct fixture *f = *state;
     struct rte_mbuf *others[N_MBUFS], *pkts[BURST];
     uint16_t pos = f->ring.next_avail;
+    unsigned int to_end = f->guest.size - (pos & ~GUEST_WRAP);
+    unsigned int n = 0;
 
+    /* A burst from a packed ring is in two parts at the end of the ring. */
+    if (f->guest.packed && to_end < 3) {
+        n = to_end;
+    }
     assert_int_equal(rte_pktmbuf_alloc_bulk(mempool, others, N_MBUFS - 2), 0);
     for (unsigned int i = 0; i < 3; i++) {
         guest_send(&f->guest, guest_buf(i), f->header_len, i, 60);
     }
-    assert_int_equal(dpdk_vdpa_ring_recv(&f->ring, mempool, pkts, BURST), 0);
+    assert_int_equal(dpdk_vdpa_ring_recv(&f->ring, mempool, pkts, BURST), n);
     assert_true(f->ring.unusual);
-    assert_int_equal(rte_mempool_avail_count(mempool), 2);
-    check_pos(f, pos);
-    check_none_back(f);
+    assert_int_equal(rte_mempool_avail_count(mempool), 2 - n);
+    check_pos(f, guest_advance(&f->guest, pos, n));
 
     rte_pktmbuf_free(others[0]);
-    assert_int_equal(dpdk_vdpa_ring_recv(&f->ring, mempool, pkts, BURST), 3);
+    assert_int_equal(dpdk_vdpa_ring_recv(&f->ring, mempool, pkts + n, BURST),
+                     3 - n);
     assert_false(f->ring.unusual);
     for (unsigned int i = 0; i < 3; i++) {
         check_packet(pkts[i], i, 60);
