@@ -201,36 +201,49 @@ simple_take(const struct dpdk_vdpa_ring *ring, uint16_t pos, unsigned int i,
             && simple_is_in_one(buf->addr, buf->len));
 }
 
-/* Gives 'n' buffers back, the first of a packed ring at last. */
+/* Gives 'n' buffers from position 'pos' back, the first of them at last. */
 static void
-simple_give_back(const struct dpdk_vdpa_ring *ring,
+simple_give_back(const struct dpdk_vdpa_ring *ring, uint16_t pos,
                  const struct simple_buffer *bufs, const uint32_t *lens,
                  unsigned int n, bool send)
 {
-    for (unsigned int k = 1; k <= n; k++) {
-        unsigned int i = k % n;
-        uint16_t pos = ring->next_used;
+    for (unsigned int i = n; i > 0; i--) {
+        const struct simple_buffer *buf = &bufs[i - 1];
+        uint32_t len = lens[i - 1];
+        uint16_t at = pos;
 
-        for (unsigned int j = 0; j < i; j++) {
-            pos = simple_next(ring, pos);
+        for (unsigned int j = 1; j < i; j++) {
+            at = simple_next(ring, at);
         }
         if (ring->is_packed) {
-            unsigned int ofs = (pos & 0x7fff) * 16;
+            unsigned int ofs = (at & 0x7fff) * 16;
 
-            simple_write(ofs + 8, lens[i], 4);
-            simple_write(ofs + 12, bufs[i].id, 2);
-            simple_write(ofs + 14, (pos >> 15 ? 0x8080 : 0) | (send ? 2 : 0),
+            simple_write(ofs + 8, len, 4);
+            simple_write(ofs + 12, buf->id, 2);
+            simple_write(ofs + 14, (at >> 15 ? 0x8080 : 0) | (send ? 2 : 0),
                          2);
         } else {
-            unsigned int ofs = used_ofs(ring) + 4 + 8 * (pos % ring->size);
+            unsigned int ofs = used_ofs(ring) + 4 + 8 * (at % ring->size);
 
-            simple_write(ofs, bufs[i].id, 4);
-            simple_write(ofs + 4, lens[i], 4);
+            simple_write(ofs, buf->id, 4);
+            simple_write(ofs + 4, len, 4);
         }
     }
     if (n && !ring->is_packed) {
-        simple_write(used_ofs(ring) + 2, ring->next_used + n, 2);
+        simple_write(used_ofs(ring) + 2, pos + n, 2);
     }
+}
+
+/* Returns at how many packets the part of a burst ends that begins with number
+ * 'n' at 'pos': a burst from a packed ring is in two parts at the end of the
+ * ring, and of the first one the guest gets its buffers back first. */
+static unsigned int
+simple_part_end(const struct dpdk_vdpa_ring *ring, uint16_t pos,
+                unsigned int n, unsigned int max)
+{
+    max = MIN(max, DPDK_VDPA_RING_BURST);
+    return (ring->is_packed ? MIN(max, n + ring->size - (pos & 0x7fff))
+            : max);
 }
 
 static void
@@ -246,7 +259,10 @@ check_progress(const struct dpdk_vdpa_ring *ring, uint16_t old, unsigned int n)
 {
     uint16_t pos = old;
 
-    ovs_assert(n <= DPDK_VDPA_RING_BURST && n <= ring->size);
+    /* In the second part of a burst there may be, in a packed ring that lies
+     * in its own buffers, more than it had. */
+    ovs_assert(n <= DPDK_VDPA_RING_BURST);
+    ovs_assert(ring->is_packed || n <= ring->size);
     for (unsigned int i = 0; i < n; i++) {
         pos = simple_next(ring, pos);
     }
@@ -267,22 +283,31 @@ check_recv(struct dpdk_vdpa_ring *ring, unsigned int max)
     uint16_t old = pos;
     unsigned int n = 0;
 
-    for (; n < MIN(max, DPDK_VDPA_RING_BURST); n++) {
-        const uint8_t *header;
-        uint32_t len;
+    for (unsigned int part = 0, end = 0; part < 2 && n == end; part++) {
+        unsigned int first = n;
+        uint16_t start = pos;
 
-        if (!simple_take(ring, pos, n, false, &bufs[n])) {
+        end = simple_part_end(ring, pos, n, max);
+        for (; n < end; n++) {
+            const uint8_t *header;
+            uint32_t len;
+
+            if (!simple_take(ring, pos, n, false, &bufs[n])) {
+                break;
+            }
+            header = simple_at(bufs[n].addr);
+            len = bufs[n].len - ring->header_len;
+            if (header[0] || header[1] || !len || len > ROOM) {
+                break;
+            }
+            memcpy(expected[n], header + ring->header_len, len);
+            pos = simple_next(ring, pos);
+        }
+        simple_give_back(ring, start, &bufs[first], lens, n - first, false);
+        if (n == first) {
             break;
         }
-        header = simple_at(bufs[n].addr);
-        len = bufs[n].len - ring->header_len;
-        if (header[0] || header[1] || !len || len > ROOM) {
-            break;
-        }
-        memcpy(expected[n], header + ring->header_len, len);
-        pos = simple_next(ring, pos);
     }
-    simple_give_back(ring, bufs, lens, n, false);
 
     memset(pkts, 0, sizeof pkts);
     ovs_assert(dpdk_vdpa_ring_recv(ring, mempool, pkts, max) == n);
@@ -301,6 +326,21 @@ check_recv(struct dpdk_vdpa_ring *ring, unsigned int max)
     }
     rte_pktmbuf_free_bulk(pkts, n);
     check_progress(ring, old, n);
+}
+
+/* Writes a packet of 'len' bytes, each of which is 'byte', to '*buf'. */
+static void
+simple_fill_buffer(const struct dpdk_vdpa_ring *ring,
+                   const struct simple_buffer *buf, uint8_t byte,
+                   unsigned int len)
+{
+    uint8_t *data = simple_at(buf->addr);
+
+    memset(data, 0, ring->header_len);
+    if (ring->header_len == 12) {
+        data[10] = 1;
+    }
+    memset(data + ring->header_len, byte, len);
 }
 
 static void
@@ -323,24 +363,28 @@ check_send(struct dpdk_vdpa_ring *ring, unsigned int max, const uint8_t *plens)
         memset(rte_pktmbuf_append(pkts[i], len), i + 1, len);
     }
 
-    for (; n < MIN(max, DPDK_VDPA_RING_BURST); n++) {
-        lens[n] = pkts[n]->pkt_len + ring->header_len;
-        if (!simple_take(ring, pos, n, true, &bufs[n])
-            || lens[n] > bufs[n].len) {
+    for (unsigned int part = 0, end = 0; part < 2 && n == end; part++) {
+        unsigned int first = n;
+        uint16_t start = pos;
+
+        end = simple_part_end(ring, pos, n, max);
+        for (; n < end; n++) {
+            lens[n] = pkts[n]->pkt_len + ring->header_len;
+            if (!simple_take(ring, pos, n, true, &bufs[n])
+                || lens[n] > bufs[n].len) {
+                break;
+            }
+            pos = simple_next(ring, pos);
+        }
+        for (unsigned int i = first; i < n; i++) {
+            simple_fill_buffer(ring, &bufs[i], i + 1, pkts[i]->pkt_len);
+        }
+        simple_give_back(ring, start, &bufs[first], &lens[first], n - first,
+                         true);
+        if (n == first) {
             break;
         }
-        pos = simple_next(ring, pos);
     }
-    for (unsigned int i = 0; i < n; i++) {
-        uint8_t *data = simple_at(bufs[i].addr);
-
-        memset(data, 0, ring->header_len);
-        if (ring->header_len == 12) {
-            data[10] = 1;
-        }
-        memset(data + ring->header_len, i + 1, pkts[i]->pkt_len);
-    }
-    simple_give_back(ring, bufs, lens, n, true);
 
     ovs_assert(dpdk_vdpa_ring_send(ring, pkts, max) == n);
     ovs_assert(rte_mempool_in_use_count(mempool) == max);
