@@ -28,6 +28,7 @@ ovs_rcu.*blocked (1000|2000|4000) ms waiting for
 \|timeval(\([^)]*\))?\|WARN\|
 \|poll_loop(\([^)]*\))?\|WARN\|
 Rx checksum offload is not supported on port
+received packet on unknown port [0-9]+ on bridge
 VHOST_CONFIG: .* failed to connect: (No such file|Connection refused)
 VHOST_CONFIG: .* reconnecting'
 
