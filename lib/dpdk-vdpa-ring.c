@@ -33,6 +33,9 @@
 #error "the rings of a guest are walked on little-endian machines only"
 #endif
 
+/* Descriptors of a packed ring to walk over at once: two cache lines. */
+#define PACKED_WALK 8
+
 #define WRAP 0x8000
 #define PACKED_AVAIL (1 << VRING_PACKED_DESC_F_AVAIL)
 #define PACKED_USED (1 << VRING_PACKED_DESC_F_USED)
@@ -256,6 +259,8 @@ packed_peek(struct dpdk_vdpa_ring *ring, bool write, struct buffer *bufs,
             return i;
         }
     }
+    rte_prefetch0(desc);        /* For the next walk. */
+    rte_prefetch0(desc + 4);
     return max;
 }
 
@@ -318,14 +323,19 @@ ring_is_empty(const struct dpdk_vdpa_ring *ring)
     return READ_ONCE(ring->split.avail->idx) == ring->next_avail;
 }
 
-/* Returns true if a walk that was to find 'max' buffers may have ended after
- * 'n' because it came to the end of a packed ring. */
+/* A burst from or to a packed ring is made of several walks.  The guest may
+ * just be writing descriptors, one by one: it keeps ahead of a walk that takes
+ * a few at a time, while one that looks for all of them first disturbs it and
+ * does not find them.
+ *
+ * Returns true if it makes sense to go on after a walk that was to find 'want'
+ * buffers found 'n': also if it was the end of the ring that ended it. */
 static __rte_always_inline bool
-ring_has_turned(const struct dpdk_vdpa_ring *ring, unsigned int n,
-                unsigned int max)
+packed_goes_on(const struct dpdk_vdpa_ring *ring, unsigned int n,
+               unsigned int want)
 {
-    return (ring->is_packed && n && n < max && !(ring->next_used & ~WRAP)
-            && !ring->unusual);
+    return (!ring->unusual
+            && (n == want || (n && !(ring->next_used & ~WRAP))));
 }
 
 /* From a guest. */
@@ -398,7 +408,8 @@ uint16_t
 dpdk_vdpa_ring_recv(struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
                     struct rte_mbuf **pkts, uint16_t max)
 {
-    unsigned int n;
+    unsigned int n = 0;
+    unsigned int want, got;
 
     /* Before the frame of the function that does the work is set up: an idle
      * port should cost next to nothing. */
@@ -407,10 +418,14 @@ dpdk_vdpa_ring_recv(struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
         return 0;
     }
     max = MIN(max, DPDK_VDPA_RING_BURST);
-    n = ring_recv(ring, mp, pkts, max);
-    if (OVS_UNLIKELY(ring_has_turned(ring, n, max))) {
-        n += ring_recv(ring, mp, pkts + n, max - n);
+    if (!ring->is_packed) {
+        return ring_recv(ring, mp, pkts, max);
     }
+    do {
+        want = MIN(max - n, PACKED_WALK);
+        got = ring_recv(ring, mp, pkts + n, want);
+        n += got;
+    } while (n < max && packed_goes_on(ring, got, want));
     return n;
 }
 
@@ -472,13 +487,18 @@ uint16_t
 dpdk_vdpa_ring_send(struct dpdk_vdpa_ring *ring, struct rte_mbuf **pkts,
                     uint16_t max)
 {
-    unsigned int n;
+    unsigned int n = 0;
+    unsigned int want, sent;
 
     max = MIN(max, DPDK_VDPA_RING_BURST);
-    n = ring_send(ring, pkts, max);
-    if (OVS_UNLIKELY(ring_has_turned(ring, n, max))) {
-        n += ring_send(ring, pkts + n, max - n);
+    if (!ring->is_packed) {
+        return ring_send(ring, pkts, max);
     }
+    do {
+        want = MIN(max - n, PACKED_WALK);
+        sent = ring_send(ring, pkts + n, want);
+        n += sent;
+    } while (n < max && packed_goes_on(ring, sent, want));
     return n;
 }
 

@@ -234,16 +234,19 @@ simple_give_back(const struct dpdk_vdpa_ring *ring, uint16_t pos,
     }
 }
 
-/* Returns at how many packets the part of a burst ends that begins with number
- * 'n' at 'pos': a burst from a packed ring is in two parts at the end of the
- * ring, and of the first one the guest gets its buffers back first. */
+/* Returns at how many packets the walk ends that begins with number 'n' at
+ * 'pos': a burst from a packed ring is made of several, none of which goes
+ * over the end of the ring, and the guest gets its buffers back after each. */
 static unsigned int
-simple_part_end(const struct dpdk_vdpa_ring *ring, uint16_t pos,
+simple_walk_end(const struct dpdk_vdpa_ring *ring, uint16_t pos,
                 unsigned int n, unsigned int max)
 {
     max = MIN(max, DPDK_VDPA_RING_BURST);
-    return (ring->is_packed ? MIN(max, n + ring->size - (pos & 0x7fff))
-            : max);
+    if (ring->is_packed) {
+        max = MIN(max, n + PACKED_WALK);
+        max = MIN(max, n + ring->size - (pos & 0x7fff));
+    }
+    return max;
 }
 
 static void
@@ -259,7 +262,7 @@ check_progress(const struct dpdk_vdpa_ring *ring, uint16_t old, unsigned int n)
 {
     uint16_t pos = old;
 
-    /* In the second part of a burst there may be, in a packed ring that lies
+    /* After the first walk of a burst there may be, in a packed ring that lies
      * in its own buffers, more than it had. */
     ovs_assert(n <= DPDK_VDPA_RING_BURST);
     ovs_assert(ring->is_packed || n <= ring->size);
@@ -283,11 +286,11 @@ check_recv(struct dpdk_vdpa_ring *ring, unsigned int max)
     uint16_t old = pos;
     unsigned int n = 0;
 
-    for (unsigned int part = 0, end = 0; part < 2 && n == end; part++) {
+    for (unsigned int end = 0; n == end; ) {
         unsigned int first = n;
         uint16_t start = pos;
 
-        end = simple_part_end(ring, pos, n, max);
+        end = simple_walk_end(ring, pos, n, max);
         for (; n < end; n++) {
             const uint8_t *header;
             uint32_t len;
@@ -363,11 +366,11 @@ check_send(struct dpdk_vdpa_ring *ring, unsigned int max, const uint8_t *plens)
         memset(rte_pktmbuf_append(pkts[i], len), i + 1, len);
     }
 
-    for (unsigned int part = 0, end = 0; part < 2 && n == end; part++) {
+    for (unsigned int end = 0; n == end; ) {
         unsigned int first = n;
         uint16_t start = pos;
 
-        end = simple_part_end(ring, pos, n, max);
+        end = simple_walk_end(ring, pos, n, max);
         for (; n < end; n++) {
             lens[n] = pkts[n]->pkt_len + ring->header_len;
             if (!simple_take(ring, pos, n, true, &bufs[n])

@@ -325,7 +325,7 @@ test_recv_mempool_exhausted(void **state)
     unsigned int to_end = f->guest.size - (pos & ~GUEST_WRAP);
     unsigned int n = 0;
 
-    /* A burst from a packed ring is in two parts at the end of the ring. */
+    /* The end of a packed ring ends a walk, but not a burst. */
     if (f->guest.packed && to_end < 3) {
         n = to_end;
     }
