@@ -1,6 +1,8 @@
 EXTRA_DIST += $(documentation)
 documentation = \
 	Documentation/benchmarks.rst \
+	Documentation/images/cycles-guest-to-vf.svg \
+	Documentation/images/cycles-vf-to-guest.svg \
 	Documentation/hardware-mode.rst \
 	Documentation/internals.rst \
 	Documentation/port-guide.rst \

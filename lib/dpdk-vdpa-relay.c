@@ -56,9 +56,9 @@
 
 /* After so many turns in a row in vain, a lane gets its turn once in so many
  * polls, until something comes: the first packet after a silence may take some
- * microseconds longer, and a quiet port costs a quarter. */
+ * microseconds longer, and a quiet port costs little. */
 #define IDLE_MAX 1024
-#define IDLE_INTERVAL 4
+#define IDLE_INTERVAL 8
 
 /* Full bursts after a search for more in vain before the next search. */
 #define MORE_INTERVAL 63
