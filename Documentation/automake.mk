@@ -1,8 +1,9 @@
-EXTRA_DIST += $(documentation)
+EXTRA_DIST += \
+	$(documentation) \
+	Documentation/images/cycles-guest-to-vf.svg \
+	Documentation/images/cycles-vf-to-guest.svg
 documentation = \
 	Documentation/benchmarks.rst \
-	Documentation/images/cycles-guest-to-vf.svg \
-	Documentation/images/cycles-vf-to-guest.svg \
 	Documentation/hardware-mode.rst \
 	Documentation/internals.rst \
 	Documentation/port-guide.rst \
