@@ -66,8 +66,8 @@ bench/relay-cost: bench/relay-cost.c lib/dpdk-vdpa-relay.c \
 	$(AM_V_CCLD)$(RELAY_COST_LINK) -o $@ $(filter %.c,$^) \
 		$(RELAY_COST_LIBS)
 
-bench/ring-cost: bench/ring-cost.c lib/dpdk-vdpa-ring.c \
-		lib/dpdk-vdpa-ring.h tests/test-guest.h
+bench/ring-cost: bench/ring-cost.c lib/vhost/ring.c \
+		lib/vhost/ring.h tests/unit/test-guest.h
 	@$(MKDIR_P) $(@D)
 	$(AM_V_CCLD)$(RELAY_COST_LINK) -o $@ $(filter %.c,$^) \
 		$(RELAY_COST_LIBS)

@@ -306,7 +306,7 @@ needs()
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd) || exit 1
 for library in util nic ovs guest testpmd; do
     # shellcheck source=/dev/null
-    . "$HERE/../tests/$library.sh" || exit 1
+    . "$HERE/../tests/lib/$library.sh" || exit 1
 done
 # shellcheck source=/dev/null
 . "$HERE/systems.sh" || exit 1

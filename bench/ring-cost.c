@@ -34,9 +34,9 @@
 #include <rte_eal.h>
 #include <rte_mbuf.h>
 
-#include "dpdk-vdpa-ring.h"
+#include "vhost/ring.h"
 #include "openvswitch/util.h"
-#include "tests/test-guest.h"
+#include "tests/unit/test-guest.h"
 #include "util.h"
 
 #define N_BURSTS 100

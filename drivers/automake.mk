@@ -108,14 +108,14 @@ CLEANFILES += \
 
 if HAVE_CMOCKA
 sim_unit_tests = \
-	tests/test-sim-devargs \
-	tests/test-sim-eswitch \
-	tests/test-sim-lro \
-	tests/test-sim-nic \
-	tests/test-sim-offload \
-	tests/test-sim-rss \
-	tests/test-sim-vdpa \
-	tests/test-sim-vdpa-dev
+	tests/unit/test-sim-devargs \
+	tests/unit/test-sim-eswitch \
+	tests/unit/test-sim-lro \
+	tests/unit/test-sim-nic \
+	tests/unit/test-sim-offload \
+	tests/unit/test-sim-rss \
+	tests/unit/test-sim-vdpa \
+	tests/unit/test-sim-vdpa-dev
 
 check_PROGRAMS += $(sim_unit_tests)
 TESTS += $(sim_unit_tests)
@@ -128,65 +128,65 @@ sim_unit_LDADD = \
 sim_unit_CPPFLAGS = $(VDPASIM_CPPFLAGS) $(CMOCKA_CFLAGS)
 sim_unit_CFLAGS = $(VDPASIM_CFLAGS)
 
-tests_test_sim_devargs_SOURCES = tests/test-sim-devargs.c
-tests_test_sim_devargs_CPPFLAGS = $(sim_unit_CPPFLAGS)
-tests_test_sim_devargs_CFLAGS = $(sim_unit_CFLAGS)
-tests_test_sim_devargs_LDADD = $(sim_unit_LDADD)
+tests_unit_test_sim_devargs_SOURCES = tests/unit/test-sim-devargs.c
+tests_unit_test_sim_devargs_CPPFLAGS = $(sim_unit_CPPFLAGS)
+tests_unit_test_sim_devargs_CFLAGS = $(sim_unit_CFLAGS)
+tests_unit_test_sim_devargs_LDADD = $(sim_unit_LDADD)
 
-tests_test_sim_eswitch_SOURCES = tests/test-sim-eswitch.c
-tests_test_sim_eswitch_CPPFLAGS = $(sim_unit_CPPFLAGS)
-tests_test_sim_eswitch_CFLAGS = $(sim_unit_CFLAGS)
-tests_test_sim_eswitch_LDADD = $(sim_unit_LDADD)
+tests_unit_test_sim_eswitch_SOURCES = tests/unit/test-sim-eswitch.c
+tests_unit_test_sim_eswitch_CPPFLAGS = $(sim_unit_CPPFLAGS)
+tests_unit_test_sim_eswitch_CFLAGS = $(sim_unit_CFLAGS)
+tests_unit_test_sim_eswitch_LDADD = $(sim_unit_LDADD)
 
-tests_test_sim_lro_SOURCES = tests/test-sim-lro.c
-tests_test_sim_lro_CPPFLAGS = $(sim_unit_CPPFLAGS)
-tests_test_sim_lro_CFLAGS = $(sim_unit_CFLAGS)
-tests_test_sim_lro_LDADD = $(sim_unit_LDADD)
+tests_unit_test_sim_lro_SOURCES = tests/unit/test-sim-lro.c
+tests_unit_test_sim_lro_CPPFLAGS = $(sim_unit_CPPFLAGS)
+tests_unit_test_sim_lro_CFLAGS = $(sim_unit_CFLAGS)
+tests_unit_test_sim_lro_LDADD = $(sim_unit_LDADD)
 
-tests_test_sim_nic_SOURCES = tests/test-sim-nic.c
-tests_test_sim_nic_CPPFLAGS = $(sim_unit_CPPFLAGS)
-tests_test_sim_nic_CFLAGS = $(sim_unit_CFLAGS)
-tests_test_sim_nic_LDADD = $(sim_unit_LDADD)
+tests_unit_test_sim_nic_SOURCES = tests/unit/test-sim-nic.c
+tests_unit_test_sim_nic_CPPFLAGS = $(sim_unit_CPPFLAGS)
+tests_unit_test_sim_nic_CFLAGS = $(sim_unit_CFLAGS)
+tests_unit_test_sim_nic_LDADD = $(sim_unit_LDADD)
 
-tests_test_sim_offload_SOURCES = tests/test-sim-offload.c
-tests_test_sim_offload_CPPFLAGS = $(sim_unit_CPPFLAGS)
-tests_test_sim_offload_CFLAGS = $(sim_unit_CFLAGS)
-tests_test_sim_offload_LDADD = $(sim_unit_LDADD)
+tests_unit_test_sim_offload_SOURCES = tests/unit/test-sim-offload.c
+tests_unit_test_sim_offload_CPPFLAGS = $(sim_unit_CPPFLAGS)
+tests_unit_test_sim_offload_CFLAGS = $(sim_unit_CFLAGS)
+tests_unit_test_sim_offload_LDADD = $(sim_unit_LDADD)
 
-tests_test_sim_rss_SOURCES = tests/test-sim-rss.c
-tests_test_sim_rss_CPPFLAGS = $(sim_unit_CPPFLAGS)
-tests_test_sim_rss_CFLAGS = $(sim_unit_CFLAGS)
-tests_test_sim_rss_LDADD = $(sim_unit_LDADD)
+tests_unit_test_sim_rss_SOURCES = tests/unit/test-sim-rss.c
+tests_unit_test_sim_rss_CPPFLAGS = $(sim_unit_CPPFLAGS)
+tests_unit_test_sim_rss_CFLAGS = $(sim_unit_CFLAGS)
+tests_unit_test_sim_rss_LDADD = $(sim_unit_LDADD)
 
-tests_test_sim_vdpa_SOURCES = tests/test-sim-vdpa.c
-tests_test_sim_vdpa_CPPFLAGS = $(sim_unit_CPPFLAGS)
-tests_test_sim_vdpa_CFLAGS = $(sim_unit_CFLAGS)
-tests_test_sim_vdpa_LDADD = $(sim_unit_LDADD)
+tests_unit_test_sim_vdpa_SOURCES = tests/unit/test-sim-vdpa.c
+tests_unit_test_sim_vdpa_CPPFLAGS = $(sim_unit_CPPFLAGS)
+tests_unit_test_sim_vdpa_CFLAGS = $(sim_unit_CFLAGS)
+tests_unit_test_sim_vdpa_LDADD = $(sim_unit_LDADD)
 
-tests_test_sim_vdpa_dev_SOURCES = tests/test-sim-vdpa-dev.c
-tests_test_sim_vdpa_dev_CPPFLAGS = $(sim_unit_CPPFLAGS)
-tests_test_sim_vdpa_dev_CFLAGS = $(sim_unit_CFLAGS)
-tests_test_sim_vdpa_dev_LDADD = $(sim_unit_LDADD)
+tests_unit_test_sim_vdpa_dev_SOURCES = tests/unit/test-sim-vdpa-dev.c
+tests_unit_test_sim_vdpa_dev_CPPFLAGS = $(sim_unit_CPPFLAGS)
+tests_unit_test_sim_vdpa_dev_CFLAGS = $(sim_unit_CFLAGS)
+tests_unit_test_sim_vdpa_dev_LDADD = $(sim_unit_LDADD)
 endif
 
 if BUILD_DRIVERS
-check_PROGRAMS += tests/vdpa-host
-tests_vdpa_host_SOURCES = tests/vdpa-host.c
-tests_vdpa_host_CPPFLAGS = $(VDPASIM_CPPFLAGS)
-tests_vdpa_host_CFLAGS = $(VDPASIM_CFLAGS)
-tests_vdpa_host_LDADD = -lrte_bus_vdev $(DPDK_LIBS) -lpthread
+check_PROGRAMS += tools/vdpa-host
+tools_vdpa_host_SOURCES = tools/vdpa-host.c
+tools_vdpa_host_CPPFLAGS = $(VDPASIM_CPPFLAGS)
+tools_vdpa_host_CFLAGS = $(VDPASIM_CFLAGS)
+tools_vdpa_host_LDADD = -lrte_bus_vdev $(DPDK_LIBS) -lpthread
 endif
 
 EXTRA_DIST += \
 	Documentation/simulated-nic.rst \
 	tests/drivers-testpmd.sh \
-	tests/test-sim-vring.h \
-	tests/test-sim-vring.h \
-	tests/test-sim.h
+	tests/unit/test-sim-vring.h \
+	tests/unit/test-sim-vring.h \
+	tests/unit/test-sim.h
 
 # The drivers alone, under testpmd.  Wants root for hugepage-less EAL's files
 # under /run and for the test of the TAP.
-check-drivers: drivers/librte_vdpasim.so tests/vdpa-host
+check-drivers: drivers/librte_vdpasim.so tools/vdpa-host
 	bash '$(srcdir)/tests/drivers-testpmd.sh' $(TESTPMDFLAGS)
 
 PHONY += check-drivers

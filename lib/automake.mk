@@ -1,30 +1,30 @@
 # The plugin.  Its objects are named one by one on the link line of
 # vswitchd/ovs-vswitchd, not through an archive: nothing in OVS refers to them.
 vdpa_sources = \
-	lib/dpdk-vdpa-capture.c \
-	lib/dpdk-vdpa-capture.h \
-	lib/dpdk-vdpa-events.c \
-	lib/dpdk-vdpa-events.h \
-	lib/dpdk-vdpa-gate.h \
-	lib/dpdk-vdpa-guard.c \
-	lib/dpdk-vdpa-guard.h \
-	lib/dpdk-vdpa-hw.c \
-	lib/dpdk-vdpa-hw.h \
-	lib/dpdk-vdpa-options.c \
-	lib/dpdk-vdpa-options.h \
+	lib/port/capture.c \
+	lib/port/capture.h \
+	lib/port/events.c \
+	lib/port/events.h \
+	lib/base/gate.h \
+	lib/vhost/guard.c \
+	lib/vhost/guard.h \
+	lib/accel/vdpa.c \
+	lib/accel/vdpa.h \
+	lib/port/options.c \
+	lib/port/options.h \
 	lib/dpdk-vdpa-relay.c \
 	lib/dpdk-vdpa-relay.h \
-	lib/dpdk-vdpa-ring.c \
-	lib/dpdk-vdpa-ring.h \
-	lib/dpdk-vdpa-rings.c \
-	lib/dpdk-vdpa-rings.h \
-	lib/dpdk-vdpa-vf.c \
-	lib/dpdk-vdpa-vf.h \
-	lib/dpdk-vdpa-vm.c \
-	lib/dpdk-vdpa-vm.h \
-	lib/dpdk-vdpa-walk.c \
-	lib/dpdk-vdpa-walk.h \
+	lib/vhost/ring.c \
+	lib/vhost/ring.h \
+	lib/vhost/book.c \
+	lib/vhost/book.h \
+	lib/accel/vf.c \
+	lib/accel/vf.h \
+	lib/vhost/vm.c \
+	lib/vhost/vm.h \
+	lib/vhost/walk.c \
+	lib/vhost/walk.h \
 	lib/netdev-dpdk-vdpa.c \
 	lib/netdev-dpdk-vdpa.h \
-	lib/vdpa-vswitchd.c \
-	lib/vdpa-vswitchd.h
+	lib/seam/vswitchd.c \
+	lib/seam/vswitchd.h

@@ -18,7 +18,7 @@
 
 #include <rte_mbuf.h>
 
-#include "dpdk-vdpa-gate.h"
+#include "base/gate.h"
 #include "openvswitch/util.h"
 #include "ovs-atomic.h"
 #include "packets.h"

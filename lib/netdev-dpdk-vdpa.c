@@ -31,14 +31,14 @@
 #include <rte_ether.h>
 #include <rte_mbuf.h>
 
-#include "dpdk-vdpa-capture.h"
-#include "dpdk-vdpa-events.h"
-#include "dpdk-vdpa-hw.h"
-#include "dpdk-vdpa-options.h"
+#include "port/capture.h"
+#include "port/events.h"
+#include "accel/vdpa.h"
+#include "port/options.h"
 #include "dpdk-vdpa-relay.h"
-#include "dpdk-vdpa-rings.h"
-#include "dpdk-vdpa-vf.h"
-#include "dpdk-vdpa-vm.h"
+#include "vhost/book.h"
+#include "accel/vf.h"
+#include "vhost/vm.h"
 #include "hash.h"
 #include "netdev-dpdk.h"
 #include "netdev-provider.h"
@@ -55,7 +55,7 @@
 #include "timeval.h"
 #include "unixctl.h"
 #include "util.h"
-#include "vdpa-vswitchd.h"
+#include "seam/vswitchd.h"
 
 VLOG_DEFINE_THIS_MODULE(netdev_dpdk_vdpa);
 

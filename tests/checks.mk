@@ -10,19 +10,19 @@ check-valgrind: all
 
 # "make fuzz": libFuzzer, of clang, throws at each of these what it can think
 # of, for FUZZ_SECONDS each.  What it finds interesting stays in
-# tests/fuzz-NAME.corpus, what makes a program fail in tests/fuzz-NAME.fail-*.
+# tests/fuzz/fuzz-NAME.corpus, what makes a program fail in tests/fuzz/fuzz-NAME.fail-*.
 fuzz_targets = \
-	tests/fuzz-guard \
-	tests/fuzz-options \
-	tests/fuzz-relay \
-	tests/fuzz-ring \
-	tests/fuzz-walk
+	tests/fuzz/fuzz-guard \
+	tests/fuzz/fuzz-options \
+	tests/fuzz/fuzz-relay \
+	tests/fuzz/fuzz-ring \
+	tests/fuzz/fuzz-walk
 EXTRA_DIST += \
-	tests/fuzz-guard.c \
-	tests/fuzz-options.c \
-	tests/fuzz-relay.c \
-	tests/fuzz-ring.c \
-	tests/fuzz-walk.c
+	tests/fuzz/fuzz-guard.c \
+	tests/fuzz/fuzz-options.c \
+	tests/fuzz/fuzz-relay.c \
+	tests/fuzz/fuzz-ring.c \
+	tests/fuzz/fuzz-walk.c
 CLEANFILES += $(fuzz_targets)
 
 FUZZ_CC = clang
@@ -33,21 +33,21 @@ FUZZ_LINK = $(SHELL) $(ovs_builddir)/libtool --silent --tag=CC --mode=link \
 	$(FUZZ_CC) $(AM_CPPFLAGS) -I$(top_srcdir) $(DPDK_CFLAGS) \
 	$(FUZZ_CFLAGS)
 
-tests/fuzz-guard: tests/fuzz-guard.c lib/dpdk-vdpa-guard.c
-tests/fuzz-options: tests/fuzz-options.c lib/dpdk-vdpa-options.c
-tests/fuzz-relay: tests/fuzz-relay.c lib/dpdk-vdpa-relay.c
-tests/fuzz-ring: tests/fuzz-ring.c lib/dpdk-vdpa-vm.c lib/dpdk-vdpa-guard.c \
-	lib/dpdk-vdpa-ring.c lib/dpdk-vdpa-rings.c lib/dpdk-vdpa-walk.c
-tests/fuzz-walk: tests/fuzz-walk.c lib/dpdk-vdpa-ring.c
+tests/fuzz/fuzz-guard: tests/fuzz/fuzz-guard.c lib/vhost/guard.c
+tests/fuzz/fuzz-options: tests/fuzz/fuzz-options.c lib/port/options.c
+tests/fuzz/fuzz-relay: tests/fuzz/fuzz-relay.c lib/dpdk-vdpa-relay.c
+tests/fuzz/fuzz-ring: tests/fuzz/fuzz-ring.c lib/vhost/vm.c lib/vhost/guard.c \
+	lib/vhost/ring.c lib/vhost/book.c lib/vhost/walk.c
+tests/fuzz/fuzz-walk: tests/fuzz/fuzz-walk.c lib/vhost/ring.c
 
 # The last three include the first file that they test.
 FUZZ_LIBS = $(ovs_builddir)/lib/libopenvswitch.la \
 	$(DPDK_LIBS) $(NUMA_LIBS) $(OVS_LIBS)
-tests/fuzz-guard tests/fuzz-options:
-	$(AM_V_CCLD)$(MKDIR_P) tests && \
+tests/fuzz/fuzz-guard tests/fuzz/fuzz-options:
+	$(AM_V_CCLD)$(MKDIR_P) tests/fuzz && \
 	$(FUZZ_LINK) -o $@ $(filter %.c,$^) $(FUZZ_LIBS)
-tests/fuzz-relay tests/fuzz-ring tests/fuzz-walk:
-	$(AM_V_CCLD)$(MKDIR_P) tests && \
+tests/fuzz/fuzz-relay tests/fuzz/fuzz-ring tests/fuzz/fuzz-walk:
+	$(AM_V_CCLD)$(MKDIR_P) tests/fuzz && \
 	$(FUZZ_LINK) -o $@ $(wordlist 1,1,$^) $(wordlist 3,9,$^) $(FUZZ_LIBS)
 
 fuzz: $(fuzz_targets)
@@ -68,10 +68,10 @@ PHONY += check-valgrind clean-fuzz fuzz
 # "make soak": hours of a port's life, at random; see tests/soak.sh.
 EXTRA_DIST += tests/soak.sh
 
-soak: all tests/vhost-user-frontend
+soak: all tools/vhost-user-frontend
 	VSWITCHD='$(abs_top_builddir)/vswitchd/ovs-vswitchd' \
 	VDPASIM='$(abs_top_builddir)/drivers/librte_vdpasim.so' \
-	FRONTEND='$(abs_top_builddir)/tests/vhost-user-frontend' \
+	FRONTEND='$(abs_top_builddir)/tools/vhost-user-frontend' \
 		bash '$(srcdir)/tests/soak.sh'
 
 PHONY += soak

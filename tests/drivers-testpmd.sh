@@ -6,7 +6,7 @@
 # drivers-testpmd.sh [TEST]...: runs these tests, or all of them.  The test
 # "speed", which only shows figures, must be asked for.
 #
-# Wants drivers/librte_vdpasim.so and tests/vdpa-host in the current folder, or
+# Wants drivers/librte_vdpasim.so and tools/vdpa-host in the current folder, or
 # their paths in VDPASIM_SO and VDPA_HOST; dpdk-testpmd and python3; for the test of the TAP also root.
 # VDPASIM_PRELOAD may name a library to load first, such as a sanitizer's.
 
@@ -14,7 +14,7 @@ set -u
 
 : "${VDPASIM_SO:=drivers/librte_vdpasim.so}"
 : "${VDPASIM_PRELOAD:=}"
-: "${VDPA_HOST:=tests/vdpa-host}"
+: "${VDPA_HOST:=tools/vdpa-host}"
 : "${VDPA_TIMEOUT:=30}"
 
 if ! command -v dpdk-testpmd >/dev/null || [ ! -f "$VDPASIM_SO" ]; then
@@ -444,7 +444,7 @@ test_faults()
 
 # vDPA
 #
-# Two processes: tests/vdpa-host has the NIC, whose VF 0 is a vDPA device, and
+# Two processes: tools/vdpa-host has the NIC, whose VF 0 is a vDPA device, and
 # sends back what the representor receives; testpmd is its guest.
 
 HOST_OUT=$WORK/host.out

@@ -24,12 +24,12 @@ unset http_proxy https_proxy ftp_proxy no_proxy
 : "${SOAK_RSS_KB:=16384}"
 : "${VSWITCHD:=vswitchd/ovs-vswitchd}"
 : "${VDPASIM:=drivers/librte_vdpasim.so}"
-: "${FRONTEND:=tests/vhost-user-frontend}"
+: "${FRONTEND:=tools/vhost-user-frontend}"
 export VSWITCHD VDPASIM FRONTEND VDPA_OVS_MEMORY=2048 VDPA_TELEMETRY=yes
 
 for library in util nic ovs guest testpmd frontend check; do
     # shellcheck source=/dev/null
-    . "$(dirname "$0")/$library.sh" || exit 1
+    . "$(dirname "$0")/lib/$library.sh" || exit 1
 done
 
 PORTS=3

@@ -6,44 +6,44 @@ EXTRA_DIST += \
 	tests/atlocal.in
 
 system_testsuite_at = \
-	tests/system-testsuite.at \
-	tests/system-macros.at \
-	tests/system-faults.at \
-	tests/system-guest.at \
-	tests/system-hostile.at \
-	tests/system-hw.at \
-	tests/system-lifecycle.at \
-	tests/system-migration.at \
-	tests/system-observe.at \
-	tests/system-offload.at \
-	tests/system-options.at \
-	tests/system-relay.at
+	tests/system/system-testsuite.at \
+	tests/system/system-macros.at \
+	tests/system/system-faults.at \
+	tests/system/system-guest.at \
+	tests/system/system-hostile.at \
+	tests/system/system-hw.at \
+	tests/system/system-lifecycle.at \
+	tests/system/system-migration.at \
+	tests/system/system-observe.at \
+	tests/system/system-offload.at \
+	tests/system/system-options.at \
+	tests/system/system-relay.at
 
 # Also used by quickstart.
 system_testsuite_libs = \
-	tests/check.sh \
-	tests/echo.py \
-	tests/frontend.sh \
-	tests/guest.sh \
-	tests/nic.sh \
-	tests/pcapng.py \
-	tests/qmp.py \
-	tests/ovs.sh \
-	tests/testpmd.sh \
-	tests/traffic.sh \
-	tests/util.sh
+	tests/lib/check.sh \
+	tests/lib/echo.py \
+	tests/lib/frontend.sh \
+	tests/lib/guest.sh \
+	tests/lib/nic.sh \
+	tests/lib/pcapng.py \
+	tests/lib/qmp.py \
+	tests/lib/ovs.sh \
+	tests/lib/testpmd.sh \
+	tests/lib/traffic.sh \
+	tests/lib/util.sh
 
 # A vhost-user front-end that misbehaves.
-check_PROGRAMS += tests/vhost-user-frontend
-tests_vhost_user_frontend_SOURCES = \
-	tests/frontend.h \
-	tests/frontend-messages.c \
-	tests/frontend-peer.c \
-	tests/frontend-ring.c \
-	tests/frontend-rings.c \
-	tests/vhost-user-frontend.c
-tests_vhost_user_frontend_CPPFLAGS = -D_GNU_SOURCE
-tests_vhost_user_frontend_CFLAGS = $(WARNING_FLAGS)
+check_PROGRAMS += tools/vhost-user-frontend
+tools_vhost_user_frontend_SOURCES = \
+	tools/frontend.h \
+	tools/frontend-messages.c \
+	tools/frontend-peer.c \
+	tools/frontend-ring.c \
+	tools/frontend-rings.c \
+	tools/vhost-user-frontend.c
+tools_vhost_user_frontend_CPPFLAGS = -D_GNU_SOURCE
+tools_vhost_user_frontend_CFLAGS = $(WARNING_FLAGS)
 
 CLEANFILES += tests/system-testsuite tests/system-testsuite.log
 DISTCLEANFILES += tests/atlocal
@@ -52,8 +52,8 @@ AUTOM4TE = autom4te
 
 tests/system-testsuite: tests/package.m4 $(system_testsuite_at)
 	$(AM_V_GEN)$(AUTOM4TE) --language=autotest \
-		-I tests -I '$(srcdir)/tests' \
-		-o $@.tmp '$(srcdir)/tests/system-testsuite.at' && mv $@.tmp $@
+		-I tests -I '$(srcdir)/tests/system' \
+		-o $@.tmp '$(srcdir)/tests/system/system-testsuite.at' && mv $@.tmp $@
 
 CLEANFILES += tests/package.m4
 tests/package.m4: $(top_builddir)/config.status
@@ -67,7 +67,7 @@ tests/package.m4: $(top_builddir)/config.status
 
 # Options go into TESTSUITEFLAGS: -k KEYWORD, -v, -d, numbers of tests.
 check-system: all tests/atlocal tests/system-testsuite \
-		tests/vhost-user-frontend
+		tools/vhost-user-frontend
 	bash tests/system-testsuite -C tests $(TESTSUITEFLAGS)
 
 clean-local: clean-system

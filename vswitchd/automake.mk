@@ -1,7 +1,7 @@
 # ovs-vswitchd: OVS's own objects and archives, and the plugin's objects.
 sbin_PROGRAMS += vswitchd/ovs-vswitchd
 
-# The functions of OVS by which the plugin gets in; see lib/vdpa-vswitchd.c.
+# The functions of OVS by which the plugin gets in; see lib/seam/vswitchd.c.
 vdpa_wrapped = \
 	-Wl,--wrap=netdev_dpdk_register \
 	-Wl,--wrap=netdev_register_provider \

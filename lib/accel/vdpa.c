@@ -1,0 +1,611 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+#include <config.h>
+
+/* rte_dev_event_callback_register(). */
+#define ALLOW_EXPERIMENTAL_API
+
+#include "accel/vdpa.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+
+#include <rte_bus.h>
+#include <rte_dev.h>
+#include <rte_devargs.h>
+#include <rte_pci.h>
+#include <rte_vdpa.h>
+#include <rte_vhost.h>
+
+#include "dpdk-vdpa-relay.h"
+#include "openvswitch/list.h"
+#include "openvswitch/thread.h"
+#include "openvswitch/vlog.h"
+#include "ovs-atomic.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_hw);
+
+/* A vDPA device as the vhost library of DPDK 22.11 has it: 'struct
+ * rte_vdpa_device' in its lib/vhost/vdpa_driver.h, and of 'struct
+ * rte_vdpa_dev_ops' the part that is looked at here.
+ *
+ * The library calls a driver and only logs what it returns.  We must know, so
+ * we put functions of our own in the driver's place; see hw_interpose(). */
+struct vdpa_ops {
+    void *get_queue_num;
+    void *get_features;
+    void *get_protocol_features;
+    int (*dev_conf)(int vid);
+    int (*dev_close)(int vid);
+    void *dev_cleanup;
+    void *set_vring_state;
+    int (*set_features)(int vid);
+};
+
+struct vdpa_device {
+    void *next;
+    void **prev;
+    struct rte_device *device;
+    struct vdpa_ops *ops;
+};
+
+/* A driver's functions that ours took the place of.  Never freed: drivers do
+ * not go. */
+struct driver {
+    struct ovs_list list_node;
+    struct vdpa_ops *ops;
+    int (*dev_conf)(int vid);
+    int (*dev_close)(int vid);
+    int (*set_features)(int vid);
+};
+
+struct dpdk_vdpa_hw {
+    /* Constant after dpdk_vdpa_hw_open(). */
+    struct ovs_list list_node;          /* In 'hw_list', under 'hw_mutex'. */
+    char *devargs;
+    char *name;                         /* Of the device, in DPDK. */
+    struct rte_vdpa_device *device;
+    bool attached;                      /* We probed the device. */
+    unsigned int max_pairs;
+    uint64_t features;
+    void (*changed)(void *aux);
+    void *aux;
+
+    /* Main thread. */
+    uint64_t n_faults;                  /* At the last look. */
+
+    /* Written by threads of DPDK, read by any. */
+    atomic_bool removed;
+    atomic_bool running;
+
+    struct ovs_mutex mutex;             /* Protects 'error'.  A leaf. */
+    char *error OVS_GUARDED;
+};
+
+/* Protects 'hw_list' and 'drivers'.  Nothing is called with it held but
+ * 'changed'. */
+static struct ovs_mutex hw_mutex = OVS_MUTEX_INITIALIZER;
+static struct ovs_list hw_list OVS_GUARDED_BY(hw_mutex)
+    = OVS_LIST_INITIALIZER(&hw_list);
+static struct ovs_list drivers OVS_GUARDED_BY(hw_mutex)
+    = OVS_LIST_INITIALIZER(&drivers);
+
+static struct dpdk_vdpa_hw *
+hw_find(const struct rte_vdpa_device *device)
+    OVS_REQUIRES(hw_mutex)
+{
+    struct dpdk_vdpa_hw *hw;
+
+    LIST_FOR_EACH (hw, list_node, &hw_list) {
+        if (hw->device == device) {
+            return hw;
+        }
+    }
+    return NULL;
+}
+
+/* Stores 'error', which it takes over, or null. */
+static void
+hw_set_error(struct dpdk_vdpa_hw *hw, char *error)
+    OVS_EXCLUDED(hw->mutex)
+{
+    ovs_mutex_lock(&hw->mutex);
+    free(hw->error);
+    hw->error = error;
+    ovs_mutex_unlock(&hw->mutex);
+}
+
+/* Between the library and a driver. */
+
+static struct driver *
+driver_find(const struct vdpa_ops *ops)
+    OVS_REQUIRES(hw_mutex)
+{
+    struct driver *driver;
+
+    LIST_FOR_EACH (driver, list_node, &drivers) {
+        if (driver->ops == ops) {
+            return driver;
+        }
+    }
+    return NULL;
+}
+
+/* Returns the driver of the device that serves connection 'vid'. */
+static struct driver *
+driver_of(int vid)
+    OVS_EXCLUDED(hw_mutex)
+{
+    const struct vdpa_device *device
+        = (const void *) rte_vhost_get_vdpa_device(vid);
+    struct driver *driver;
+
+    ovs_mutex_lock(&hw_mutex);
+    driver = driver_find(device->ops);
+    ovs_mutex_unlock(&hw_mutex);
+    return driver;
+}
+
+/* Takes note that the driver of the device that serves 'vid' did, or failed to
+ * do, 'what', which had it run or not. */
+static void
+hw_note(int vid, const char *what, int ret, bool running)
+    OVS_EXCLUDED(hw_mutex)
+{
+    struct dpdk_vdpa_hw *hw;
+
+    ovs_mutex_lock(&hw_mutex);
+    hw = hw_find(rte_vhost_get_vdpa_device(vid));
+    if (hw) {
+        bool was_running;
+
+        atomic_read(&hw->running, &was_running);
+        if (ret) {
+            hw_set_error(hw, xasprintf("device \"%s\" failed to %s (%s); see "
+                                       "the log", hw->name, what,
+                                       ovs_strerror(ret < 0 ? -ret : EIO)));
+        } else if (running && !was_running) {
+            hw_set_error(hw, NULL);
+        }
+        atomic_store(&hw->running, running && !ret);
+        if (hw->changed) {
+            hw->changed(hw->aux);
+        }
+    }
+    ovs_mutex_unlock(&hw_mutex);
+}
+
+static int
+our_dev_conf(int vid)
+{
+    int ret = driver_of(vid)->dev_conf(vid);
+
+    hw_note(vid, "take over the guest's queues", ret, true);
+    return ret;
+}
+
+static int
+our_dev_close(int vid)
+{
+    int ret = driver_of(vid)->dev_close(vid);
+
+    hw_note(vid, "let go of the guest's queues", ret, false);
+    return ret;
+}
+
+static int
+our_set_features(int vid)
+{
+    int ret = driver_of(vid)->set_features(vid);
+
+    if (ret) {
+        hw_note(vid, "change features while it runs, as for live migration",
+                ret, true);
+    }
+    return ret;
+}
+
+/* Puts our functions in the place of the driver's, unless they are there.
+ * Before any socket has a device of that driver, or while all that have one
+ * have it from us. */
+static void
+hw_interpose(struct rte_vdpa_device *device_)
+    OVS_EXCLUDED(hw_mutex)
+{
+    struct vdpa_device *device = (void *) device_;
+    struct driver *driver;
+
+    if (device->device != rte_vdpa_get_rte_device(device_)) {
+        VLOG_WARN("this version of DPDK has another 'struct rte_vdpa_device': "
+                  "failures of vDPA devices are in the log only");
+        return;
+    }
+    ovs_mutex_lock(&hw_mutex);
+    if (!driver_find(device->ops)) {
+        driver = xmalloc(sizeof *driver);
+        driver->ops = device->ops;
+        driver->dev_conf = device->ops->dev_conf;
+        driver->dev_close = device->ops->dev_close;
+        driver->set_features = device->ops->set_features;
+        ovs_list_push_back(&drivers, &driver->list_node);
+        device->ops->dev_conf = our_dev_conf;
+        device->ops->dev_close = our_dev_close;
+        device->ops->set_features = our_set_features;
+    }
+    ovs_mutex_unlock(&hw_mutex);
+}
+
+/* Finding a device. */
+
+/* Stores in 'name' what DPDK calls the device that 'da' names. */
+static void
+device_name(const struct rte_devargs *da, char *name, size_t size)
+{
+    struct rte_pci_addr addr;
+
+    if (!strcmp(rte_bus_name(da->bus), "pci")
+        && !rte_pci_addr_parse(da->name, &addr)) {
+        rte_pci_device_name(&addr, name, size);
+    } else {
+        ovs_strlcpy(name, da->name, size);
+    }
+}
+
+bool
+dpdk_vdpa_hw_is_candidate(const char *devargs)
+{
+    struct rte_devargs da;
+    const char *bus;
+    bool candidate;
+
+    memset(&da, 0, sizeof da);
+    if (rte_devargs_parse(&da, devargs)) {
+        return false;
+    }
+    bus = rte_bus_name(da.bus);
+    candidate = !strcmp(bus, "pci") || !strcmp(bus, "auxiliary");
+    free(da.data);
+    return candidate;
+}
+
+/* Returns how to probe the device of 'devargs': one on a bus of real hardware
+ * becomes a vDPA device if it is asked to. */
+static char *
+probe_devargs(const char *devargs)
+{
+    return (dpdk_vdpa_hw_is_candidate(devargs) && !strstr(devargs, "class=")
+            && !strstr(devargs, "vdpa=")
+            ? xasprintf("%s,class=vdpa", devargs)
+            : xstrdup(devargs));
+}
+
+/* Finds the vDPA device 'name', after probing 'devargs' if need be. */
+static int
+find_or_probe(const char *devargs, const char *name,
+              struct rte_vdpa_device **devicep, bool *attached, char **errp)
+{
+    int error = 0;
+    char *probe;
+
+    *attached = false;
+    *devicep = rte_vdpa_find_device_by_name(name);
+    if (*devicep) {
+        return 0;
+    }
+
+    probe = probe_devargs(devargs);
+    error = -rte_dev_probe(probe);
+    if (error) {
+        *errp = xasprintf("vdpa-accelerator-devargs: \"%s\" cannot be probed "
+                          "as a vDPA device (%s); check that it exists, that "
+                          "it is bound to a driver DPDK can use, and what the "
+                          "log says", devargs, ovs_strerror(error));
+    } else {
+        *attached = true;
+        *devicep = rte_vdpa_find_device_by_name(name);
+    }
+    free(probe);
+    return error;
+}
+
+/* Removes the device of 'devargs' from DPDK. */
+static void
+remove_device(const char *devargs)
+{
+    struct rte_devargs da;
+
+    memset(&da, 0, sizeof da);
+    if (!rte_devargs_parse(&da, devargs)) {
+        int error = -rte_eal_hotplug_remove(rte_bus_name(da.bus), da.name);
+
+        if (error > 0) {
+            VLOG_ERR("vDPA device \"%s\" cannot be removed from DPDK: %s",
+                     devargs, ovs_strerror(error));
+        }
+        free(da.data);
+    }
+}
+
+static void
+hw_dev_event(const char *name OVS_UNUSED, enum rte_dev_event_type type,
+             void *hw_)
+{
+    struct dpdk_vdpa_hw *hw = hw_;
+
+    if (type == RTE_DEV_EVENT_REMOVE) {
+        atomic_store(&hw->removed, true);
+        if (hw->changed) {
+            hw->changed(hw->aux);
+        }
+    }
+}
+
+/* Life cycle. */
+
+/* Creates the structure for 'device'. */
+static int
+hw_create(const char *devargs, const char *name,
+          struct rte_vdpa_device *device, struct dpdk_vdpa_hw **hwp,
+          char **errp)
+{
+    struct dpdk_vdpa_hw *hw;
+    uint32_t max_pairs = 0;
+    uint64_t features = 0;
+
+    if (rte_vdpa_get_queue_num(device, &max_pairs) || !max_pairs
+        || rte_vdpa_get_features(device, &features)) {
+        *errp = xasprintf("vdpa-accelerator-devargs: vDPA device \"%s\" does "
+                          "not tell what it can do; see the log", name);
+        return EIO;
+    }
+
+    hw = xzalloc(sizeof *hw);
+    hw->devargs = xstrdup(devargs);
+    hw->name = xstrdup(name);
+    hw->device = device;
+    hw->max_pairs = MIN(max_pairs, DPDK_VDPA_MAX_PAIRS);
+    hw->features = features;
+    ovs_mutex_init(&hw->mutex);
+    *hwp = hw;
+    return 0;
+}
+
+int
+dpdk_vdpa_hw_open(const char *devargs, struct dpdk_vdpa_hw **hwp,
+                  char **errp)
+{
+    struct rte_vdpa_device *device = NULL;
+    char name[RTE_DEV_NAME_MAX_LEN];
+    bool attached = false;
+    struct rte_devargs da;
+    bool in_use;
+    int error;
+
+    *hwp = NULL;
+    memset(&da, 0, sizeof da);
+    if (rte_devargs_parse(&da, devargs)) {
+        *errp = xasprintf("vdpa-accelerator-devargs: \"%s\" is not a device",
+                          devargs);
+        return EINVAL;
+    }
+    device_name(&da, name, sizeof name);
+    free(da.data);
+
+    error = find_or_probe(devargs, name, &device, &attached, errp);
+    if (error) {
+        return error;
+    }
+    ovs_mutex_lock(&hw_mutex);
+    in_use = device && hw_find(device);
+    ovs_mutex_unlock(&hw_mutex);
+    if (!device) {
+        *errp = xasprintf("vdpa-accelerator-devargs: \"%s\" is no vDPA "
+                          "device", devargs);
+        error = ENODEV;
+    } else if (in_use) {
+        *errp = xasprintf("vdpa-accelerator-devargs: \"%s\" is in use by "
+                          "another port; give each port a VF of its own",
+                          devargs);
+        error = EADDRINUSE;
+    } else {
+        error = hw_create(devargs, name, device, hwp, errp);
+    }
+    if (error) {
+        if (attached) {
+            remove_device(devargs);
+        }
+        return error;
+    }
+
+    (*hwp)->attached = attached;
+    hw_interpose(device);
+    ovs_mutex_lock(&hw_mutex);
+    ovs_list_push_back(&hw_list, &(*hwp)->list_node);
+    ovs_mutex_unlock(&hw_mutex);
+    return 0;
+}
+
+void
+dpdk_vdpa_hw_close(struct dpdk_vdpa_hw *hw)
+{
+    if (!hw) {
+        return;
+    }
+
+    ovs_mutex_lock(&hw_mutex);
+    ovs_list_remove(&hw->list_node);
+    ovs_mutex_unlock(&hw_mutex);
+    if (hw->changed) {
+        /* Waits for a callback that runs. */
+        while (rte_dev_event_callback_unregister(hw->name, hw_dev_event, hw)
+               == -EAGAIN) {
+            sched_yield();
+        }
+    }
+    if (hw->attached) {
+        remove_device(hw->devargs);
+    }
+    hw_set_error(hw, NULL);
+    ovs_mutex_destroy(&hw->mutex);
+    free(hw->name);
+    free(hw->devargs);
+    free(hw);
+}
+
+void
+dpdk_vdpa_hw_set_callback(struct dpdk_vdpa_hw *hw,
+                          void (*changed)(void *aux), void *aux)
+{
+    ovs_mutex_lock(&hw_mutex);
+    hw->changed = changed;
+    hw->aux = aux;
+    ovs_mutex_unlock(&hw_mutex);
+    rte_dev_event_callback_register(hw->name, hw_dev_event, hw);
+}
+
+/* Properties. */
+
+const char *
+dpdk_vdpa_hw_devargs(const struct dpdk_vdpa_hw *hw)
+{
+    return hw->devargs;
+}
+
+struct rte_vdpa_device *
+dpdk_vdpa_hw_device(const struct dpdk_vdpa_hw *hw)
+{
+    return hw->device;
+}
+
+int
+dpdk_vdpa_hw_numa_node(const struct dpdk_vdpa_hw *hw)
+{
+    return rte_dev_numa_node(rte_vdpa_get_rte_device(hw->device));
+}
+
+unsigned int
+dpdk_vdpa_hw_max_pairs(const struct dpdk_vdpa_hw *hw)
+{
+    return hw->max_pairs;
+}
+
+uint64_t
+dpdk_vdpa_hw_features(const struct dpdk_vdpa_hw *hw)
+{
+    return hw->features;
+}
+
+bool
+dpdk_vdpa_hw_is_removed(const struct dpdk_vdpa_hw *hw_)
+{
+    struct dpdk_vdpa_hw *hw = CONST_CAST(struct dpdk_vdpa_hw *, hw_);
+    bool removed;
+
+    atomic_read(&hw->removed, &removed);
+    return removed;
+}
+
+bool
+dpdk_vdpa_hw_is_running(const struct dpdk_vdpa_hw *hw_)
+{
+    struct dpdk_vdpa_hw *hw = CONST_CAST(struct dpdk_vdpa_hw *, hw_);
+    bool running;
+
+    atomic_read(&hw->running, &running);
+    return running;
+}
+
+char *
+dpdk_vdpa_hw_get_error(const struct dpdk_vdpa_hw *hw)
+{
+    char *error;
+
+    ovs_mutex_lock(&hw->mutex);
+    error = nullable_xstrdup(hw->error);
+    ovs_mutex_unlock(&hw->mutex);
+    return error;
+}
+
+/* Statistics. */
+
+/* Stores 'name', of a counter of a driver, in 'stat'. */
+static void
+stat_set_name(struct dpdk_vdpa_hw_stat *stat, const char *name)
+{
+    ovs_strlcpy(stat->name, name, sizeof stat->name);
+    for (char *p = stat->name; *p; p++) {
+        *p = isalnum((unsigned char) *p) ? tolower((unsigned char) *p) : '_';
+    }
+}
+
+struct dpdk_vdpa_hw_stat *
+dpdk_vdpa_hw_get_stats(const struct dpdk_vdpa_hw *hw, unsigned int n_pairs,
+                       unsigned int *n)
+{
+    int n_names = rte_vdpa_get_stats_names(hw->device, NULL, 0);
+    struct rte_vdpa_stat_name *names;
+    struct dpdk_vdpa_hw_stat *stats;
+    struct rte_vdpa_stat *values;
+
+    *n = 0;
+    if (n_names <= 0) {
+        return NULL;
+    }
+    names = xcalloc(n_names, sizeof *names);
+    values = xcalloc(n_names, sizeof *values);
+    stats = xcalloc(2 * n_pairs * n_names, sizeof *stats);
+    n_names = rte_vdpa_get_stats_names(hw->device, names, n_names);
+    for (unsigned int ring = 0; ring < 2 * n_pairs; ring++) {
+        int n_values = rte_vdpa_get_stats(hw->device, ring, values,
+                                          MAX(n_names, 0));
+
+        for (int i = 0; i < n_values; i++) {
+            struct dpdk_vdpa_hw_stat *stat = &stats[(*n)++];
+
+            stat_set_name(stat, names[i].name);
+            stat->ring = ring;
+            stat->value = values[i].value;
+        }
+    }
+    free(names);
+    free(values);
+    return stats;
+}
+
+void
+dpdk_vdpa_hw_check_faults(struct dpdk_vdpa_hw *hw)
+{
+    struct dpdk_vdpa_hw_stat *stats;
+    const char *name = NULL;
+    uint64_t n_faults = 0;
+    unsigned int n;
+
+    stats = dpdk_vdpa_hw_get_stats(hw, hw->max_pairs, &n);
+    for (unsigned int i = 0; i < n; i++) {
+        if (stats[i].value && strstr(stats[i].name, "fault")) {
+            name = stats[i].name;
+            n_faults += stats[i].value;
+        }
+    }
+    if (n_faults > hw->n_faults) {
+        hw_set_error(hw, xasprintf("device \"%s\" reports a fault (%s)",
+                                   hw->name, name));
+    }
+    hw->n_faults = n_faults;
+    free(stats);
+}

@@ -1,0 +1,90 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+#ifndef DPDK_VDPA_HW_H
+#define DPDK_VDPA_HW_H 1
+
+/* The accelerator of a dpdkvdpa port in hardware mode: finds, owns and loses a
+ * vDPA device of DPDK, and watches over it.
+ *
+ * The device serves the guest's virtqueues by itself, once the vhost library
+ * has been told to by dpdk_vdpa_vm_set_vdpa().  Any driver of DPDK that
+ * registers a vDPA device will do.  All functions are for the main thread,
+ * unless they say otherwise.  Errors are positive errno values, with a
+ * sentence for the user in '*errp', which the caller must free. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct dpdk_vdpa_hw;
+struct rte_vdpa_device;
+
+/* Returns true if the device that 'devargs' names may turn out to be a vDPA
+ * device without being marked as one: it is on a bus of real hardware. */
+bool dpdk_vdpa_hw_is_candidate(const char *devargs);
+
+/* Probes the device that 'devargs' names, unless it is there already, and
+ * makes it the caller's.  Returns ENODEV if it is no vDPA device; then it has
+ * been removed again if this function probed it. */
+int dpdk_vdpa_hw_open(const char *devargs, struct dpdk_vdpa_hw **,
+                      char **errp);
+
+/* Gives the device up, removes it if dpdk_vdpa_hw_open() probed it, and frees
+ * 'hw'.  No socket may have the device any more. */
+void dpdk_vdpa_hw_close(struct dpdk_vdpa_hw *);
+
+/* Calls 'changed(aux)' when what dpdk_vdpa_hw_state(), _is_removed() and
+ * _get_error() return changes, from a thread of DPDK, which may hold locks of
+ * the vhost library.  To be called once. */
+void dpdk_vdpa_hw_set_callback(struct dpdk_vdpa_hw *,
+                               void (*changed)(void *aux), void *aux);
+
+const char *dpdk_vdpa_hw_devargs(const struct dpdk_vdpa_hw *);
+struct rte_vdpa_device *dpdk_vdpa_hw_device(const struct dpdk_vdpa_hw *);
+int dpdk_vdpa_hw_numa_node(const struct dpdk_vdpa_hw *);
+
+/* What the device can do: queue pairs and virtio features. */
+unsigned int dpdk_vdpa_hw_max_pairs(const struct dpdk_vdpa_hw *);
+uint64_t dpdk_vdpa_hw_features(const struct dpdk_vdpa_hw *);
+
+/* Any thread. */
+bool dpdk_vdpa_hw_is_removed(const struct dpdk_vdpa_hw *);
+
+/* Returns true while the driver has the device serve a guest.  Any thread. */
+bool dpdk_vdpa_hw_is_running(const struct dpdk_vdpa_hw *);
+
+/* Returns what is wrong with the device, which the caller must free, or null:
+ * it could not be set up for the guest that is connected, or it reported a
+ * fault since then. */
+char *dpdk_vdpa_hw_get_error(const struct dpdk_vdpa_hw *);
+
+/* Reads the device's counters.  One whose name contains "fault" and that grew
+ * is an error of the device.  To be called every now and then. */
+void dpdk_vdpa_hw_check_faults(struct dpdk_vdpa_hw *);
+
+/* A counter of one of the device's virtqueues. */
+struct dpdk_vdpa_hw_stat {
+    char name[64];              /* As the driver calls it, with underscores for
+                                 * what is no letter or digit. */
+    unsigned int ring;          /* 2 * I to the guest, 2 * I + 1 from it. */
+    uint64_t value;
+};
+
+/* Returns the counters of the virtqueues of 'n_pairs' pairs, '*n' of them, in
+ * an array that the caller must free; null if there are none. */
+struct dpdk_vdpa_hw_stat *dpdk_vdpa_hw_get_stats(const struct dpdk_vdpa_hw *,
+                                                 unsigned int n_pairs,
+                                                 unsigned int *n);
+
+#endif /* accel/vdpa.h */

@@ -1,0 +1,872 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+#include <config.h>
+
+#include "accel/vf.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <rte_bus.h>
+#include <rte_dev.h>
+#include <rte_devargs.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <rte_mempool.h>
+#include <rte_pci.h>
+
+#include "dpdk-vdpa-relay.h"
+#include "openvswitch/list.h"
+#include "openvswitch/vlog.h"
+#include "ovs-atomic.h"
+#include "packets.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_vf);
+
+/* Descriptors per queue, fewer if the device has fewer. */
+#define VF_QUEUE_SIZE 1024
+
+/* Mbufs in the mempool cache of each thread that polls the VF, of which there
+ * are no more than queue pairs. */
+#define MEMPOOL_CACHE_SIZE 256
+
+/* What a frame may have beyond the MTU: the header and two VLAN tags. */
+#define FRAME_OVERHEAD (ETH_HEADER_LEN + 2 * VLAN_HEADER_LEN)
+
+#define RSS_HASH_FUNCTIONS (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP)
+
+/* What it takes to send what a guest did not finish.  A packet to be segmented
+ * comes in a chain. */
+#define TX_CHECKSUM (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM                          \
+                     | RTE_ETH_TX_OFFLOAD_UDP_CKSUM                         \
+                     | RTE_ETH_TX_OFFLOAD_TCP_CKSUM                         \
+                     | RTE_ETH_TX_OFFLOAD_MULTI_SEGS)
+#define TX_SEGMENTATION (TX_CHECKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO)
+
+/* What it takes to receive segments put together. */
+#define RX_LRO (RTE_ETH_RX_OFFLOAD_TCP_LRO | RTE_ETH_RX_OFFLOAD_SCATTER)
+
+/* The longest packet to be segmented, or put together. */
+#define MAX_TSO_LEN (UINT16_MAX + FRAME_OVERHEAD)
+
+struct dpdk_vdpa_vf {
+    /* For the burst functions. */
+    uint16_t port_id;
+    uint64_t tx_offloads;       /* RTE_MBUF_F_TX_*, set while stopped. */
+
+    /* Constant after dpdk_vdpa_vf_open(). */
+    char *devargs;
+    struct rte_eth_dev_owner owner;
+    bool attached;              /* We probed the device. */
+    void (*changed)(void *aux);
+    void *aux;
+
+    /* Main thread. */
+    struct dpdk_vdpa_vf_config config;
+    struct rte_mempool *mempool;
+    uint16_t rxq_size;
+    uint16_t txq_size;
+    uint16_t reta_size;         /* 0 if RSS cannot be directed. */
+
+    /* Written by the main thread, read by any. */
+    atomic_bool started;
+
+    /* Written by a thread of DPDK, read by any. */
+    atomic_bool removed;
+    atomic_bool needs_reset;    /* Also written by the main thread. */
+};
+
+/* A mempool that waits for its mbufs.  Main thread. */
+struct old_mempool {
+    struct ovs_list list_node;
+    struct rte_mempool *mempool;
+};
+
+static struct ovs_list old_mempools = OVS_LIST_INITIALIZER(&old_mempools);
+
+/* Mempools. */
+
+unsigned int
+dpdk_vdpa_vf_sweep_mempools(void)
+{
+    struct old_mempool *old;
+    unsigned int n = 0;
+
+    LIST_FOR_EACH_SAFE (old, list_node, &old_mempools) {
+        if (rte_mempool_full(old->mempool)) {
+            rte_mempool_free(old->mempool);
+            ovs_list_remove(&old->list_node);
+            free(old);
+        } else {
+            n++;
+        }
+    }
+    return n;
+}
+
+/* Frees 'mempool', now or when all its mbufs are back. */
+static void
+mempool_release(struct rte_mempool *mempool)
+{
+    if (mempool) {
+        struct old_mempool *old = xmalloc(sizeof *old);
+
+        old->mempool = mempool;
+        ovs_list_push_back(&old_mempools, &old->list_node);
+        dpdk_vdpa_vf_sweep_mempools();
+    }
+}
+
+/* Room for data in each mbuf, in bytes: a frame. */
+static uint32_t
+mempool_data_len(const struct dpdk_vdpa_vf_config *config)
+{
+    return ROUND_UP(config->mtu + FRAME_OVERHEAD, 1024);
+}
+
+/* Creates a mempool for 'vf' with 'config', big enough for all descriptors to
+ * be in use, and all lanes and caches full. */
+static struct rte_mempool *
+mempool_create(const struct dpdk_vdpa_vf *vf,
+               const struct dpdk_vdpa_vf_config *config)
+{
+    static unsigned int serial;
+    char name[RTE_MEMPOOL_NAMESIZE];
+    unsigned int per_pair, n;
+    unsigned int data_len;
+
+    data_len = mempool_data_len(config);
+    per_pair = vf->rxq_size + vf->txq_size + 2 * DPDK_VDPA_BURST;
+    if (config->lro || vf->tx_offloads & RTE_MBUF_F_TX_TCP_SEG) {
+        per_pair += 2 * DPDK_VDPA_BURST * DIV_ROUND_UP(MAX_TSO_LEN, data_len);
+    }
+    n = (config->n_pairs * per_pair
+         + (config->n_pairs + 1) * 2 * MEMPOOL_CACHE_SIZE);
+
+    snprintf(name, sizeof name, "dpdkvdpa_%u", serial++);
+    return rte_pktmbuf_pool_create(name, n, MEMPOOL_CACHE_SIZE, 0,
+                                   RTE_PKTMBUF_HEADROOM + data_len,
+                                   dpdk_vdpa_vf_numa_node(vf));
+}
+
+/* Finding a device. */
+
+/* Returns true if 'a' and 'b' name the same device of a bus. */
+static bool
+device_names_equal(const char *a, const char *b)
+{
+    struct rte_pci_addr addr_a, addr_b;
+
+    if (!rte_pci_addr_parse(a, &addr_a) && !rte_pci_addr_parse(b, &addr_b)) {
+        return !rte_pci_addr_cmp(&addr_a, &addr_b);
+    }
+    return !strcmp(a, b);
+}
+
+/* Returns true if 'port_id' is on the device that 'da' names. */
+static bool
+port_matches(uint16_t port_id, const struct rte_devargs *da)
+{
+    struct rte_eth_dev_info info;
+
+    return (rte_eth_dev_is_valid_port(port_id)
+            && !rte_eth_dev_info_get(port_id, &info)
+            && info.device
+            && !(*info.dev_flags & RTE_ETH_DEV_REPRESENTOR)
+            && rte_dev_bus(info.device) == da->bus
+            && device_names_equal(rte_dev_name(info.device), da->name));
+}
+
+/* Looks for the ethdev of the device that 'da' names.  Returns the number of
+ * ports that fit and stores the first one. */
+static unsigned int
+find_port(const struct rte_devargs *da, uint16_t *port_idp)
+{
+    unsigned int n = 0;
+
+    for (uint16_t port_id = 0; port_id < RTE_MAX_ETHPORTS; port_id++) {
+        if (port_matches(port_id, da) && !n++) {
+            *port_idp = port_id;
+        }
+    }
+    return n;
+}
+
+/* Returns true if 'devargs' has the device argument 'key'. */
+static bool
+devargs_have(const char *devargs, const char *key)
+{
+    size_t len = strlen(key);
+
+    for (const char *arg = strchr(devargs, ','); arg; arg = strchr(arg, ',')) {
+        arg++;
+        if (!strncmp(arg, key, len) && arg[len] == '=') {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int
+find_or_probe_port(const char *devargs, uint16_t *port_idp, bool *attached,
+                   char **errp)
+{
+    struct rte_devargs da;
+    unsigned int n;
+    int error = 0;
+
+    *attached = false;
+    if (devargs_have(devargs, "representor")) {
+        *errp = xasprintf("vdpa-accelerator-devargs: \"%s\" is a representor; "
+                          "give the VF that it represents", devargs);
+        return EINVAL;
+    }
+    memset(&da, 0, sizeof da);
+    if (rte_devargs_parse(&da, devargs)) {
+        *errp = xasprintf("vdpa-accelerator-devargs: \"%s\" is not a device; "
+                          "give the address of a VF (0000:03:00.2), or the "
+                          "name of a virtual device (net_null0), with its "
+                          "arguments", devargs);
+        return EINVAL;
+    }
+
+    n = find_port(&da, port_idp);
+    if (!n) {
+        error = -rte_dev_probe(devargs);
+        if (error) {
+            *errp = xasprintf("vdpa-accelerator-devargs: \"%s\" cannot be "
+                              "probed (%s); check that the VF exists, that it "
+                              "is bound to a driver DPDK can use, and what "
+                              "the log says", devargs, ovs_strerror(error));
+            goto out;
+        }
+        *attached = true;
+        n = find_port(&da, port_idp);
+    }
+    if (n != 1) {
+        *errp = xasprintf("vdpa-accelerator-devargs: \"%s\" has %u Ethernet "
+                          "ports; give a device with exactly one", devargs, n);
+        error = ENODEV;
+        if (*attached) {
+            rte_eal_hotplug_remove(rte_bus_name(da.bus), da.name);
+        }
+    }
+
+out:
+    free(da.data);
+    return error;
+}
+
+bool
+dpdk_vdpa_vf_is_device(const struct dpdk_vdpa_vf *vf, const char *devargs)
+{
+    struct rte_devargs da;
+    bool match;
+
+    memset(&da, 0, sizeof da);
+    if (rte_devargs_parse(&da, devargs)) {
+        return false;
+    }
+    match = port_matches(vf->port_id, &da);
+    free(da.data);
+    return match;
+}
+
+/* Events. */
+
+static const enum rte_eth_event_type vf_event_types[] = {
+    RTE_ETH_EVENT_INTR_LSC,
+    RTE_ETH_EVENT_INTR_RESET,
+    RTE_ETH_EVENT_INTR_RMV,
+};
+
+static int
+vf_eth_event(uint16_t port_id OVS_UNUSED, enum rte_eth_event_type type,
+             void *vf_, void *ret OVS_UNUSED)
+{
+    struct dpdk_vdpa_vf *vf = vf_;
+
+    if (type == RTE_ETH_EVENT_INTR_RMV) {
+        atomic_store(&vf->removed, true);
+    } else if (type == RTE_ETH_EVENT_INTR_RESET) {
+        atomic_store(&vf->needs_reset, true);
+    }
+    vf->changed(vf->aux);
+    return 0;
+}
+
+void
+dpdk_vdpa_vf_set_callback(struct dpdk_vdpa_vf *vf,
+                          void (*changed)(void *aux), void *aux)
+{
+    vf->changed = changed;
+    vf->aux = aux;
+    for (size_t i = 0; i < ARRAY_SIZE(vf_event_types); i++) {
+        rte_eth_dev_callback_register(vf->port_id, vf_event_types[i],
+                                      vf_eth_event, vf);
+    }
+}
+
+/* Waits for callbacks that run and makes sure that none does later. */
+static void
+vf_unregister_callbacks(struct dpdk_vdpa_vf *vf)
+{
+    for (size_t i = 0; vf->changed && i < ARRAY_SIZE(vf_event_types); i++) {
+        while (rte_eth_dev_callback_unregister(vf->port_id, vf_event_types[i],
+                                               vf_eth_event, vf) == -EAGAIN) {
+            sched_yield();
+        }
+    }
+}
+
+/* Life cycle. */
+
+int
+dpdk_vdpa_vf_open(const char *devargs, const char *owner,
+                  struct dpdk_vdpa_vf **vfp, char **errp)
+{
+    struct dpdk_vdpa_vf *vf;
+    int error;
+
+    *vfp = NULL;
+    vf = xzalloc(sizeof *vf);
+    error = find_or_probe_port(devargs, &vf->port_id, &vf->attached, errp);
+    if (error) {
+        goto error_free;
+    }
+
+    rte_eth_dev_owner_new(&vf->owner.id);
+    snprintf(vf->owner.name, sizeof vf->owner.name, "dpdkvdpa %s", owner);
+    error = -rte_eth_dev_owner_set(vf->port_id, &vf->owner);
+    if (error) {
+        struct rte_eth_dev_owner other;
+
+        memset(&other, 0, sizeof other);
+        rte_eth_dev_owner_get(vf->port_id, &other);
+        *errp = xasprintf("vdpa-accelerator-devargs: \"%s\" is in use by "
+                          "\"%s\"; give each port a VF of its own",
+                          devargs, other.name);
+        error = EADDRINUSE;
+        goto error_free;
+    }
+
+    vf->devargs = xstrdup(devargs);
+    *vfp = vf;
+    return 0;
+
+error_free:
+    free(vf);
+    return error;
+}
+
+/* Returns true if a port of 'device' other than 'vf' is there. */
+static bool
+device_has_other_port(const struct dpdk_vdpa_vf *vf)
+{
+    uint16_t sibling;
+
+    RTE_ETH_FOREACH_DEV_SIBLING (sibling, vf->port_id) {
+        if (sibling != vf->port_id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Removes the device of 'vf', or only its port if the device has others. */
+static void
+vf_detach(struct dpdk_vdpa_vf *vf)
+{
+    struct rte_device *device = NULL;
+    struct rte_eth_dev_info info;
+    int error;
+
+    if (!device_has_other_port(vf)
+        && !rte_eth_dev_info_get(vf->port_id, &info)) {
+        device = info.device;
+    }
+    rte_eth_dev_close(vf->port_id);
+    if (device) {
+        error = -rte_dev_remove(device);
+        if (error > 0) {
+            VLOG_ERR("VF \"%s\" cannot be removed from DPDK: %s",
+                     vf->devargs, ovs_strerror(error));
+        }
+    }
+}
+
+static void
+vf_stop(struct dpdk_vdpa_vf *vf)
+{
+    if (dpdk_vdpa_vf_is_started(vf)) {
+        atomic_store(&vf->started, false);
+        rte_eth_dev_stop(vf->port_id);
+    }
+}
+
+void
+dpdk_vdpa_vf_close(struct dpdk_vdpa_vf *vf)
+{
+    if (!vf) {
+        return;
+    }
+
+    if (rte_eth_dev_is_valid_port(vf->port_id)) {
+        vf_unregister_callbacks(vf);
+        vf_stop(vf);
+        rte_eth_dev_owner_unset(vf->port_id, vf->owner.id);
+        if (vf->attached) {
+            vf_detach(vf);
+        }
+    }
+    mempool_release(vf->mempool);
+    free(vf->devargs);
+    free(vf);
+}
+
+/* Starting. */
+
+/* Returns the offloads for transmission to configure: checksums and
+ * segmentation if it is all there, else the one that makes sending simple
+ * packets cheaper. */
+static uint64_t
+choose_tx_offloads(const struct rte_eth_dev_info *info,
+                   const struct dpdk_vdpa_vf_config *config)
+{
+    unsigned int n_segs = DIV_ROUND_UP(MAX_TSO_LEN, mempool_data_len(config));
+
+    if ((info->tx_offload_capa & TX_SEGMENTATION) == TX_SEGMENTATION
+        && (!info->tx_desc_lim.nb_seg_max
+            || info->tx_desc_lim.nb_seg_max >= n_segs)) {
+        return TX_SEGMENTATION;
+    }
+    if ((info->tx_offload_capa & TX_CHECKSUM) == TX_CHECKSUM) {
+        return TX_CHECKSUM;
+    }
+    /* Everything that we send comes from one mempool. */
+    return info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+}
+
+/* Returns the flags of mbufs that go with 'tx_offloads'. */
+static uint64_t
+offloads_to_mbuf_flags(uint64_t tx_offloads)
+{
+    uint64_t flags = 0;
+
+    if (tx_offloads & RTE_ETH_TX_OFFLOAD_TCP_CKSUM) {
+        flags |= (RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6
+                  | RTE_MBUF_F_TX_TCP_CKSUM | RTE_MBUF_F_TX_UDP_CKSUM);
+    }
+    if (tx_offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO) {
+        flags |= RTE_MBUF_F_TX_TCP_SEG;
+    }
+    return flags;
+}
+
+static struct rte_eth_conf
+vf_eth_conf(const struct rte_eth_dev_info *info,
+            const struct dpdk_vdpa_vf_config *config)
+{
+    struct rte_eth_conf conf;
+
+    memset(&conf, 0, sizeof conf);
+    conf.rxmode.mtu = config->mtu;
+    conf.rx_adv_conf.rss_conf.rss_hf = (info->flow_type_rss_offloads
+                                        & RSS_HASH_FUNCTIONS);
+    conf.rxmode.mq_mode = (config->n_pairs > 1
+                           && conf.rx_adv_conf.rss_conf.rss_hf
+                           ? RTE_ETH_MQ_RX_RSS : RTE_ETH_MQ_RX_NONE);
+    conf.txmode.offloads = choose_tx_offloads(info, config);
+    if (config->lro) {
+        conf.rxmode.offloads = RX_LRO;
+        conf.rxmode.max_lro_pkt_size = MIN(info->max_lro_pkt_size,
+                                           MAX_TSO_LEN);
+    }
+    conf.intr_conf.lsc = !!(*info->dev_flags & RTE_ETH_DEV_INTR_LSC);
+    conf.intr_conf.rmv = !!(*info->dev_flags & RTE_ETH_DEV_INTR_RMV);
+    return conf;
+}
+
+static int
+vf_setup_queues(struct dpdk_vdpa_vf *vf,
+                const struct dpdk_vdpa_vf_config *config,
+                struct rte_mempool *mempool, char **errp)
+{
+    int numa_node = dpdk_vdpa_vf_numa_node(vf);
+
+    for (unsigned int i = 0; i < config->n_pairs; i++) {
+        int error = -rte_eth_tx_queue_setup(vf->port_id, i, vf->txq_size,
+                                            numa_node, NULL);
+
+        error = error ? error : -rte_eth_rx_queue_setup(vf->port_id, i,
+                                                        vf->rxq_size,
+                                                        numa_node, NULL,
+                                                        mempool);
+        if (error) {
+            *errp = xasprintf("vdpa-max-queues: VF \"%s\" cannot set up queue "
+                              "pair %u (%s); try %u", vf->devargs, i,
+                              ovs_strerror(error), MAX(i, 1));
+            return error;
+        }
+    }
+    return 0;
+}
+
+/* Sets the VF's MTU.  Some devices have a fixed one. */
+static int
+vf_set_mtu(struct dpdk_vdpa_vf *vf, uint16_t mtu, char **errp)
+{
+    int error = -rte_eth_dev_set_mtu(vf->port_id, mtu);
+
+    if (error == ENOTSUP) {
+        VLOG_DBG("VF \"%s\" does not support setting the MTU", vf->devargs);
+        error = 0;
+    }
+    if (error) {
+        struct rte_eth_dev_info info;
+
+        memset(&info, 0, sizeof info);
+        rte_eth_dev_info_get(vf->port_id, &info);
+        *errp = xasprintf("mtu_request: VF \"%s\" refuses an MTU of %u (%s); "
+                          "it takes %u to %u", vf->devargs, mtu,
+                          ovs_strerror(error), info.min_mtu, info.max_mtu);
+    }
+    return error;
+}
+
+static int
+vf_configure(struct dpdk_vdpa_vf *vf,
+             const struct dpdk_vdpa_vf_config *config, char **errp)
+{
+    struct rte_eth_dev_info info;
+    struct rte_eth_conf conf;
+    int error;
+
+    error = -rte_eth_dev_info_get(vf->port_id, &info);
+    if (!error) {
+        conf = vf_eth_conf(&info, config);
+        vf->tx_offloads = offloads_to_mbuf_flags(conf.txmode.offloads);
+        vf->reta_size = (conf.rxmode.mq_mode == RTE_ETH_MQ_RX_RSS
+                         ? info.reta_size : 0);
+        error = -rte_eth_dev_configure(vf->port_id, config->n_pairs,
+                                       config->n_pairs, &conf);
+    }
+    if (!error) {
+        vf->rxq_size = vf->txq_size = VF_QUEUE_SIZE;
+        error = -rte_eth_dev_adjust_nb_rx_tx_desc(vf->port_id, &vf->rxq_size,
+                                                  &vf->txq_size);
+    }
+    if (error) {
+        *errp = xasprintf("vdpa-accelerator-devargs: VF \"%s\" cannot be "
+                          "configured with %u queue pairs and an MTU of %u "
+                          "(%s); see the log", vf->devargs, config->n_pairs,
+                          config->mtu, ovs_strerror(error));
+        return error;
+    }
+    return vf_set_mtu(vf, config->mtu, errp);
+}
+
+static void
+vf_enable_promiscuous(struct dpdk_vdpa_vf *vf)
+{
+    int error = rte_eth_promiscuous_enable(vf->port_id);
+
+    if (error) {
+        VLOG_WARN("VF \"%s\" refuses promiscuous mode (%s): the guest must "
+                  "use the VF's MAC address", vf->devargs,
+                  ovs_strerror(-error));
+    }
+    error = rte_eth_allmulticast_enable(vf->port_id);
+    if (error) {
+        VLOG_INFO("VF \"%s\" refuses to receive all multicast (%s)",
+                  vf->devargs, ovs_strerror(-error));
+    }
+}
+
+/* Resets the VF, which is stopped, if it asked for that. */
+static int
+vf_reset(struct dpdk_vdpa_vf *vf, char **errp)
+{
+    int error = 0;
+
+    if (dpdk_vdpa_vf_needs_reset(vf)) {
+        atomic_store(&vf->needs_reset, false);
+        error = -rte_eth_dev_reset(vf->port_id);
+        if (error) {
+            *errp = xasprintf("vdpa-accelerator-devargs: VF \"%s\" asked for "
+                              "a reset that fails (%s); see the log",
+                              vf->devargs, ovs_strerror(error));
+        }
+    }
+    return error;
+}
+
+int
+dpdk_vdpa_vf_start(struct dpdk_vdpa_vf *vf,
+                   const struct dpdk_vdpa_vf_config *config, char **errp)
+{
+    struct rte_mempool *mempool = NULL;
+    int error;
+
+    vf_stop(vf);
+    error = vf_reset(vf, errp);
+    error = error ? error : vf_configure(vf, config, errp);
+    if (error) {
+        return error;
+    }
+
+    mempool = mempool_create(vf, config);
+    if (!mempool) {
+        *errp = xasprintf("vdpa-max-queues: no memory for the packets of %u "
+                          "queue pairs with an MTU of %u on NUMA node %d; "
+                          "give DPDK more hugepages or ask for fewer queues",
+                          config->n_pairs, config->mtu,
+                          dpdk_vdpa_vf_numa_node(vf));
+        return ENOMEM;
+    }
+    error = vf_setup_queues(vf, config, mempool, errp);
+    if (error) {
+        goto error_mempool;
+    }
+    vf_enable_promiscuous(vf);
+    error = -rte_eth_dev_start(vf->port_id);
+    if (error) {
+        *errp = xasprintf("vdpa-accelerator-devargs: VF \"%s\" does not start "
+                          "(%s); see the log", vf->devargs,
+                          ovs_strerror(error));
+        goto error_mempool;
+    }
+
+    mempool_release(vf->mempool);       /* The new queues use the new one. */
+    vf->mempool = mempool;
+    vf->config = *config;
+    atomic_store(&vf->started, true);
+    return 0;
+
+error_mempool:
+    mempool_release(mempool);
+    return error;
+}
+
+void
+dpdk_vdpa_vf_set_rss(struct dpdk_vdpa_vf *vf, const bool *enabled,
+                     unsigned int n)
+{
+    struct rte_eth_rss_reta_entry64 reta[RTE_ETH_RSS_RETA_SIZE_512
+                                         / RTE_ETH_RETA_GROUP_SIZE];
+    uint16_t queues[DPDK_VDPA_MAX_PAIRS];
+    unsigned int n_queues = 0;
+    int error;
+
+    for (unsigned int i = 0; i < MIN(n, vf->config.n_pairs); i++) {
+        if (enabled[i]) {
+            queues[n_queues++] = i;
+        }
+    }
+    if (!n_queues || !vf->reta_size
+        || vf->reta_size > RTE_ETH_RSS_RETA_SIZE_512
+        || !dpdk_vdpa_vf_is_started(vf)) {
+        return;
+    }
+
+    memset(reta, 0, sizeof reta);
+    for (unsigned int i = 0; i < vf->reta_size; i++) {
+        struct rte_eth_rss_reta_entry64 *group
+            = &reta[i / RTE_ETH_RETA_GROUP_SIZE];
+
+        group->mask |= 1ULL << i % RTE_ETH_RETA_GROUP_SIZE;
+        group->reta[i % RTE_ETH_RETA_GROUP_SIZE] = queues[i % n_queues];
+    }
+    error = rte_eth_dev_rss_reta_update(vf->port_id, reta, vf->reta_size);
+    if (error) {
+        VLOG_INFO("VF \"%s\" cannot direct RSS to the guest's %u queues (%s); "
+                  "the relay does", vf->devargs, n_queues,
+                  ovs_strerror(-error));
+    }
+}
+
+/* Properties. */
+
+uint16_t
+dpdk_vdpa_vf_port_id(const struct dpdk_vdpa_vf *vf)
+{
+    return vf->port_id;
+}
+
+unsigned int
+dpdk_vdpa_vf_max_pairs(const struct dpdk_vdpa_vf *vf)
+{
+    struct rte_eth_dev_info info;
+
+    if (rte_eth_dev_info_get(vf->port_id, &info)) {
+        return 0;
+    }
+    return MIN(MIN(info.max_rx_queues, info.max_tx_queues),
+               DPDK_VDPA_MAX_PAIRS);
+}
+
+bool
+dpdk_vdpa_vf_has_lro(const struct dpdk_vdpa_vf *vf)
+{
+    struct rte_eth_dev_info info;
+
+    return (!rte_eth_dev_info_get(vf->port_id, &info)
+            && (info.rx_offload_capa & RX_LRO) == RX_LRO);
+}
+
+const char *
+dpdk_vdpa_vf_devargs(const struct dpdk_vdpa_vf *vf)
+{
+    return vf->devargs;
+}
+
+int
+dpdk_vdpa_vf_numa_node(const struct dpdk_vdpa_vf *vf)
+{
+    return rte_eth_dev_socket_id(vf->port_id);
+}
+
+const struct dpdk_vdpa_vf_config *
+dpdk_vdpa_vf_get_config(const struct dpdk_vdpa_vf *vf)
+{
+    return &vf->config;
+}
+
+struct rte_mempool *
+dpdk_vdpa_vf_mempool(const struct dpdk_vdpa_vf *vf)
+{
+    return vf->mempool;
+}
+
+uint16_t
+dpdk_vdpa_vf_rxq_size(const struct dpdk_vdpa_vf *vf)
+{
+    return vf->rxq_size;
+}
+
+uint32_t
+dpdk_vdpa_vf_max_frame_len(const struct dpdk_vdpa_vf *vf)
+{
+    return vf->config.mtu + FRAME_OVERHEAD;
+}
+
+uint64_t
+dpdk_vdpa_vf_tx_offloads(const struct dpdk_vdpa_vf *vf)
+{
+    return vf->tx_offloads;
+}
+
+bool
+dpdk_vdpa_vf_is_promiscuous(const struct dpdk_vdpa_vf *vf)
+{
+    return rte_eth_promiscuous_get(vf->port_id) == 1;
+}
+
+struct eth_addr
+dpdk_vdpa_vf_mac(const struct dpdk_vdpa_vf *vf)
+{
+    struct rte_ether_addr rte_mac;
+    struct eth_addr mac = ETH_ADDR_C(00, 00, 00, 00, 00, 00);
+
+    if (!rte_eth_macaddr_get(vf->port_id, &rte_mac)) {
+        memcpy(mac.ea, rte_mac.addr_bytes, sizeof mac.ea);
+    }
+    return mac;
+}
+
+bool
+dpdk_vdpa_vf_is_started(const struct dpdk_vdpa_vf *vf_)
+{
+    struct dpdk_vdpa_vf *vf = CONST_CAST(struct dpdk_vdpa_vf *, vf_);
+    bool started;
+
+    atomic_read(&vf->started, &started);
+    return started;
+}
+
+bool
+dpdk_vdpa_vf_is_removed(const struct dpdk_vdpa_vf *vf_)
+{
+    struct dpdk_vdpa_vf *vf = CONST_CAST(struct dpdk_vdpa_vf *, vf_);
+    bool removed;
+
+    atomic_read(&vf->removed, &removed);
+    return removed;
+}
+
+bool
+dpdk_vdpa_vf_needs_reset(const struct dpdk_vdpa_vf *vf_)
+{
+    struct dpdk_vdpa_vf *vf = CONST_CAST(struct dpdk_vdpa_vf *, vf_);
+    bool needs_reset;
+
+    atomic_read(&vf->needs_reset, &needs_reset);
+    return needs_reset;
+}
+
+bool
+dpdk_vdpa_vf_link_is_up(const struct dpdk_vdpa_vf *vf)
+{
+    struct rte_eth_link link;
+
+    return (dpdk_vdpa_vf_is_started(vf)
+            && !dpdk_vdpa_vf_is_removed(vf)
+            && !rte_eth_link_get_nowait(vf->port_id, &link)
+            && link.link_status == RTE_ETH_LINK_UP);
+}
+
+/* Burst functions. */
+
+uint16_t
+dpdk_vdpa_vf_recv(void *vf_, uint16_t queue, struct rte_mbuf **pkts,
+                  uint16_t n)
+{
+    struct dpdk_vdpa_vf *vf = vf_;
+
+    return rte_eth_rx_burst(vf->port_id, queue, pkts, n);
+}
+
+static inline bool
+want_offloads(struct rte_mbuf **pkts, unsigned int n)
+{
+    uint64_t flags = 0;
+
+    for (unsigned int i = 0; i < n; i++) {
+        flags |= pkts[i]->ol_flags;
+    }
+    return flags & RTE_MBUF_F_TX_OFFLOAD_MASK;
+}
+
+uint16_t
+dpdk_vdpa_vf_send(void *vf_, uint16_t queue, struct rte_mbuf **pkts,
+                  uint16_t n)
+{
+    struct dpdk_vdpa_vf *vf = vf_;
+
+    if (vf->tx_offloads && want_offloads(pkts, n)) {
+        n = rte_eth_tx_prepare(vf->port_id, queue, pkts, n);
+    }
+    return rte_eth_tx_burst(vf->port_id, queue, pkts, n);
+}
+
+bool
+dpdk_vdpa_vf_never_fits(void *vf_, uint16_t queue, struct rte_mbuf *pkt)
+{
+    struct dpdk_vdpa_vf *vf = vf_;
+
+    return want_offloads(&pkt, 1) && !rte_eth_tx_prepare(vf->port_id, queue,
+                                                         &pkt, 1);
+}

@@ -1,0 +1,110 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+#ifndef DPDK_VDPA_VF_H
+#define DPDK_VDPA_VF_H 1
+
+/* The VF end of a dpdkvdpa port: finds, owns, configures, starts and loses a
+ * DPDK ethdev.
+ *
+ * Any ethdev may serve: a PCI VF, a scalable function or a virtual device.
+ * All functions but the burst functions are for the main thread, unless they
+ * say otherwise.  Errors are positive errno values, with a sentence for the
+ * user in '*errp', which the caller must free. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "openvswitch/types.h"
+
+struct dpdk_vdpa_vf;
+struct rte_mbuf;
+struct rte_mempool;
+
+struct dpdk_vdpa_vf_config {
+    unsigned int n_pairs;       /* Queue pairs, 1..dpdk_vdpa_vf_max_pairs(). */
+    uint16_t mtu;               /* In bytes, as that of a netdev. */
+    bool lro;                   /* Put received TCP segments together, which
+                                 * takes dpdk_vdpa_vf_has_lro(). */
+};
+
+/* Probes the device that 'devargs' names, unless it is there already, and
+ * makes 'owner', a port's name, its owner. */
+int dpdk_vdpa_vf_open(const char *devargs, const char *owner,
+                      struct dpdk_vdpa_vf **, char **errp);
+
+/* Stops the VF if need be, gives it up, removes the device if
+ * dpdk_vdpa_vf_open() probed it, and frees 'vf'.  No thread may be inside the
+ * burst functions. */
+void dpdk_vdpa_vf_close(struct dpdk_vdpa_vf *);
+
+/* Makes the VF ready for traffic, stopping it first if it is started.  No
+ * thread may be inside the burst functions.  After an error the VF is
+ * stopped. */
+int dpdk_vdpa_vf_start(struct dpdk_vdpa_vf *,
+                       const struct dpdk_vdpa_vf_config *, char **errp);
+
+/* Calls 'changed(aux)' from a thread of DPDK when the link comes or goes, the
+ * device goes, or it asks for a reset, which dpdk_vdpa_vf_start() does.  The
+ * functions below tell which.  To be called once. */
+void dpdk_vdpa_vf_set_callback(struct dpdk_vdpa_vf *,
+                               void (*changed)(void *aux), void *aux);
+
+/* Returns true if 'devargs' names the device of 'vf', whatever arguments
+ * follow. */
+bool dpdk_vdpa_vf_is_device(const struct dpdk_vdpa_vf *, const char *devargs);
+
+/* Makes the VF spread what it receives over the queues 'i' with 'enabled[i]',
+ * 'i' < 'n', if it can. */
+void dpdk_vdpa_vf_set_rss(struct dpdk_vdpa_vf *, const bool *enabled,
+                          unsigned int n);
+
+uint16_t dpdk_vdpa_vf_port_id(const struct dpdk_vdpa_vf *);
+unsigned int dpdk_vdpa_vf_max_pairs(const struct dpdk_vdpa_vf *);
+bool dpdk_vdpa_vf_has_lro(const struct dpdk_vdpa_vf *);
+const char *dpdk_vdpa_vf_devargs(const struct dpdk_vdpa_vf *);
+int dpdk_vdpa_vf_numa_node(const struct dpdk_vdpa_vf *);
+
+/* Of a started VF: the configuration, the mempool that it receives into, the
+ * number of receive descriptors per queue, the longest frame that it can send
+ * and receive, what it does for packets that it sends, in RTE_MBUF_F_TX_*
+ * flags, and whether it receives for all MAC addresses or only its own. */
+const struct dpdk_vdpa_vf_config *dpdk_vdpa_vf_get_config(
+    const struct dpdk_vdpa_vf *);
+struct rte_mempool *dpdk_vdpa_vf_mempool(const struct dpdk_vdpa_vf *);
+uint16_t dpdk_vdpa_vf_rxq_size(const struct dpdk_vdpa_vf *);
+uint32_t dpdk_vdpa_vf_max_frame_len(const struct dpdk_vdpa_vf *);
+uint64_t dpdk_vdpa_vf_tx_offloads(const struct dpdk_vdpa_vf *);
+bool dpdk_vdpa_vf_is_promiscuous(const struct dpdk_vdpa_vf *);
+struct eth_addr dpdk_vdpa_vf_mac(const struct dpdk_vdpa_vf *);
+
+/* Any thread. */
+bool dpdk_vdpa_vf_is_started(const struct dpdk_vdpa_vf *);
+bool dpdk_vdpa_vf_is_removed(const struct dpdk_vdpa_vf *);
+bool dpdk_vdpa_vf_needs_reset(const struct dpdk_vdpa_vf *);
+bool dpdk_vdpa_vf_link_is_up(const struct dpdk_vdpa_vf *);
+
+/* Burst functions for 'struct dpdk_vdpa_end', with a "struct dpdk_vdpa_vf *"
+ * as 'aux' and a queue pair as 'queue', for a started VF. */
+uint16_t dpdk_vdpa_vf_recv(void *vf, uint16_t queue, struct rte_mbuf **,
+                           uint16_t n);
+uint16_t dpdk_vdpa_vf_send(void *vf, uint16_t queue, struct rte_mbuf **,
+                           uint16_t n);
+bool dpdk_vdpa_vf_never_fits(void *vf, uint16_t queue, struct rte_mbuf *);
+
+/* Frees mempools of VFs that were closed or restarted, once all their mbufs
+ * have come back from wherever they travelled.  Returns how many are left. */
+unsigned int dpdk_vdpa_vf_sweep_mempools(void);
+
+#endif /* accel/vf.h */

@@ -1,0 +1,44 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+#ifndef VDPA_VSWITCHD_H
+#define VDPA_VSWITCHD_H 1
+
+/* The seam between the plugin and ovs-vswitchd.  See seam/vswitchd.c. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The account of an rx-queue with OVS: cycles spent on relaying that are not
+ * charged to the rx-queue yet.  All zero to begin with. */
+struct vdpa_account {
+    uint64_t cycles;
+    unsigned int n_polls;
+};
+
+/* To be called by netdev_rxq_recv(), in a PMD thread, that relayed 'n' packets
+ * and received none.  The present iteration of the thread's main loop counts
+ * as busy.  Returns true if netdev_rxq_recv() is to return an empty batch, for
+ * OVS to charge the rx-queue with what is in 'account'; false if it may say
+ * EAGAIN, which is cheaper. */
+bool vdpa_vswitchd_relayed(struct vdpa_account *account, unsigned int n);
+
+/* Likewise if packets were received: then OVS charges the rx-queue anyway. */
+void vdpa_vswitchd_count_relayed(unsigned int n);
+
+/* Returns true if this PMD thread slept since its last iteration, under
+ * pmd-sleep-max. */
+bool vdpa_vswitchd_slept(void);
+
+#endif /* seam/vswitchd.h */

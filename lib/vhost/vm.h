@@ -1,0 +1,149 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+#ifndef DPDK_VDPA_VM_H
+#define DPDK_VDPA_VM_H 1
+
+/* The VM end of a dpdkvdpa port: one vhost-user client socket and the
+ * virtqueues behind it, on DPDK's vhost library.
+ *
+ * QEMU serves the socket and the library connects to it, again and again if
+ * need be.  What happens to the connection arrives in a thread of the library
+ * and is passed on to 'struct dpdk_vdpa_vm_callbacks'. */
+
+#include <linux/virtio_net.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vhost/walk.h"
+#include "openvswitch/types.h"
+
+struct dpdk_vdpa_rings;
+struct dpdk_vdpa_vm;
+struct rte_mbuf;
+struct rte_mempool;
+struct rte_vdpa_device;
+
+/* How the owner of a VM end learns of changes.  Called by a thread of the
+ * vhost library, or by the one that is in dpdk_vdpa_vm_destroy(), with none of
+ * our locks held. */
+struct dpdk_vdpa_vm_callbacks {
+    /* The guest's driver is ready, or is no more.  After 'down' returns, the
+     * virtqueues cease to exist: no thread may be inside dpdk_vdpa_vm_recv()
+     * or dpdk_vdpa_vm_send() any more.  These two may wait for PMD threads. */
+    void (*up)(void *aux, struct dpdk_vdpa_vm *);
+    void (*down)(void *aux, struct dpdk_vdpa_vm *);
+
+    /* A queue was enabled or disabled, or live migration began or ended.  The
+     * library holds locks that PMD threads take: these may not wait for
+     * them. */
+    void (*queue_changed)(void *aux, struct dpdk_vdpa_vm *,
+                          unsigned int pair, bool is_guest_rx, bool enabled);
+    void (*migration_changed)(void *aux, struct dpdk_vdpa_vm *, bool started);
+
+    /* The front-end sent 'what', which is against the protocol and could have
+     * done harm.  The connection ends.  This may not wait either. */
+    void (*refused)(void *aux, struct dpdk_vdpa_vm *, const char *what);
+};
+
+struct dpdk_vdpa_vm_config {
+    const char *path;           /* Absolute path of the socket. */
+    bool iommu;                 /* Offer VIRTIO_F_IOMMU_PLATFORM. */
+    bool postcopy;              /* Offer post-copy live migration. */
+    uint64_t offloads;          /* See dpdk_vdpa_vm_set_offloads(). */
+    struct dpdk_vdpa_rings *rings;      /* For this VM end while it lives, and
+                                         * then for the next one. */
+    const struct dpdk_vdpa_vm_callbacks *callbacks;
+    void *aux;                  /* Passed to the callbacks. */
+};
+
+/* Features that a guest needs to receive TCP segments put together. */
+#define DPDK_VDPA_VM_LRO_FEATURES (1ULL << VIRTIO_NET_F_GUEST_CSUM           \
+                                   | 1ULL << VIRTIO_NET_F_GUEST_TSO4         \
+                                   | 1ULL << VIRTIO_NET_F_GUEST_TSO6)
+
+/* What is known of a connected guest. */
+struct dpdk_vdpa_vm_info {
+    uint64_t features;          /* Negotiated virtio features. */
+    int numa_node;              /* Of the guest's memory, -1 if unknown. */
+    unsigned int n_enabled;     /* Queue pairs enabled. */
+    bool packed;                /* Packed rings. */
+    bool migrating;             /* Dirty pages are being logged. */
+    struct dpdk_vdpa_walk_info walk;    /* Whether or not it is connected. */
+};
+
+/* Creates a VM end.  Returns 0, or a positive errno value and an error for the
+ * user in '*errp', which the caller must free. */
+int dpdk_vdpa_vm_create(const struct dpdk_vdpa_vm_config *,
+                        struct dpdk_vdpa_vm **, char **errp);
+
+/* Starts to connect.  From now on the callbacks are called.  To be called
+ * once.  Returns as dpdk_vdpa_vm_create(). */
+int dpdk_vdpa_vm_start(struct dpdk_vdpa_vm *, char **errp);
+
+/* Disconnects and frees the VM end, with a last 'down' if it was up.  The
+ * caller holds no lock that the callbacks take. */
+void dpdk_vdpa_vm_destroy(struct dpdk_vdpa_vm *);
+
+/* Sets the number of queue pairs to offer; the front-end asks for it when it
+ * connects.  To be called before dpdk_vdpa_vm_start(), and any time later. */
+void dpdk_vdpa_vm_set_max_pairs(struct dpdk_vdpa_vm *, unsigned int);
+
+/* Sets what the guest is offered, from the next connection on, of the virtio
+ * features that need somebody's help beyond the virtqueues. */
+void dpdk_vdpa_vm_set_offloads(struct dpdk_vdpa_vm *, uint64_t features);
+uint64_t dpdk_vdpa_vm_get_offloads(const struct dpdk_vdpa_vm *);
+
+/* Has a vDPA device serve the virtqueues, and say what the guest is offered,
+ * instead of dpdk_vdpa_vm_set_offloads().  The device must stay until the VM
+ * end is destroyed.  To be called before dpdk_vdpa_vm_start(). */
+void dpdk_vdpa_vm_set_vdpa(struct dpdk_vdpa_vm *, struct rte_vdpa_device *);
+
+const char *dpdk_vdpa_vm_path(const struct dpdk_vdpa_vm *);
+
+/* Returns true between 'up' and 'down'. */
+bool dpdk_vdpa_vm_is_up(const struct dpdk_vdpa_vm *);
+
+/* Writes to 'enabled[i]', i < 'n', whether both rings of pair 'i' are enabled.
+ */
+void dpdk_vdpa_vm_get_enabled(const struct dpdk_vdpa_vm *, bool *enabled,
+                              unsigned int n);
+
+/* Asks the guest not to notify us of what it sends: we poll.  To be called
+ * after 'up' and after a queue was enabled, not from a callback that may not
+ * wait.  The caller sees to it that 'down' does not return meanwhile. */
+void dpdk_vdpa_vm_suppress_kicks(struct dpdk_vdpa_vm *);
+
+/* Fills in '*info' and returns true if the VM end is up. */
+bool dpdk_vdpa_vm_get_info(const struct dpdk_vdpa_vm *,
+                           struct dpdk_vdpa_vm_info *info);
+
+/* Returns true if the guest's queue 'pair' shows packets to receive.  The
+ * caller sees to it that 'down' does not return meanwhile. */
+bool dpdk_vdpa_vm_has_packets(const struct dpdk_vdpa_vm *, unsigned int pair);
+
+/* Sets where dpdk_vdpa_vm_recv() allocates.  No thread may be inside it. */
+void dpdk_vdpa_vm_set_mempool(struct dpdk_vdpa_vm *, struct rte_mempool *);
+
+/* Burst functions for 'struct dpdk_vdpa_end', with a "struct dpdk_vdpa_vm *"
+ * as 'aux' and a queue pair as 'queue'.  To be called only while the VM end is
+ * up and has a mempool. */
+uint16_t dpdk_vdpa_vm_recv(void *vm, uint16_t queue, struct rte_mbuf **,
+                           uint16_t n);
+uint16_t dpdk_vdpa_vm_send(void *vm, uint16_t queue, struct rte_mbuf **,
+                           uint16_t n);
+bool dpdk_vdpa_vm_never_fits(void *vm, uint16_t queue, struct rte_mbuf *);
+bool dpdk_vdpa_vm_prepare_lro(void *vm, struct rte_mbuf *);
+
+#endif /* vhost/vm.h */

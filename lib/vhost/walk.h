@@ -1,0 +1,90 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+#ifndef DPDK_VDPA_WALK_H
+#define DPDK_VDPA_WALK_H 1
+
+/* Decides which virtqueues of a connection we walk ourselves
+ * (vhost/ring.h), and when: the rest is for the vhost library.
+ *
+ * The library stays the owner of every virtqueue.  It learns after each burst
+ * how far the ring has been processed, and can go on at any time.
+ *
+ *
+ * Thread safety
+ * =============
+ *
+ * The library changes virtqueues and maps memory only while it handles a
+ * message of the front-end, in one thread per connection.  That thread closes
+ * the walk before it does anything to them and opens it again afterwards.
+ * While the walk is closed, PMD threads go to the library, which has a lock of
+ * its own against that thread.
+ *
+ * A PMD thread that walks a ring takes no lock and has no fence: to close, the
+ * other thread has the kernel issue a barrier on all CPUs and then waits for
+ * the burst that is under way, if any.  A burst never waits for the thread
+ * that handles messages, so this ends within microseconds. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct dpdk_vdpa_walk;
+struct rte_mbuf;
+struct rte_mempool;
+
+/* Creates a walk that is closed.  Returns null, with errno set, if the kernel
+ * lacks what it needs (membarrier(2), Linux 4.14). */
+struct dpdk_vdpa_walk *dpdk_vdpa_walk_create(void);
+
+/* Destroys 'walk', which no PMD thread uses any more. */
+void dpdk_vdpa_walk_destroy(struct dpdk_vdpa_walk *);
+
+/* The following are for the thread that handles the connection's messages. */
+
+/* On return nobody walks a ring. */
+void dpdk_vdpa_walk_close(struct dpdk_vdpa_walk *);
+
+/* Has those of the first 'n' rings of connection 'vid' walked that are enabled
+ * and for which it can be done.  The walk must be closed, and the connection
+ * must have its memory. */
+void dpdk_vdpa_walk_open(struct dpdk_vdpa_walk *, int vid, const bool *enabled,
+                         unsigned int n);
+
+/* The library has a packet of its own for the next who receives from it.  The
+ * walk must be closed. */
+void dpdk_vdpa_walk_ask_library(struct dpdk_vdpa_walk *);
+
+/* For show. */
+struct dpdk_vdpa_walk_info {
+    unsigned int n_walked;      /* Rings that are walked. */
+    uint64_t library_rx;        /* Packets that came by the library instead. */
+    uint64_t library_tx;        /* That it sent. */
+};
+
+/* Fills in '*info'.  Any thread. */
+void dpdk_vdpa_walk_get_info(const struct dpdk_vdpa_walk *,
+                             struct dpdk_vdpa_walk_info *info);
+
+/* For PMD threads, for a given ring one at a time. */
+
+/* Receives at most 'n' packets from 'ring' of connection 'vid' into mbufs of
+ * 'mp', or sends 'n' packets, in order, as long as there is room, and frees
+ * those that it sent.  Both return how many. */
+uint16_t dpdk_vdpa_walk_recv(struct dpdk_vdpa_walk *, int vid, uint16_t ring,
+                             struct rte_mempool *mp, struct rte_mbuf **pkts,
+                             uint16_t n);
+uint16_t dpdk_vdpa_walk_send(struct dpdk_vdpa_walk *, int vid, uint16_t ring,
+                             struct rte_mbuf **pkts, uint16_t n);
+
+#endif /* vhost/walk.h */

@@ -1,0 +1,158 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+/* libFuzzer target: the guard against bad vhost-user messages.
+ *
+ * The input is a connection: each message is its request, the number of files
+ * and their kinds, the length of its payload, and the payload.  Of the rings
+ * we keep a model of our own, of what the library would have done: what it is
+ * allowed to start must make sense. */
+
+#include <config.h>
+
+#include "vhost/guard.h"
+
+#include <linux/virtio_config.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "util.h"
+
+#define FILE_SIZE 0x10000
+
+struct model {
+    uint64_t features;
+    struct {
+        uint32_t size;          /* What the library has memory for. */
+        uint32_t addr_size;     /* What it has found addresses good for. */
+        uint32_t base;
+    } rings[256];
+};
+
+int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+/* A file of some kind, or none. */
+static int
+get_file(uint8_t kind)
+{
+    static int files[4] = { -1, -1, -1, -1 };
+
+    if (files[0] < 0) {
+        files[0] = memfd_create("fuzz", MFD_ALLOW_SEALING);
+        files[1] = eventfd(0, 0);
+        files[2] = memfd_create("fuzz", 0);
+        ovs_assert(!ftruncate(files[0], FILE_SIZE));
+    }
+    return files[kind % ARRAY_SIZE(files)];
+}
+
+static bool
+take(const uint8_t **data, size_t *size, void *to, size_t n)
+{
+    if (*size < n) {
+        return false;
+    }
+    memcpy(to, *data, n);
+    *data += n;
+    *size -= n;
+    return true;
+}
+
+static bool
+get_msg(const uint8_t **data, size_t *size, struct dpdk_vdpa_msg *msg)
+{
+    uint8_t head[4];
+
+    memset(msg, 0, sizeof *msg);
+    if (!take(data, size, head, sizeof head)) {
+        return false;
+    }
+    msg->request = head[0];
+    msg->n_fds = head[1] % (DPDK_VDPA_MSG_MAX_FDS + 1);
+    for (int i = 0; i < msg->n_fds; i++) {
+        msg->fds[i] = get_file(head[2] >> (i % 4 * 2));
+    }
+    msg->size = head[3];
+    return take(data, size, &msg->payload, msg->size);
+}
+
+static bool
+is_packed(const struct model *m)
+{
+    return m->features & (1ULL << VIRTIO_F_RING_PACKED);
+}
+
+/* What the library does with a message. */
+static void
+carry_out(struct model *m, const struct dpdk_vdpa_msg *msg)
+{
+    uint32_t i = msg->payload.state.index % 256;
+    uint32_t num = msg->payload.state.num;
+
+    switch (msg->request) {
+    case DPDK_VDPA_MSG_SET_FEATURES:
+        m->features = msg->payload.u64;
+        break;
+    case DPDK_VDPA_MSG_SET_VRING_NUM:
+        m->rings[i].size = num;
+        break;
+    case DPDK_VDPA_MSG_SET_VRING_BASE:
+        m->rings[i].base = is_packed(m) ? num & 0x7fff : num;
+        break;
+    case DPDK_VDPA_MSG_SET_VRING_ADDR:
+        ovs_assert(m->rings[i].size);
+        m->rings[i].addr_size = m->rings[i].size;
+        break;
+    case DPDK_VDPA_MSG_GET_VRING_BASE:
+        m->rings[i].size = 0;
+        m->rings[i].addr_size = 0;
+        break;
+    case DPDK_VDPA_MSG_SET_VRING_KICK:
+        i = msg->payload.u64 & 0xff;
+        ovs_assert(m->rings[i].size && m->rings[i].size <= 4096);
+        ovs_assert(is_packed(m) ? m->rings[i].base < m->rings[i].size
+                                : IS_POW2(m->rings[i].size));
+        ovs_assert(!m->rings[i].addr_size
+                   || m->rings[i].addr_size == m->rings[i].size);
+        break;
+    }
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct dpdk_vdpa_guard guard;
+    struct dpdk_vdpa_msg msg;
+    struct model model;
+    uint8_t postcopy;
+
+    memset(&guard, 0, sizeof guard);
+    memset(&model, 0, sizeof model);
+    guard.fd = -1;
+    if (!take(&data, &size, &postcopy, 1)) {
+        return 0;
+    }
+    guard.postcopy = postcopy & 1;
+    while (get_msg(&data, &size, &msg)) {
+        char why[80];
+
+        if (!dpdk_vdpa_guard_check(&guard, &msg, model.features, why,
+                                   sizeof why)) {
+            carry_out(&model, &msg);
+        }
+    }
+    return 0;
+}

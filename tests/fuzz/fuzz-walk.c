@@ -1,0 +1,514 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+/* libFuzzer target: the walk over a guest's virtqueue, beside a simple one
+ * that looks at each byte by itself.  The input is what the guest's memory
+ * holds, ring and packets, and what is done; the memory is two regions that
+ * end where there is nothing, and of which nothing before is to be touched. */
+
+#include "lib/vhost/ring.c"
+
+#include <sanitizer/asan_interface.h>
+#include <sys/mman.h>
+
+#include <rte_eal.h>
+
+#define PAGE 4096
+#define REGION_SIZE 2000        /* Each; a multiple of 16. */
+#define MEMORY_SIZE (2 * REGION_SIZE)
+#define MAX_SIZE 64             /* Of a ring. */
+#define N_STEPS 8
+#define MAX_PACKETS 80          /* At a time. */
+#define ROOM 300                /* Of an mbuf. */
+#define N_MBUFS 255
+
+/* What precedes the memory. */
+struct input {
+    uint8_t flags;
+    uint8_t size;
+    uint16_t pos;
+    uint8_t steps[N_STEPS];     /* How many, and which way. */
+    uint8_t lens[4];            /* Of the packets that are sent. */
+};
+
+enum {
+    IN_PACKED = 1 << 0,
+    IN_EVENT_IDX = 1 << 1,
+    IN_SHORT_HEADER = 1 << 2,
+    IN_HIGH = 1 << 3,           /* Guest-physical addresses up to 2^64. */
+    IN_FULL = 1 << 4,           /* The input changes a ring that is full... */
+    IN_WRITE = 1 << 5,          /* ...of buffers to write to. */
+};
+
+int LLVMFuzzerInitialize(int *, char ***);
+int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+static struct rte_mempool *mempool;
+static uint8_t *regions[2];
+static struct dpdk_vdpa_memory memory;
+
+/* The memory, as the simple walk has it. */
+static uint8_t simple[MEMORY_SIZE];
+
+int
+LLVMFuzzerInitialize(int *argcp OVS_UNUSED, char ***argvp OVS_UNUSED)
+{
+    char *argv[] = {
+        "fuzz-walk", "--no-huge", "--no-shconf", "--no-pci", "-m", "32",
+        "--no-telemetry", "-l", "0", "--log-level=error",
+    };
+
+    ovs_assert(rte_eal_init(ARRAY_SIZE(argv), argv) >= 0);
+    mempool = rte_pktmbuf_pool_create("fuzz", N_MBUFS, 0, 0,
+                                      ROOM + RTE_PKTMBUF_HEADROOM, 0);
+    ovs_assert(mempool);
+    for (int i = 0; i < 2; i++) {
+        uint8_t *page = mmap(NULL, 3 * PAGE, PROT_NONE,
+                             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+        ovs_assert(page != MAP_FAILED);
+        page += PAGE;
+        ovs_assert(!mprotect(page, PAGE, PROT_READ | PROT_WRITE));
+        __asan_poison_memory_region(page, PAGE - REGION_SIZE);
+        regions[i] = page + PAGE - REGION_SIZE;
+    }
+    return 0;
+}
+
+/* Returns the byte of the simple memory at address 'addr', or null. */
+static uint8_t *
+simple_at(uint64_t addr)
+{
+    uint64_t ofs = addr - memory.regions[0].start;
+
+    return ofs < MEMORY_SIZE ? &simple[ofs] : NULL;
+}
+
+/* Returns true if the 'len' bytes at 'addr' are in one region. */
+static bool
+simple_is_in_one(uint64_t addr, uint32_t len)
+{
+    const uint8_t *first = simple_at(addr);
+
+    if (!first || len > MEMORY_SIZE) {
+        return false;
+    }
+    for (uint32_t i = 0; i < len; i++) {
+        const uint8_t *p = simple_at(addr + i);
+
+        if (!p || (p - simple) / REGION_SIZE
+                  != (first - simple) / REGION_SIZE) {
+            return false;
+        }
+    }
+    return true;
+}
+
+struct simple_buffer {
+    uint64_t addr;
+    uint32_t len;
+    uint16_t id;
+};
+
+/* Offsets into the first region. */
+static unsigned int
+avail_ofs(const struct dpdk_vdpa_ring *ring)
+{
+    return ring->size * 16;
+}
+
+static unsigned int
+used_ofs(const struct dpdk_vdpa_ring *ring)
+{
+    return ROUND_UP(avail_ofs(ring) + 6 + 2 * ring->size, 4);
+}
+
+static uint64_t
+simple_read(unsigned int ofs, unsigned int n)
+{
+    uint64_t value = 0;
+
+    while (n--) {
+        value = value << 8 | simple[ofs + n];
+    }
+    return value;
+}
+
+static void
+simple_write(unsigned int ofs, uint64_t value, unsigned int n)
+{
+    for (unsigned int i = 0; i < n; i++, value >>= 8) {
+        simple[ofs + i] = value;
+    }
+}
+
+/* Returns position 'pos' moved by one. */
+static uint16_t
+simple_next(const struct dpdk_vdpa_ring *ring, uint16_t pos)
+{
+    if (!ring->is_packed) {
+        return pos + 1;
+    }
+    return ((pos & 0x7fff) + 1 < ring->size ? pos + 1
+            : pos & 0x8000 ? 0 : 0x8000);
+}
+
+/* Looks at the descriptor at 'pos', number 'i' of a burst.  Returns false if
+ * there is none, or none that is the rule. */
+static bool
+simple_take(const struct dpdk_vdpa_ring *ring, uint16_t pos, unsigned int i,
+            bool send, struct simple_buffer *buf)
+{
+    unsigned int ofs;
+    uint16_t flags;
+
+    if (ring->is_packed) {
+        bool wrap = pos >> 15;
+
+        ofs = (pos & 0x7fff) * 16;
+        buf->id = simple_read(ofs + 12, 2);
+        flags = simple_read(ofs + 14, 2);
+        if ((flags >> 7 & 1) != wrap || flags >> 15 == wrap) {
+            return false;
+        }
+    } else {
+        uint16_t n = simple_read(avail_ofs(ring) + 2, 2) - ring->next_avail;
+
+        if (n > ring->size || i >= n) {
+            return false;
+        }
+        buf->id = simple_read(avail_ofs(ring) + 4 + 2 * (pos % ring->size), 2);
+        if (buf->id >= ring->size) {
+            return false;
+        }
+        ofs = buf->id * 16;
+        flags = simple_read(ofs + 12, 2);
+    }
+    buf->addr = simple_read(ofs, 8);
+    buf->len = simple_read(ofs + 8, 4);
+    return ((flags & 7) == (send ? 2 : 0) && buf->len >= ring->header_len
+            && simple_is_in_one(buf->addr, buf->len));
+}
+
+/* Gives 'n' buffers from position 'pos' back, the first of them at last. */
+static void
+simple_give_back(const struct dpdk_vdpa_ring *ring, uint16_t pos,
+                 const struct simple_buffer *bufs, const uint32_t *lens,
+                 unsigned int n, bool send)
+{
+    for (unsigned int i = n; i > 0; i--) {
+        const struct simple_buffer *buf = &bufs[i - 1];
+        uint32_t len = lens[i - 1];
+        uint16_t at = pos;
+
+        for (unsigned int j = 1; j < i; j++) {
+            at = simple_next(ring, at);
+        }
+        if (ring->is_packed) {
+            unsigned int ofs = (at & 0x7fff) * 16;
+
+            simple_write(ofs + 8, len, 4);
+            simple_write(ofs + 12, buf->id, 2);
+            simple_write(ofs + 14, (at >> 15 ? 0x8080 : 0) | (send ? 2 : 0),
+                         2);
+        } else {
+            unsigned int ofs = used_ofs(ring) + 4 + 8 * (at % ring->size);
+
+            simple_write(ofs, buf->id, 4);
+            simple_write(ofs + 4, len, 4);
+        }
+    }
+    if (n && !ring->is_packed) {
+        simple_write(used_ofs(ring) + 2, pos + n, 2);
+    }
+}
+
+/* Returns at how many packets the walk ends that begins with number 'n' at
+ * 'pos': a burst from a packed ring is made of several, none of which goes
+ * over the end of the ring, and the guest gets its buffers back after each. */
+static unsigned int
+simple_walk_end(const struct dpdk_vdpa_ring *ring, uint16_t pos,
+                unsigned int n, unsigned int max)
+{
+    max = MIN(max, DPDK_VDPA_RING_BURST);
+    if (ring->is_packed) {
+        max = MIN(max, n + PACKED_WALK);
+        max = MIN(max, n + ring->size - (pos & 0x7fff));
+    }
+    return max;
+}
+
+static void
+check_memory(void)
+{
+    ovs_assert(!memcmp(regions[0], simple, REGION_SIZE));
+    ovs_assert(!memcmp(regions[1], simple + REGION_SIZE, REGION_SIZE));
+}
+
+/* Checks that 'ring' is now 'n' on from 'old'. */
+static void
+check_progress(const struct dpdk_vdpa_ring *ring, uint16_t old, unsigned int n)
+{
+    uint16_t pos = old;
+
+    /* After the first walk of a burst there may be, in a packed ring that lies
+     * in its own buffers, more than it had. */
+    ovs_assert(n <= DPDK_VDPA_RING_BURST);
+    ovs_assert(ring->is_packed || n <= ring->size);
+    for (unsigned int i = 0; i < n; i++) {
+        pos = simple_next(ring, pos);
+    }
+    ovs_assert(ring->next_avail == pos && ring->next_used == pos);
+    check_memory();
+    dpdk_vdpa_ring_wants_call(ring, old);
+    check_memory();
+}
+
+static void
+check_recv(struct dpdk_vdpa_ring *ring, unsigned int max)
+{
+    struct simple_buffer bufs[DPDK_VDPA_RING_BURST];
+    uint32_t lens[DPDK_VDPA_RING_BURST] = { 0 };
+    static uint8_t expected[DPDK_VDPA_RING_BURST][ROOM];
+    struct rte_mbuf *pkts[MAX_PACKETS];
+    uint16_t pos = ring->next_avail;
+    uint16_t old = pos;
+    unsigned int n = 0;
+
+    for (unsigned int end = 0; n == end; ) {
+        unsigned int first = n;
+        uint16_t start = pos;
+
+        end = simple_walk_end(ring, pos, n, max);
+        for (; n < end; n++) {
+            const uint8_t *header;
+            uint32_t len;
+
+            if (!simple_take(ring, pos, n, false, &bufs[n])) {
+                break;
+            }
+            header = simple_at(bufs[n].addr);
+            len = bufs[n].len - ring->header_len;
+            if (header[0] || header[1] || !len || len > ROOM) {
+                break;
+            }
+            memcpy(expected[n], header + ring->header_len, len);
+            pos = simple_next(ring, pos);
+        }
+        simple_give_back(ring, start, &bufs[first], lens, n - first, false);
+        if (n == first) {
+            break;
+        }
+    }
+
+    memset(pkts, 0, sizeof pkts);
+    ovs_assert(dpdk_vdpa_ring_recv(ring, mempool, pkts, max) == n);
+    ovs_assert(rte_mempool_in_use_count(mempool) == n);
+    for (unsigned int i = 0; i < MAX_PACKETS; i++) {
+        ovs_assert(!pkts[i] == (i >= n));
+        if (pkts[i]) {
+            const char *reason;
+
+            ovs_assert(!rte_mbuf_check(pkts[i], 1, &reason));
+            ovs_assert(pkts[i]->pkt_len == bufs[i].len - ring->header_len);
+            ovs_assert(pkts[i]->nb_segs == 1 && !pkts[i]->ol_flags);
+            ovs_assert(!memcmp(rte_pktmbuf_mtod(pkts[i], void *), expected[i],
+                               pkts[i]->data_len));
+        }
+    }
+    rte_pktmbuf_free_bulk(pkts, n);
+    check_progress(ring, old, n);
+}
+
+/* Writes a packet of 'len' bytes, each of which is 'byte', to '*buf'. */
+static void
+simple_fill_buffer(const struct dpdk_vdpa_ring *ring,
+                   const struct simple_buffer *buf, uint8_t byte,
+                   unsigned int len)
+{
+    uint8_t *data = simple_at(buf->addr);
+
+    memset(data, 0, ring->header_len);
+    if (ring->header_len == 12) {
+        data[10] = 1;
+    }
+    memset(data + ring->header_len, byte, len);
+}
+
+static void
+check_send(struct dpdk_vdpa_ring *ring, unsigned int max, const uint8_t *plens)
+{
+    struct simple_buffer bufs[DPDK_VDPA_RING_BURST];
+    uint32_t lens[DPDK_VDPA_RING_BURST];
+    struct rte_mbuf *pkts[MAX_PACKETS];
+    uint16_t pos = ring->next_avail;
+    uint16_t old = pos;
+    unsigned int n = 0;
+
+    if (!max) {
+        return;
+    }
+    ovs_assert(!rte_pktmbuf_alloc_bulk(mempool, pkts, max));
+    for (unsigned int i = 0; i < max; i++) {
+        uint8_t len = plens[i % 4];
+
+        memset(rte_pktmbuf_append(pkts[i], len), i + 1, len);
+    }
+
+    for (unsigned int end = 0; n == end; ) {
+        unsigned int first = n;
+        uint16_t start = pos;
+
+        end = simple_walk_end(ring, pos, n, max);
+        for (; n < end; n++) {
+            lens[n] = pkts[n]->pkt_len + ring->header_len;
+            if (!simple_take(ring, pos, n, true, &bufs[n])
+                || lens[n] > bufs[n].len) {
+                break;
+            }
+            pos = simple_next(ring, pos);
+        }
+        for (unsigned int i = first; i < n; i++) {
+            simple_fill_buffer(ring, &bufs[i], i + 1, pkts[i]->pkt_len);
+        }
+        simple_give_back(ring, start, &bufs[first], &lens[first], n - first,
+                         true);
+        if (n == first) {
+            break;
+        }
+    }
+
+    ovs_assert(dpdk_vdpa_ring_send(ring, pkts, max) == n);
+    ovs_assert(rte_mempool_in_use_count(mempool) == max);
+    rte_pktmbuf_free_bulk(pkts, max);
+    check_progress(ring, old, n);
+}
+
+static void
+set_regions(const struct input *input)
+{
+    memory.n = 2;
+    for (int i = 0; i < 2; i++) {
+        struct dpdk_vdpa_region *region = &memory.regions[i];
+
+        region->start = i * REGION_SIZE;
+        if (input->flags & IN_HIGH) {
+            region->start -= MEMORY_SIZE;
+        }
+        region->size = REGION_SIZE;
+        region->offset = (uintptr_t) regions[i] - region->start;
+    }
+}
+
+/* Fills the ring with small buffers, most of them in the second region. */
+static void
+simple_fill(const struct dpdk_vdpa_ring *ring, const struct input *input)
+{
+    unsigned int flags = input->flags & IN_WRITE ? 2 : 0;
+    uint16_t pos = ring->next_avail;
+
+    for (unsigned int i = 0; i < ring->size; i++) {
+        unsigned int at = ring->is_packed ? pos & 0x7fff : pos % ring->size;
+
+        unsigned int ofs = i % 16 == 7 ? 1700 : REGION_SIZE + 30 * i;
+
+        simple_write(at * 16, memory.regions[0].start + ofs, 8);
+        simple_write(at * 16 + 8, 30, 4);
+        if (ring->is_packed) {
+            simple_write(at * 16 + 12, i, 2);
+            simple_write(at * 16 + 14, flags | (pos >> 15 ? 0x80 : 0x8000), 2);
+        } else {
+            simple_write(at * 16 + 12, flags, 2);
+            simple_write(avail_ofs(ring) + 4 + 2 * at, at, 2);
+        }
+        pos = simple_next(ring, pos);
+    }
+    if (!ring->is_packed) {
+        simple_write(avail_ofs(ring) + 2, pos, 2);
+    }
+}
+
+static void
+set_memory(const struct dpdk_vdpa_ring *ring, const struct input *input,
+           const uint8_t *data, size_t size)
+{
+    memset(simple, 0, sizeof simple);
+    if (input->flags & IN_FULL) {
+        simple_fill(ring, input);
+    }
+    for (size_t i = 0; i < MIN(size, sizeof simple); i++) {
+        simple[i] ^= data[i];
+    }
+    memcpy(regions[0], simple, REGION_SIZE);
+    memcpy(regions[1], simple + REGION_SIZE, REGION_SIZE);
+}
+
+static void
+set_ring(struct dpdk_vdpa_ring *ring, const struct input *input)
+{
+    uint64_t features = 0;
+
+    if (input->flags & IN_PACKED) {
+        features |= 1ULL << VIRTIO_F_RING_PACKED;
+    }
+    if (input->flags & IN_EVENT_IDX) {
+        features |= 1ULL << VIRTIO_RING_F_EVENT_IDX;
+    }
+    if (!(input->flags & IN_SHORT_HEADER)) {
+        features |= 1ULL << VIRTIO_F_VERSION_1;
+    }
+    dpdk_vdpa_ring_init(ring, features);
+    ring->memory = &memory;
+    ring->region = memory.regions;
+    if (ring->is_packed) {
+        ring->size = 1 + input->size % MAX_SIZE;
+        ring->packed.desc = (void *) regions[0];
+        ring->packed.driver_event = (void *) (regions[0] + avail_ofs(ring));
+        ring->next_avail = ((input->pos & 0x7fff) % ring->size
+                            | (input->pos & 0x8000));
+    } else {
+        ring->size = 1 << input->size % 7;
+        ring->split.desc = (void *) regions[0];
+        ring->split.avail = (void *) (regions[0] + avail_ofs(ring));
+        ring->split.used = (void *) (regions[0] + used_ofs(ring));
+        ring->next_avail = input->pos;
+    }
+    ring->next_used = ring->next_avail;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct dpdk_vdpa_ring ring;
+    struct input input;
+
+    if (size < sizeof input) {
+        return 0;
+    }
+    memcpy(&input, data, sizeof input);
+    set_regions(&input);
+    set_ring(&ring, &input);
+    set_memory(&ring, &input, data + sizeof input, size - sizeof input);
+    for (int i = 0; i < N_STEPS; i++) {
+        unsigned int max = (input.steps[i] >> 1) % MAX_PACKETS;
+
+        if (input.steps[i] & 1) {
+            check_send(&ring, max, input.lens);
+        } else {
+            check_recv(&ring, max);
+        }
+    }
+    ovs_assert(rte_mempool_full(mempool));
+    return 0;
+}

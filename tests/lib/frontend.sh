@@ -1,0 +1,51 @@
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at:
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+# Bash library: tools/vhost-user-frontend as a guest, fast or hostile.  Needs
+# util.sh and an environment, and FRONTEND, the path of the program.
+#
+# shellcheck shell=bash
+
+# frontend_run ARGUMENT...: runs a scenario to its end.
+frontend_run()
+{
+    taskset -c 0 "$FRONTEND" "$@"
+}
+
+# frontend_start NAME ARGUMENT...: starts a scenario in the background, with
+# its output in $VDPA_ENV/NAME.frontend.
+frontend_start()
+{
+    local name=$1
+    shift
+    env_spawn "$name" "$VDPA_ENV/$name.frontend" \
+        taskset -c 0 "$FRONTEND" "$@" </dev/null
+}
+
+# frontend_stop NAME: asks a scenario to end, waits for it and succeeds if it
+# says that all was well.
+frontend_stop()
+{
+    local pid
+    pid=$(process_pid "$1") || { say "$1 is gone"; return 1; }
+    kill -TERM "$pid"
+    wait_until "! process_stamp $pid" || return 1
+    rm -f "$VDPA_ENV/pids/$1"
+    cat "$VDPA_ENV/$1.frontend"
+    frontend_said "$1" '^result: good$'
+}
+
+# frontend_said NAME PATTERN: succeeds if NAME has printed such a line.
+frontend_said()
+{
+    grep -q -- "$2" "$VDPA_ENV/$1.frontend"
+}

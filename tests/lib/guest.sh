@@ -1,0 +1,337 @@
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at:
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+# Bash library: real guests, run by QEMU's software emulation: Debian's cloud
+# kernel and an initramfs with busybox, ethtool and iperf3.  Needs util.sh and
+# an environment.
+#
+# A guest runs a small agent that takes commands from a virtio-serial port and
+# answers with their output and status; on the host that port is a pair of
+# FIFOs.  The guest's console goes to $VDPA_ENV/NAME.console.
+#
+# shellcheck shell=bash
+
+# Where things that take time to make are kept.
+: "${OVS_DPDKVDPA_CACHE:=/var/cache/ovs-dpdkvdpa}"
+
+# Modules of the guest, in the order they are loaded in.
+GUEST_MODULES="virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev
+    virtio_pci virtio_console failover net_failover virtio_net"
+
+# guest_kernel: prints the path of the guest's kernel and that of its modules:
+# the newest cloud kernel that is installed or was put into the cache.
+guest_kernel()
+{
+    local image version modules best=
+    for image in /boot/vmlinuz-*-cloud-* \
+                 "$OVS_DPDKVDPA_CACHE"/kernel/boot/vmlinuz-*-cloud-*; do
+        version=${image##*/vmlinuz-}
+        modules=${image%/boot/*}/lib/modules/$version
+        if [ -f "$image" ] && [ -d "$modules" ]; then
+            best="$image $modules"
+        fi
+    done
+    if [ -z "$best" ]; then
+        say "no kernel for guests: ./quickstart build fetches one"
+        return 1
+    fi
+    echo "$best"
+}
+
+# guest_init: prints the guest's first program.
+guest_init()
+{
+    cat <<'INIT'
+#!/bin/busybox sh
+/bin/busybox --install -s /bin
+export PATH=/bin HOME=/
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
+mount -t tmpfs tmpfs /tmp
+while read -r module; do
+    insmod "/lib/modules/$module.ko"
+done < /etc/modules
+echo 0 > /proc/sys/kernel/printk
+ip link set lo up
+until [ -e /dev/vport0p1 ] || [ -e /dev/vport1p1 ]; do
+    usleep 20000
+done
+exec 3<>"$(echo /dev/vport?p1)"
+echo "agent: ready"
+# One request per line: a number and a command, base64-encoded.
+while read -r id command <&3; do
+    sh -c "$(echo "$command" | base64 -d)" </dev/null >/tmp/.output 2>&1 3<&-
+    status=$?
+    awk '{ print "|" $0 }' /tmp/.output >&3
+    echo "=$id $status" >&3
+done
+poweroff -f
+INIT
+}
+
+# guest_image: prints the path of the guest's initramfs, after making it unless
+# it is there.
+guest_image()
+{
+    local kernel modules key image root
+    # shellcheck disable=SC2046
+    set -- $(guest_kernel)
+    modules=${2-}
+    [ -n "$modules" ] || return 1
+    key=$( (echo "$modules $GUEST_MODULES"; guest_init
+            stat -c %Y /bin/busybox /usr/bin/iperf3 /usr/sbin/ethtool) \
+          | md5sum | cut -c1-12)
+    image=$OVS_DPDKVDPA_CACHE/guest-$key.cpio.gz
+    if [ ! -f "$image" ]; then
+        root=$(mktemp -d) || return 1
+        mkdir -p "$OVS_DPDKVDPA_CACHE" \
+            && guest_image_fill "$root" "$modules" \
+            && (cd "$root" && find . | cpio -o -H newc --quiet | gzip -1) \
+                > "$image.$$" \
+            && mv "$image.$$" "$image" || image=
+        rm -rf "$root"
+    fi
+    [ -n "$image" ] && echo "$image"
+}
+
+# guest_image_fill ROOT MODULES: puts into the folder ROOT what the guest's
+# file system consists of.
+guest_image_fill()
+{
+    local m program
+    mkdir -p "$1"/{bin,dev,etc,proc,sys,tmp,lib/modules} || return 1
+    cp /bin/busybox "$1/bin/" || return 1
+    for m in $GUEST_MODULES; do
+        find "$2" -name "$m.ko" -exec cp {} "$1/lib/modules/" \;
+        if [ ! -f "$1/lib/modules/$m.ko" ]; then
+            say "$2 has no module $m"
+            return 1
+        fi
+        echo "$m"
+    done > "$1/etc/modules"
+    for program in /usr/bin/iperf3 /usr/sbin/ethtool; do
+        cp "$program" "$1/bin/" || return 1
+        ldd "$program" | grep -o '/[^ ]*'
+    done | sort -u | while read -r m; do
+        mkdir -p "$1$(dirname "$m")" && cp -L "$m" "$1$m" || exit 1
+    done || return 1
+    guest_init > "$1/init" && chmod +x "$1/init"
+}
+
+# guest_start NAME [KEY=VALUE]...: boots a guest whose network card is the
+# vhost-user socket that QEMU serves, and waits until that socket is there.  The
+# guest itself starts when somebody has connected to it; see guest_wait().
+#
+#   socket=PATH         the socket (required)
+#   mac=MAC             52:54:00:00:00:01 if not given
+#   queues=N            queue pairs; 1
+#   packed=on           packed rings
+#   rx_queue_size=N     also tx_queue_size=N
+#   iommu=on            the card's addresses go through an IOMMU
+#   card=PROPERTIES     more properties of the card, as -device takes them
+#   incoming=yes        wait for another guest to come by migration, and then
+#                       for guest_continue()
+#   memory=MEGABYTES    256
+#
+# The guest with an IOMMU takes mappings back at once (iommu.strict): when it
+# does so later, and for all at a time, QEMU 7.2 and rte_vhost lose track.
+guest_start()
+{
+    local name=$1 socket='' mac=52:54:00:00:00:01 queues=1 packed=off
+    local rx_queue_size='' tx_queue_size='' iommu=off card='' memory=256 incoming=no
+    local device machine=q35 append='console=ttyS0 quiet panic=-1' cmd
+    local image kernel
+    shift
+    local "$@"
+
+    image=$(guest_image) && kernel=$(guest_kernel) || return 1
+    device="virtio-net-pci,netdev=net0,mac=$mac,vectors=0,packed=$packed"
+    device+="${rx_queue_size:+,rx_queue_size=$rx_queue_size}"
+    device+="${tx_queue_size:+,tx_queue_size=$tx_queue_size}"
+    device+="${card:+,$card}"
+    if [ "$queues" -gt 1 ]; then
+        device+=",mq=on"
+    fi
+    cmd=(qemu-system-x86_64 -name "$name,debug-threads=on" -nodefaults -display none
+         -no-reboot -accel tcg -cpu max -m "$memory")
+    if [ "$iommu" = on ]; then
+        cmd+=(-device "intel-iommu,intremap=off,device-iotlb=on")
+        device+=",iommu_platform=on,ats=on,disable-legacy=on"
+        append+=" intel_iommu=on ${VDPA_IOMMU-iommu.strict=1}"
+    fi
+    cmd+=(-machine "$machine" -kernel "${kernel% *}" -initrd "$image"
+          -append "$append"
+          -object "memory-backend-memfd,id=mem,size=${memory}M,share=on"
+          -numa "node,memdev=mem"
+          -serial "file:$VDPA_ENV/$name.console"
+          -chardev "pipe,id=agent,path=$VDPA_ENV/$name.agent"
+          -device virtio-serial-pci
+          -device "virtserialport,chardev=agent,nr=1,name=agent"
+          -chardev "socket,id=vhost,path=$socket,server=on,wait=off"
+          -netdev "vhost-user,id=net0,chardev=vhost,queues=$queues,vhostforce=on"
+          -device "$device")
+    cmd+=(-qmp "unix:$VDPA_ENV/$name.qmp,server=on,wait=off")
+    if [ "$incoming" = yes ]; then
+        cmd+=(-S -incoming "unix:$VDPA_ENV/$name.incoming")
+    fi
+    rm -f "$VDPA_ENV/$name".agent.{in,out} "$socket"
+    mkfifo "$VDPA_ENV/$name".agent.{in,out} || return 1
+    : > "$VDPA_ENV/$name.console"
+    env_spawn "$name" "$VDPA_ENV/$name.qemu" taskset -c 0 "${cmd[@]}" \
+        </dev/null && wait_until "[ -S '$socket' ]"
+}
+
+# guest_wait NAME: waits until the guest takes commands.
+guest_wait()
+{
+    if ! wait_until -t 60 \
+            "grep -q 'agent: ready' '$VDPA_ENV/$1.console'" \
+            "|| ! process_pid '$1'" || ! process_pid "$1" >/dev/null; then
+        say "guest $1 did not come up"
+        tail -n 20 "$VDPA_ENV/$1.qemu" "$VDPA_ENV/$1.console" >&2
+        return 1
+    fi
+}
+
+# guest_exec NAME COMMAND...: runs the shell command in the guest, prints what
+# it prints, returns its status.  124: there was no answer in time.
+guest_exec()
+{
+    local name=$1 in out line part='' id end status=124
+    shift
+    in=$VDPA_ENV/$name.agent.in out=$VDPA_ENV/$name.agent.out
+    id=$BASHPID.$RANDOM
+    end=$((SECONDS + ${GUEST_TIMEOUT-60}))
+    exec {out}<>"$out" || return 124
+    printf '%s %s\n' "$id" "$(printf '%s' "$*" | base64 -w0)" > "$in"
+    while [ "$SECONDS" -lt "$end" ]; do
+        if IFS= read -r -t 1 -u "$out" line; then
+            line=$part$line
+            part=
+            case $line in
+            "|"*) printf '%s\n' "${line#|}" ;;
+            "=$id "*) status=${line##* }; break ;;
+            esac
+            continue
+        fi
+        # The time may have been up in the middle of a line.
+        part+=$line
+        if ! process_pid "$name" >/dev/null; then
+            say "guest $name is gone"
+            break
+        fi
+    done
+    exec {out}>&-
+    return "$status"
+}
+
+# guest_up NAME ADDRESS/LENGTH: gives the guest's network card an address.
+guest_up()
+{
+    guest_exec "$1" "ip addr flush dev eth0; ip addr add $2 dev eth0 &&
+                     ip link set eth0 up"
+}
+
+# guest_ping NAME ADDRESS [COUNT]: succeeds if every ping comes back.
+guest_ping()
+{
+    guest_exec "$1" "ping -c ${3-3} -i 0.2 -W 3 $2" \
+        | tee "$VDPA_ENV/$1.ping" | grep -q " 0% packet loss"
+}
+
+# guest_qmp NAME COMMAND [KEY=VALUE]...: gives QEMU a command.
+guest_qmp()
+{
+    local name=$1
+    shift
+    python3 "$abs_top_srcdir/tests/lib/qmp.py" "$VDPA_ENV/$name.qmp" "$@"
+}
+
+# guest_migrate_begin FROM TO: begins to move a guest to another QEMU that was
+# started with incoming=yes.
+guest_migrate_begin()
+{
+    wait_until "[ -S '$VDPA_ENV/$2.incoming' ]" || return 1
+    guest_qmp "$1" migrate-set-parameters downtime-limit=500 \
+        max-bandwidth="${3-4000000000}" \
+        && guest_processor_first "$1" \
+        && guest_qmp "$1" migrate "uri=unix:$VDPA_ENV/$2.incoming"
+}
+
+# guest_processor_first NAME: has the threads that are a guest's processors run
+# before all others of QEMU, which are on the same core.  In software emulation
+# QEMU 7.2 forgets pages of a guest that it moves if the thread that looks for
+# written pages preempts a processor that is about to take note of one.
+guest_processor_first()
+{
+    local task
+    for task in "/proc/$(process_pid "$1")"/task/*; do
+        if grep -qs '^CPU ' "$task/comm"; then
+            chrt --rr --pid 1 "${task##*/}" || return 1
+        fi
+    done
+}
+
+# guest_migration NAME: prints the state of a migration.
+guest_migration()
+{
+    guest_qmp "$1" query-migrate | awk '$1 == "status" { print $2 }'
+}
+
+# guest_migrate FROM TO: moves a guest, which then stands still at its new
+# place.
+guest_migrate()
+{
+    guest_migrate_begin "$1" "$2" || return 1
+    wait_until -t 60 "guest_migration '$1' | grep -qE '^(completed|failed)$'" \
+        && [ "$(guest_migration "$1")" = completed ] \
+        && guest_qmp "$1" query-migrate | grep -E '^(total-time|downtime) ' \
+        && wait_until "guest_qmp '$2' query-status | grep -q 'status paused'"
+}
+
+# guest_continue NAME: has a guest go on.
+guest_continue()
+{
+    guest_qmp "$1" cont
+}
+
+# guest_memory NAME: prints the path of the file that is the guest's memory.
+guest_memory()
+{
+    local fd
+    for fd in "/proc/$(process_pid "$1")"/fd/*; do
+        if readlink "$fd" | grep -q '^/memfd:memory-backend-memfd'; then
+            echo "$fd"
+            return 0
+        fi
+    done
+    return 1
+}
+
+# guest_memory_same A B: succeeds if the memory of guest A, which was moved, is
+# that of B, which has not gone on yet: no page that anybody wrote was forgotten.
+guest_memory_same()
+{
+    if ! cmp "$(guest_memory "$1")" "$(guest_memory "$2")"; then
+        say "pages that differ:" \
+            $(cmp -l "$(guest_memory "$1")" "$(guest_memory "$2")" \
+                | awk '{ print int(($1 - 1) / 4096) }' | uniq -c | head -n 20 | tr '\n' ',')
+        return 1
+    fi
+}
+
+# guest_kill NAME: kills QEMU as a crash would.
+guest_kill()
+{
+    process_end "$1" KILL
+}

@@ -1,0 +1,1035 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+/* Unit tests of the walk over a guest's virtqueue, with a guest that behaves
+ * and with one that does not. */
+
+#include "lib/vhost/ring.c"
+
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+
+#include "ovs-atomic.h"
+#include "random.h"
+#include "tests/unit/test-guest.h"
+
+#define N_MBUFS 255
+#define BURST DPDK_VDPA_RING_BURST
+#define MAX_LEN (RTE_MBUF_DEFAULT_BUF_SIZE - RTE_PKTMBUF_HEADROOM)
+
+#define F_MRG (1ULL << VIRTIO_NET_F_MRG_RXBUF)
+#define F_1 (1ULL << VIRTIO_F_VERSION_1)
+#define F_PACKED (1ULL << VIRTIO_F_RING_PACKED)
+#define F_EVENT_IDX (1ULL << VIRTIO_RING_F_EVENT_IDX)
+
+/* A ring of so many descriptors, and where it starts. */
+struct kind {
+    uint16_t size;
+    uint16_t pos;
+    uint64_t features;
+};
+
+static struct kind kinds[] = {
+    { 4, 0, F_1 },
+    { 256, 65530, 0 },                  /* The index is about to wrap. */
+    { 32768, 32767, F_MRG },
+    { 4, GUEST_WRAP, F_1 | F_PACKED },
+    { 256, 250, F_1 | F_PACKED },       /* Wrap counter 0. */
+    { 5, 4 | GUEST_WRAP, F_1 | F_PACKED },
+    { 32768, 32767, F_1 | F_PACKED },   /* The largest there is. */
+};
+
+struct fixture {
+    struct guest guest;
+    struct dpdk_vdpa_ring ring;
+    unsigned int header_len;
+    unsigned int room;                  /* For so many at a time. */
+    const char *what;                   /* Is being tested, if one of many. */
+};
+
+static struct rte_mempool *mempool;
+
+static int
+setup(void **state)
+{
+    const struct kind *kind = *state;
+    struct fixture *f = xzalloc(sizeof *f);
+    struct guest *g = &f->guest;
+
+    guest_init(g, kind->features & F_PACKED, kind->size, kind->pos);
+    dpdk_vdpa_ring_init(&f->ring, kind->features);
+    f->header_len = kind->features ? 12 : 10;
+    f->room = MIN(kind->size, 100);
+    if (g->packed) {
+        f->ring.packed.desc = g->packed_desc;
+        f->ring.packed.driver_event = g->driver_event;
+    } else {
+        f->ring.split.desc = g->desc;
+        f->ring.split.avail = g->avail;
+        f->ring.split.used = g->used;
+    }
+    f->ring.size = kind->size;
+    f->ring.next_avail = f->ring.next_used = kind->pos;
+    f->ring.memory = &g->memory;
+    f->ring.region = g->memory.regions;
+    *state = f;
+    return 0;
+}
+
+/* Whatever a test did, every mbuf comes back. */
+static int
+teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    if (f->what) {
+        print_error("it was: %s\n", f->what);
+    }
+    assert_true(rte_mempool_full(mempool));
+    guest_destroy(&f->guest);
+    free(f);
+    return 0;
+}
+
+/* Checks that the ring was processed up to 'pos', and no further. */
+static void
+check_pos(const struct fixture *f, uint16_t pos)
+{
+    assert_int_equal(f->ring.next_avail, pos);
+    assert_int_equal(f->ring.next_used, pos);
+}
+
+/* Checks that the guest gets back its buffer number 'i', of which 'len' bytes
+ * were written. */
+static void
+check_back(struct fixture *f, unsigned int i, uint32_t len)
+{
+    uint32_t id, written;
+    uint16_t flags;
+
+    assert_true(guest_take_back(&f->guest, &id, &written, &flags));
+    assert_int_equal(id, guest_id(&f->guest, i));
+    assert_int_equal(written, len);
+    if (f->guest.packed) {
+        assert_int_equal(flags, len ? VRING_DESC_F_WRITE : 0);
+    }
+}
+
+static void
+check_none_back(struct fixture *f)
+{
+    uint32_t id, len;
+    uint16_t flags;
+
+    assert_false(guest_take_back(&f->guest, &id, &len, &flags));
+}
+
+/* Checks a packet from the guest, and frees it. */
+static void
+check_packet(struct rte_mbuf *pkt, unsigned int serial, uint32_t len)
+{
+    const uint8_t *data = rte_pktmbuf_mtod(pkt, const uint8_t *);
+    const char *reason;
+
+    assert_int_equal(rte_mbuf_check(pkt, 1, &reason), 0);
+    assert_ptr_equal(pkt->pool, mempool);
+    assert_ptr_equal(pkt->next, NULL);
+    assert_int_equal(pkt->pkt_len, len);
+    assert_int_equal(pkt->data_len, len);
+    assert_int_equal(pkt->data_off, RTE_PKTMBUF_HEADROOM);
+    assert_int_equal(rte_mbuf_refcnt_read(pkt), 1);
+    assert_int_equal(pkt->nb_segs, 1);
+    assert_int_equal(pkt->ol_flags, 0);
+    assert_int_equal(pkt->packet_type, 0);
+    assert_int_equal(pkt->port, RTE_MBUF_PORT_INVALID);
+    for (unsigned int i = 0; i < len; i++) {
+        assert_int_equal(data[i], guest_pattern(serial, i));
+    }
+    rte_pktmbuf_free(pkt);
+}
+
+/* Packet 'serial' for the guest. */
+static struct rte_mbuf *
+packet_new(unsigned int serial, uint32_t len)
+{
+    struct rte_mbuf *pkt = rte_pktmbuf_alloc(mempool);
+    uint8_t *data;
+
+    assert_non_null(pkt);
+    data = (uint8_t *) rte_pktmbuf_append(pkt, len);
+    assert_non_null(data);
+    for (unsigned int i = 0; i < len; i++) {
+        data[i] = guest_pattern(serial, i);
+    }
+    return pkt;
+}
+
+/* Checks what the guest has of packet 'serial'. */
+static void
+check_sent(const struct fixture *f, uint64_t addr, unsigned int serial,
+           uint32_t len)
+{
+    const uint8_t *data = guest_at(&f->guest, addr);
+
+    for (unsigned int i = 0; i < f->header_len; i++) {
+        assert_int_equal(data[i], i == 10);     /* num_buffers. */
+    }
+    for (unsigned int i = 0; i < len; i++) {
+        assert_int_equal(data[f->header_len + i], guest_pattern(serial, i));
+    }
+}
+
+/* Leaves all of the mempool's mbufs as somebody else might. */
+static void
+dirty_mempool(void)
+{
+    struct rte_mbuf *pkts[N_MBUFS];
+
+    assert_int_equal(rte_pktmbuf_alloc_bulk(mempool, pkts, N_MBUFS), 0);
+    for (int i = 0; i < N_MBUFS; i++) {
+        pkts[i]->data_off = 0;
+        pkts[i]->port = 7;
+        pkts[i]->ol_flags = RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_TX_TCP_SEG;
+        pkts[i]->packet_type = UINT32_MAX;
+        pkts[i]->pkt_len = pkts[i]->data_len = 1;
+        rte_pktmbuf_free(pkts[i]);
+    }
+}
+
+static void
+test_recv_lengths(void **state)
+{
+    static const unsigned int lens[] = { 1, 60, 1514, MAX_LEN };
+    struct fixture *f = *state;
+    struct rte_mbuf *pkts[BURST];
+    unsigned int n = ARRAY_SIZE(lens);
+    uint16_t pos = f->ring.next_avail;
+
+    dirty_mempool();
+    for (unsigned int i = 0; i < n; i++) {
+        /* Every other at an odd address. */
+        guest_send(&f->guest, guest_buf(i) + i, f->header_len, i, lens[i]);
+    }
+    assert_int_equal(dpdk_vdpa_ring_recv(&f->ring, mempool, pkts, BURST), n);
+    assert_false(f->ring.unusual);
+    check_pos(f, guest_advance(&f->guest, pos, n));
+    for (unsigned int i = 0; i < n; i++) {
+        check_packet(pkts[i], i, lens[i]);
+        check_back(f, i, 0);
+    }
+    check_none_back(f);
+    assert_int_equal(dpdk_vdpa_ring_recv(&f->ring, mempool, pkts, BURST), 0);
+    assert_false(f->ring.unusual);
+}
+
+/* A buffer may end where its region does. */
+static void
+test_recv_end_of_region(void **state)
+{
+    struct fixture *f = *state;
+    struct rte_mbuf *pkts[BURST];
+    unsigned int len = f->header_len + 60;
+
+    guest_send(&f->guest, GUEST_MIDDLE - len, f->header_len, 1, 60);
+    guest_send(&f->guest, GUEST_MIDDLE, f->header_len, 2, 60);
+    guest_send(&f->guest, GUEST_END - len, f->header_len, 3, 60);
+    assert_int_equal(dpdk_vdpa_ring_recv(&f->ring, mempool, pkts, BURST), 3);
+    for (int i = 0; i < 3; i++) {
+        check_packet(pkts[i], i + 1, 60);
+    }
+}
+
+static void
+test_recv_more_than_burst(void **state)
+{
+    struct fixture *f = *state;
+    struct rte_mbuf *pkts[N_MBUFS];
+    unsigned int n_got = 0;
+
+    for (unsigned int i = 0; i < f->room; i++) {
+        guest_send(&f->guest, guest_buf(i), f->header_len, i, 60);
+    }
+
+    /* As many as asked for, and never more than a burst. */
+    assert_int_equal(dpdk_vdpa_ring_recv(&f->ring, mempool, pkts, 0), 0);
+    assert_int_equal(dpdk_vdpa_ring_recv(&f->ring, mempool, pkts, 3), 3);
+    n_got = 3;
+    while (n_got < f->room) {
+        unsigned int n = dpdk_vdpa_ring_recv(&f->ring, mempool, &pkts[n_got],
+                                             N_MBUFS - n_got);
+
+        assert_int_equal(n, MIN(f->room - n_got, BURST));
+        assert_false(f->ring.unusual);
+        n_got += n;
+    }
+    for (unsigned int i = 0; i < f->room; i++) {
+        check_packet(pkts[i], i, 60);
+        check_back(f, i, 0);
+    }
+    check_none_back(f);
+}
+
+/* Many rounds, of ever other numbers of packets. */
+static void
+test_recv_rounds(void **state)
+{
+    struct fixture *f = *state;
+    unsigned int n_rounds = 66000 / f->room;
+    struct rte_mbuf *pkts[BURST];
+    unsigned int serial = 0;
+
+    for (unsigned int i = 0; i < n_rounds; i++) {
+        unsigned int n = 1 + i % MIN(f->room, BURST);
+        uint16_t pos = f->ring.next_avail;
+
+        for (unsigned int j = 0; j < n; j++) {
+            guest_send(&f->guest, guest_buf(serial + j), f->header_len,
+                       serial + j, 20);
+        }
+        assert_int_equal(dpdk_vdpa_ring_recv(&f->ring, mempool, pkts, BURST),
+                         n);
+        check_pos(f, guest_advance(&f->guest, pos, n));
+        for (unsigned int j = 0; j < n; j++) {
+            check_packet(pkts[j], serial, 20);
+            check_back(f, serial, 0);
+            serial++;
+        }
+        check_none_back(f);
+    }
+}
+
+static void
+test_recv_mempool_exhausted(void **state)
+{
+    struct fixture *f = *state;
+    struct rte_mbuf *others[N_MBUFS], *pkts[BURST];
+    uint16_t pos = f->ring.next_avail;
+    unsigned int to_end = f->guest.size - (pos & ~GUEST_WRAP);
+    unsigned int n = 0;
+
+    /* The end of a packed ring ends a walk, but not a burst. */
+    if (f->guest.packed && to_end < 3) {
+        n = to_end;
+    }
+    assert_int_equal(rte_pktmbuf_alloc_bulk(mempool, others, N_MBUFS - 2), 0);
+    for (unsigned int i = 0; i < 3; i++) {
+        guest_send(&f->guest, guest_buf(i), f->header_len, i, 60);
+    }
+    assert_int_equal(dpdk_vdpa_ring_recv(&f->ring, mempool, pkts, BURST), n);
+    assert_true(f->ring.unusual);
+    assert_int_equal(rte_mempool_avail_count(mempool), 2 - n);
+    check_pos(f, guest_advance(&f->guest, pos, n));
+
+    rte_pktmbuf_free(others[0]);
+    assert_int_equal(dpdk_vdpa_ring_recv(&f->ring, mempool, pkts + n, BURST),
+                     3 - n);
+    assert_false(f->ring.unusual);
+    for (unsigned int i = 0; i < 3; i++) {
+        check_packet(pkts[i], i, 60);
+        check_back(f, i, 0);
+    }
+    rte_pktmbuf_free_bulk(&others[1], N_MBUFS - 3);
+}
+
+/* What is left to the library.  The length counts from behind the header; the
+ * flags come on top of those that are right for the direction. */
+struct unusual {
+    const char *what;
+    uint64_t addr;              /* Or buffer 1. */
+    int len;                    /* Or 60. */
+    uint16_t flags;
+    struct virtio_net_hdr header;
+};
+
+#define ANYWHERE                                                             \
+    { .what = "NEXT", .flags = VRING_DESC_F_NEXT },                          \
+    { .what = "INDIRECT", .flags = VRING_DESC_F_INDIRECT },                  \
+    { .what = "WRITE the other way", .flags = VRING_DESC_F_WRITE },          \
+    { .what = "one byte short of a header", .len = -1 },                     \
+    { .what = "a few bytes", .len = -9 },                                    \
+    { .what = "address 1", .addr = 1 },                                      \
+    { .what = "before the memory", .addr = GUEST_START - 1 },                \
+    { .what = "behind the memory", .addr = GUEST_END },                      \
+    { .what = "far away", .addr = 1ULL << 63 },                              \
+    { .what = "over the end", .addr = GUEST_END - 69 },                      \
+    { .what = "in two regions", .addr = GUEST_MIDDLE - 69 },                 \
+    { .what = "header in two regions", .addr = GUEST_MIDDLE - 1 },           \
+    { .what = "around 2^64", .addr = UINT64_MAX - 5 },                       \
+    { .what = "around 2^64 into it", .addr = GUEST_END - 1, .len = INT_MAX }
+
+static const struct unusual unusual_recv[] = {
+    ANYWHERE,
+    { .what = "header only", .len = INT_MIN },
+    { .what = "longer than an mbuf", .len = MAX_LEN + 1 },
+    { .what = "much longer than an mbuf", .len = GUEST_BUF_SIZE * 2 },
+    { .what = "longer than 16 bits", .len = 65536 + 60 },
+    { .what = "NEEDS_CSUM", .header.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM },
+    { .what = "any flag", .header.flags = 0x80 },
+    { .what = "TSO", .header.gso_type = VIRTIO_NET_HDR_GSO_TCPV4 },
+    { .what = "ECN", .header.gso_type = VIRTIO_NET_HDR_GSO_ECN },
+};
+
+static const struct unusual unusual_send[] = {
+    ANYWHERE,
+    { .what = "one byte too short", .len = 59 },
+    { .what = "header only", .len = INT_MIN },
+};
+
+static void
+offer_unusual(struct fixture *f, const struct unusual *u, bool send)
+{
+    uint16_t flags = u->flags ^ (send ? VRING_DESC_F_WRITE : 0);
+    uint64_t addr = u->addr ? u->addr : guest_buf(1);
+    int len = u->len == INT_MIN ? 0 : u->len ? u->len : 60;
+    uint8_t *data = guest_at(&f->guest, addr);
+
+    if (!u->addr) {
+        memset(data, 0, 60);
+        memcpy(data, &u->header, sizeof u->header);
+    }
+    guest_offer(&f->guest, addr, f->header_len + (uint32_t) len, flags);
+}
+
+/* As the library, goes on with what we did not. */
+static void
+library_uses_one(struct fixture *f)
+{
+    uint16_t pos = f->ring.next_used;
+
+    guest_library_uses(&f->guest, &pos);
+    f->ring.next_avail = f->ring.next_used = pos;
+}
+
+/* The walk stops right in front of it, does so again, and goes on when
+ * somebody else has dealt with it. */
+static void
+check_recv_unusual(struct fixture *f, const struct unusual *u)
+{
+    unsigned int first = f->guest.n_offered;
+    struct rte_mbuf *pkts[BURST];
+    uint16_t pos = f->ring.next_avail;
+
+    guest_send(&f->guest, guest_buf(0), f->header_len, 1, 60);
+    offer_unusual(f, u, false);
+    guest_send(&f->guest, guest_buf(2), f->header_len, 2, 60);
+
+    assert_int_equal(dpdk_vdpa_ring_recv(&f->ring, mempool, pkts, BURST), 1);
+    assert_true(f->ring.unusual);
+    check_packet(pkts[0], 1, 60);
+    check_back(f, first, 0);
+    for (int i = 0; i < 2; i++) {
+        check_pos(f, guest_advance(&f->guest, pos, 1));
+        assert_true(rte_mempool_full(mempool));
+        check_none_back(f);
+        assert_int_equal(dpdk_vdpa_ring_recv(&f->ring, mempool, pkts, BURST),
+                         0);
+        assert_true(f->ring.unusual);
+    }
+
+    library_uses_one(f);
+    check_back(f, first + 1, 0);
+    assert_int_equal(dpdk_vdpa_ring_recv(&f->ring, mempool, pkts, BURST), 1);
+    assert_false(f->ring.unusual);
+    check_packet(pkts[0], 2, 60);
+    check_back(f, first + 2, 0);
+    check_none_back(f);
+}
+
+static void
+test_recv_unusual(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int i = 0; i < ARRAY_SIZE(unusual_recv); i++) {
+        f->what = unusual_recv[i].what;
+        check_recv_unusual(f, &unusual_recv[i]);
+    }
+    f->what = NULL;
+}
+
+/* Split rings only: what the available ring itself may say. */
+static void
+test_recv_bad_index(void **state)
+{
+    struct fixture *f = *state;
+    struct guest *g = &f->guest;
+    uint16_t pos = f->ring.next_avail;
+    const uint16_t bad[] = { pos + g->size + 1, pos + g->size + 2,
+                             pos + g->size + 0x7000, pos - 1 };
+    struct rte_mbuf *pkts[BURST];
+
+    if (g->packed) {
+        return;
+    }
+    /* Full is as far as it goes. */
+    for (unsigned int i = 0; i < g->size; i++) {
+        guest_send(g, guest_buf(i), f->header_len, i, 1);
+    }
+    for (int i = 0; i < ARRAY_SIZE(bad); i++) {
+        g->avail->idx = bad[i];
+        assert_int_equal(dpdk_vdpa_ring_recv(&f->ring, mempool, pkts, BURST),
+                         0);
+        assert_true(f->ring.unusual);
+        check_pos(f, pos);
+    }
+    g->avail->idx = pos + g->size;
+    for (unsigned int i = 0; i < g->size; ) {
+        unsigned int n = dpdk_vdpa_ring_recv(&f->ring, mempool, pkts, BURST);
+
+        assert_int_equal(n, MIN(g->size - i, BURST));
+        assert_false(f->ring.unusual);
+        rte_pktmbuf_free_bulk(pkts, n);
+        i += n;
+    }
+}
+
+static void
+test_recv_bad_id(void **state)
+{
+    struct fixture *f = *state;
+    struct guest *g = &f->guest;
+    const uint16_t bad[] = { g->size, g->size + 1, 0x7fff, 0xffff };
+    struct rte_mbuf *pkts[BURST];
+
+    if (g->packed) {
+        return;
+    }
+    for (int i = 0; i < ARRAY_SIZE(bad); i++) {
+        unsigned int first = g->n_offered;
+        uint16_t pos = f->ring.next_avail;
+
+        if (bad[i] < g->size) {
+            continue;
+        }
+        guest_send(g, guest_buf(0), f->header_len, 1, 60);
+        guest_offer_as(g, guest_buf(1), f->header_len + 60, 0, bad[i]);
+        guest_send(g, guest_buf(2), f->header_len, 2, 60);
+        assert_int_equal(dpdk_vdpa_ring_recv(&f->ring, mempool, pkts, BURST),
+                         1);
+        assert_true(f->ring.unusual);
+        check_packet(pkts[0], 1, 60);
+        check_back(f, first, 0);
+        assert_int_equal(dpdk_vdpa_ring_recv(&f->ring, mempool, pkts, BURST),
+                         0);
+        assert_true(f->ring.unusual);
+        check_pos(f, pos + 1);
+        check_none_back(f);
+
+        library_uses_one(f);
+        g->next_used++;
+        assert_int_equal(dpdk_vdpa_ring_recv(&f->ring, mempool, pkts, BURST),
+                         1);
+        check_packet(pkts[0], 2, 60);
+        check_back(f, first + 2, 0);
+    }
+}
+
+static void
+offer_buffers(struct fixture *f, unsigned int n, uint32_t len)
+{
+    for (unsigned int i = 0; i < n; i++) {
+        uint64_t addr = guest_buf(f->guest.n_offered);
+
+        memset(guest_at(&f->guest, addr), 0xee, f->header_len + len);
+        guest_offer(&f->guest, addr, f->header_len + len, VRING_DESC_F_WRITE);
+    }
+}
+
+static void
+test_send_lengths(void **state)
+{
+    static const unsigned int lens[] = { 1, 60, 1514, MAX_LEN };
+    struct fixture *f = *state;
+    struct rte_mbuf *pkts[ARRAY_SIZE(lens)];
+    unsigned int n = ARRAY_SIZE(lens);
+    uint16_t pos = f->ring.next_avail;
+
+    for (unsigned int i = 0; i < n; i++) {
+        pkts[i] = packet_new(i, lens[i]);
+        /* The last buffer is just long enough. */
+        offer_buffers(f, 1, i == n - 1 ? lens[i] : MAX_LEN);
+    }
+    assert_int_equal(dpdk_vdpa_ring_send(&f->ring, pkts, n), n);
+    assert_false(f->ring.unusual);
+    check_pos(f, guest_advance(&f->guest, pos, n));
+    for (unsigned int i = 0; i < n; i++) {
+        check_back(f, i, f->header_len + lens[i]);
+        check_sent(f, guest_buf(i), i, lens[i]);
+        /* Nothing was written behind it. */
+        if (i < n - 1) {
+            assert_int_equal(guest_at(&f->guest, guest_buf(i))
+                             [f->header_len + lens[i]], 0xee);
+        }
+    }
+    check_none_back(f);
+    rte_pktmbuf_free_bulk(pkts, n);     /* They stayed ours. */
+}
+
+static void
+test_send_rounds(void **state)
+{
+    struct fixture *f = *state;
+    unsigned int n_rounds = 66000 / f->room;
+    struct rte_mbuf *pkts[BURST];
+    unsigned int serial = 0;
+
+    for (unsigned int i = 0; i < n_rounds; i++) {
+        unsigned int n = 1 + i % MIN(f->room, BURST);
+        uint16_t pos = f->ring.next_avail;
+
+        offer_buffers(f, n, 60);
+        for (unsigned int j = 0; j < n; j++) {
+            pkts[j] = packet_new(serial + j, 20);
+        }
+        assert_int_equal(dpdk_vdpa_ring_send(&f->ring, pkts, n), n);
+        check_pos(f, guest_advance(&f->guest, pos, n));
+        for (unsigned int j = 0; j < n; j++) {
+            check_back(f, serial, f->header_len + 20);
+            check_sent(f, guest_buf(serial), serial, 20);
+            serial++;
+        }
+        check_none_back(f);
+        rte_pktmbuf_free_bulk(pkts, n);
+    }
+}
+
+/* More packets than buffers is nothing unusual. */
+static void
+test_send_no_buffers(void **state)
+{
+    struct fixture *f = *state;
+    struct rte_mbuf *pkts[BURST + 6];
+    unsigned int n = ARRAY_SIZE(pkts);
+    unsigned int n_sent;
+
+    for (unsigned int i = 0; i < n; i++) {
+        pkts[i] = packet_new(i, 60);
+    }
+    assert_int_equal(dpdk_vdpa_ring_send(&f->ring, pkts, n), 0);
+    assert_false(f->ring.unusual);
+    check_none_back(f);
+
+    offer_buffers(f, 3, 60);
+    assert_int_equal(dpdk_vdpa_ring_send(&f->ring, pkts, n), 3);
+    assert_false(f->ring.unusual);
+    assert_int_equal(dpdk_vdpa_ring_send(&f->ring, &pkts[3], n - 3), 0);
+    assert_false(f->ring.unusual);
+    for (unsigned int i = 0; i < 3; i++) {
+        check_back(f, i, f->header_len + 60);
+    }
+
+    /* And more of both than a burst. */
+    offer_buffers(f, f->room, 60);
+    n_sent = MIN(f->room, BURST);
+    assert_int_equal(dpdk_vdpa_ring_send(&f->ring, pkts, n), n_sent);
+    assert_false(f->ring.unusual);
+    for (unsigned int i = 0; i < n_sent; i++) {
+        check_back(f, i + 3, f->header_len + 60);
+        check_sent(f, guest_buf(i + 3), i, 60);
+    }
+    check_none_back(f);
+    rte_pktmbuf_free_bulk(pkts, n);
+}
+
+static void
+check_send_unusual(struct fixture *f, const struct unusual *u)
+{
+    unsigned int first = f->guest.n_offered;
+    uint16_t pos = f->ring.next_avail;
+    struct rte_mbuf *pkts[3];
+
+    for (int i = 0; i < 3; i++) {
+        pkts[i] = packet_new(i, 60);
+    }
+    offer_buffers(f, 1, 60);
+    offer_unusual(f, u, true);
+    offer_buffers(f, 1, 60);
+
+    assert_int_equal(dpdk_vdpa_ring_send(&f->ring, pkts, 3), 1);
+    assert_true(f->ring.unusual);
+    check_back(f, first, f->header_len + 60);
+    for (int i = 0; i < 2; i++) {
+        check_pos(f, guest_advance(&f->guest, pos, 1));
+        check_none_back(f);
+        assert_int_equal(dpdk_vdpa_ring_send(&f->ring, &pkts[1], 2), 0);
+        assert_true(f->ring.unusual);
+    }
+
+    library_uses_one(f);
+    check_back(f, first + 1, 0);
+    assert_int_equal(dpdk_vdpa_ring_send(&f->ring, &pkts[1], 2), 1);
+    assert_false(f->ring.unusual);
+    check_back(f, first + 2, f->header_len + 60);
+    check_sent(f, guest_buf(first + 2), 1, 60);
+    check_none_back(f);
+    rte_pktmbuf_free_bulk(pkts, 3);
+}
+
+static void
+test_send_unusual(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int i = 0; i < ARRAY_SIZE(unusual_send); i++) {
+        f->what = unusual_send[i].what;
+        check_send_unusual(f, &unusual_send[i]);
+    }
+    f->what = NULL;
+}
+
+/* A packet that is more than bytes in one mbuf. */
+static void
+check_send_special(struct fixture *f, struct rte_mbuf *special)
+{
+    struct rte_mbuf *pkts[] = { packet_new(0, 60), special,
+                                packet_new(1, 60) };
+    unsigned int first = f->guest.n_offered;
+    uint16_t pos = f->ring.next_avail;
+
+    offer_buffers(f, 3, 1514);
+    assert_int_equal(dpdk_vdpa_ring_send(&f->ring, pkts, 3), 1);
+    assert_true(f->ring.unusual);
+    assert_int_equal(dpdk_vdpa_ring_send(&f->ring, &pkts[1], 2), 0);
+    assert_true(f->ring.unusual);
+    check_pos(f, guest_advance(&f->guest, pos, 1));
+    check_back(f, first, f->header_len + 60);
+    check_none_back(f);
+    assert_int_equal(guest_at(&f->guest, guest_buf(first + 1))[0], 0xee);
+
+    /* Without it, all goes on. */
+    assert_int_equal(dpdk_vdpa_ring_send(&f->ring, &pkts[2], 1), 1);
+    assert_false(f->ring.unusual);
+    check_back(f, first + 1, f->header_len + 60);
+    library_uses_one(f);
+    check_back(f, first + 2, 0);
+    rte_pktmbuf_free_bulk(pkts, 3);
+}
+
+static void
+test_send_special(void **state)
+{
+    static const uint64_t flags[] = {
+        RTE_MBUF_F_TX_TCP_SEG, RTE_MBUF_F_TX_TCP_CKSUM,
+        RTE_MBUF_F_TX_UDP_CKSUM, RTE_MBUF_F_TX_SCTP_CKSUM,
+        RTE_MBUF_F_TX_IP_CKSUM, RTE_MBUF_F_TX_VLAN, RTE_MBUF_F_TX_UDP_SEG,
+    };
+    struct fixture *f = *state;
+    struct rte_mbuf *pkt;
+
+    for (int i = 0; i < ARRAY_SIZE(flags); i++) {
+        pkt = packet_new(2, 60);
+        pkt->ol_flags |= flags[i];
+        check_send_special(f, pkt);
+    }
+
+    pkt = packet_new(2, 60);
+    assert_int_equal(rte_pktmbuf_chain(pkt, packet_new(3, 60)), 0);
+    check_send_special(f, pkt);
+
+    /* What is said of a packet that was received does not matter. */
+    pkt = packet_new(2, 60);
+    pkt->ol_flags |= RTE_MBUF_F_RX_RSS_HASH | RTE_MBUF_F_RX_IP_CKSUM_GOOD;
+    offer_buffers(f, 1, 60);
+    assert_int_equal(dpdk_vdpa_ring_send(&f->ring, &pkt, 1), 1);
+    rte_pktmbuf_free(pkt);
+}
+
+/* Interrupts. */
+
+static void
+set_split_event(struct fixture *f, uint16_t event)
+{
+    f->guest.avail->ring[f->guest.size] = event;
+}
+
+static void
+test_split_calls(void **state)
+{
+    static const struct {
+        uint16_t event, old, new;
+        bool call;
+    } cases[] = {
+        { 0, 0, 1, true }, { 1, 0, 1, false }, { 65535, 0, 1, false },
+        { 9, 10, 20, false }, { 10, 10, 20, true }, { 15, 10, 20, true },
+        { 19, 10, 20, true }, { 20, 10, 20, false }, { 21, 10, 20, false },
+        { 65533, 65534, 2, false }, { 65534, 65534, 2, true },
+        { 65535, 65534, 2, true }, { 0, 65534, 2, true },
+        { 1, 65534, 2, true }, { 2, 65534, 2, false },
+        { 32768, 0, 32768, false }, { 32767, 0, 32768, true },
+    };
+    struct fixture *f = *state;
+    struct guest *g = &f->guest;
+
+    if (g->packed) {
+        return;
+    }
+    set_split_event(f, 0x1234);
+    g->avail->flags = 0;
+    f->ring.next_used = 1;
+    assert_true(dpdk_vdpa_ring_wants_call(&f->ring, 0));
+    g->avail->flags = VRING_AVAIL_F_NO_INTERRUPT;
+    assert_false(dpdk_vdpa_ring_wants_call(&f->ring, 0));
+
+    /* With VIRTIO_RING_F_EVENT_IDX the flag does not count. */
+    f->ring.event_idx = true;
+    for (int i = 0; i < ARRAY_SIZE(cases); i++) {
+        set_split_event(f, cases[i].event);
+        f->ring.next_used = cases[i].new;
+        g->avail->flags = i % 2;
+        assert_int_equal(dpdk_vdpa_ring_wants_call(&f->ring, cases[i].old),
+                         cases[i].call);
+    }
+}
+
+static void
+set_packed_event(struct fixture *f, uint16_t flags, uint16_t pos)
+{
+    f->guest.driver_event->off_wrap = pos;
+    f->guest.driver_event->flags = flags;
+}
+
+static void
+test_packed_calls(void **state)
+{
+    struct fixture *f = *state;
+    uint16_t pos = f->ring.next_used;
+    uint16_t new = guest_advance(&f->guest, pos, 2);
+
+    if (!f->guest.packed) {
+        return;
+    }
+    f->ring.next_used = new;
+    for (int i = 0; i < 2; i++) {
+        f->ring.event_idx = i;
+        set_packed_event(f, VRING_PACKED_EVENT_FLAG_ENABLE, new);
+        assert_true(dpdk_vdpa_ring_wants_call(&f->ring, pos));
+        set_packed_event(f, VRING_PACKED_EVENT_FLAG_DISABLE, pos);
+        assert_false(dpdk_vdpa_ring_wants_call(&f->ring, pos));
+    }
+    set_packed_event(f, VRING_PACKED_EVENT_FLAG_DESC, pos);
+    assert_true(dpdk_vdpa_ring_wants_call(&f->ring, pos));
+    set_packed_event(f, VRING_PACKED_EVENT_FLAG_DESC, new);
+    assert_false(dpdk_vdpa_ring_wants_call(&f->ring, pos));
+
+    /* It was not negotiated; rather once too often. */
+    f->ring.event_idx = false;
+    assert_true(dpdk_vdpa_ring_wants_call(&f->ring, pos));
+}
+
+/* Returns the position that is 'i' descriptors into a ring's life. */
+static uint16_t
+packed_pos(const struct guest *g, unsigned int i)
+{
+    return i % g->size | (i / g->size % 2 ? 0 : GUEST_WRAP);
+}
+
+/* Every step from everywhere, with every event that is up to a round old, or
+ * up to a round ahead. */
+static void
+test_packed_calls_all(void **state)
+{
+    struct fixture *f = *state;
+    unsigned int size = f->guest.size;
+
+    if (!f->guest.packed || size > 8) {
+        return;
+    }
+    f->ring.event_idx = true;
+    for (unsigned int old = 2 * size; old < 4 * size; old++) {
+        for (unsigned int new = old + 1; new <= old + size; new++) {
+            for (unsigned int event = old - size; event <= old + size;
+                 event++) {
+                set_packed_event(f, VRING_PACKED_EVENT_FLAG_DESC,
+                                 packed_pos(&f->guest, event));
+                f->ring.next_used = packed_pos(&f->guest, new);
+                assert_int_equal(
+                    dpdk_vdpa_ring_wants_call(&f->ring,
+                                              packed_pos(&f->guest, old)),
+                    event >= old && event < new);
+            }
+        }
+    }
+}
+
+/* The memory may change at any time: a second thread writes to all of the
+ * ring what comes to its mind.  Nothing is to be seen here but that it ends
+ * well; the rest is for the sanitizers. */
+struct scribbler {
+    struct fixture *f;
+    atomic_bool stop;
+};
+
+static void
+scribble(struct guest *g, unsigned int i)
+{
+    uint16_t slot = random_range(MIN(g->size, BURST));
+    uint64_t addr = (i % 8 ? guest_buf(i) : GUEST_MIDDLE - 20);
+    uint32_t len = i % 16 ? 80 : random_uint32();
+    uint16_t flags = (i % 4 / 2 ? VRING_DESC_F_WRITE : 0) | i % 32 / 31;
+
+    if (g->packed) {
+        struct vring_packed_desc *d = &g->packed_desc[slot];
+
+        d->addr = addr;
+        d->len = len;
+        d->id = random_uint32();
+        d->flags = flags | (i % 2 ? GUEST_AVAIL : GUEST_USED);
+        g->driver_event->off_wrap = random_uint32();
+    } else {
+        g->desc[slot].addr = addr;
+        g->desc[slot].len = len;
+        g->desc[slot].flags = flags;
+        g->avail->ring[slot] = i % 32 ? random_range(g->size) : g->size;
+        g->avail->idx = g->used->idx + i % (g->size + 2);
+        g->avail->ring[g->size] = random_uint32();
+    }
+}
+
+static void *
+scribbler_main(void *s_)
+{
+    struct scribbler *s = s_;
+    bool stop = false;
+
+    for (unsigned int i = 0; !stop; i++) {
+        scribble(&s->f->guest, i);
+        atomic_read_relaxed(&s->stop, &stop);
+    }
+    return NULL;
+}
+
+static void
+test_memory_changes(void **state)
+{
+    struct fixture *f = *state;
+    struct scribbler s = { .f = f, .stop = false };
+    struct rte_mbuf *to_send[BURST];
+    struct rte_mbuf *pkts[BURST];
+    pthread_t thread;
+
+    for (int i = 0; i < BURST; i++) {
+        to_send[i] = packet_new(i, 60);
+    }
+    assert_int_equal(pthread_create(&thread, NULL, scribbler_main, &s), 0);
+    for (int i = 0; i < 2000; i++) {
+        uint16_t n = dpdk_vdpa_ring_recv(&f->ring, mempool, pkts, BURST);
+
+        assert_true(n <= BURST);
+        for (int j = 0; j < n; j++) {
+            assert_in_range(pkts[j]->pkt_len, 1, MAX_LEN);
+            assert_int_equal(pkts[j]->pkt_len, pkts[j]->data_len);
+        }
+        rte_pktmbuf_free_bulk(pkts, n);
+        n = dpdk_vdpa_ring_send(&f->ring, to_send, BURST);
+        assert_true(n <= BURST);
+        dpdk_vdpa_ring_wants_call(&f->ring, f->ring.next_used - n);
+        assert_int_equal(f->ring.next_avail, f->ring.next_used);
+        if (f->guest.packed) {
+            assert_true((f->ring.next_used & ~GUEST_WRAP) < f->guest.size);
+        }
+    }
+    atomic_store_relaxed(&s.stop, true);
+    pthread_join(thread, NULL);
+    rte_pktmbuf_free_bulk(to_send, BURST);
+}
+
+/* The header is as long as the vhost library takes it to be. */
+static void
+test_header_len(void **state OVS_UNUSED)
+{
+    static const struct {
+        uint64_t features;
+        unsigned int len;
+    } cases[] = {
+        { 0, 10 }, { F_EVENT_IDX, 10 }, { F_MRG, 12 }, { F_1, 12 },
+        { F_MRG | F_1, 12 }, { F_1 | F_PACKED, 12 }, { F_PACKED, 12 },
+    };
+
+    for (int i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct dpdk_vdpa_ring ring;
+
+        dpdk_vdpa_ring_init(&ring, cases[i].features);
+        assert_int_equal(ring.header_len, cases[i].len);
+        assert_int_equal(ring.is_packed, !!(cases[i].features & F_PACKED));
+        assert_int_equal(ring.event_idx,
+                         !!(cases[i].features & F_EVENT_IDX));
+    }
+}
+
+static int
+setup_eal(void **state OVS_UNUSED)
+{
+    char *argv[] = {
+        "test-ring", "--no-huge", "--no-shconf", "--no-pci", "-m", "64",
+        "--no-telemetry", "-l", "0", "--log-level=error",
+    };
+
+    cpu_set_t cpus;
+
+    /* EAL binds this thread to one CPU, and threads would inherit that. */
+    sched_getaffinity(0, sizeof cpus, &cpus);
+    if (rte_eal_init(ARRAY_SIZE(argv), argv) < 0) {
+        fprintf(stderr, "cannot initialize EAL: %s\n",
+                rte_strerror(rte_errno));
+        return -1;
+    }
+    sched_setaffinity(0, sizeof cpus, &cpus);
+    mempool = rte_pktmbuf_pool_create("test", N_MBUFS, 0, 0,
+                                      RTE_MBUF_DEFAULT_BUF_SIZE, 0);
+    return mempool ? 0 : -1;
+}
+
+int
+main(void)
+{
+#define TEST_OF(FUNCTION, KIND, I)                                           \
+    { #FUNCTION " (" KIND ")", FUNCTION, setup, teardown, &kinds[I] }
+#define TEST(FUNCTION)                                                       \
+    TEST_OF(FUNCTION, "split 4", 0),                                         \
+    TEST_OF(FUNCTION, "split 256", 1),                                       \
+    TEST_OF(FUNCTION, "split 32768", 2),                                     \
+    TEST_OF(FUNCTION, "packed 4", 3),                                        \
+    TEST_OF(FUNCTION, "packed 256", 4),                                      \
+    TEST_OF(FUNCTION, "packed 5", 5),                                        \
+    TEST_OF(FUNCTION, "packed 32768", 6)
+    const struct CMUnitTest tests[] = {
+        TEST(test_recv_lengths),
+        TEST(test_recv_end_of_region),
+        TEST(test_recv_more_than_burst),
+        TEST(test_recv_rounds),
+        TEST(test_recv_mempool_exhausted),
+        TEST(test_recv_unusual),
+        TEST(test_recv_bad_index),
+        TEST(test_recv_bad_id),
+        TEST(test_send_lengths),
+        TEST(test_send_rounds),
+        TEST(test_send_no_buffers),
+        TEST(test_send_unusual),
+        TEST(test_send_special),
+        TEST(test_split_calls),
+        TEST(test_packed_calls),
+        TEST(test_packed_calls_all),
+        TEST(test_memory_changes),
+        cmocka_unit_test(test_header_len),
+    };
+
+    return cmocka_run_group_tests_name("ring", tests, setup_eal, NULL);
+}

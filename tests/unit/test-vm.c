@@ -1,0 +1,227 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+/* Unit tests of what the VM end does without a socket. */
+
+#include "lib/vhost/vm.c"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_ether.h>
+
+#define N_SEGMENTS 3
+#define SEGMENT_LEN 1000
+
+static struct rte_mempool *mempool;
+
+/* A TCP packet put together from N_SEGMENTS segments, as a VF gives it, with
+ * 'l3_len' bytes of IP header to be filled in. */
+static struct rte_mbuf *
+large_packet(uint16_t ether_type, unsigned int l3_len)
+{
+    unsigned int header_len = RTE_ETHER_HDR_LEN + l3_len
+                              + sizeof(struct rte_tcp_hdr);
+    struct rte_mbuf *head = NULL;
+
+    for (int i = 0; i < N_SEGMENTS; i++) {
+        struct rte_mbuf *m = rte_pktmbuf_alloc(mempool);
+        unsigned int len = SEGMENT_LEN + (head ? 0 : header_len);
+
+        assert_non_null(m);
+        memset(rte_pktmbuf_append(m, len), i, len);
+        if (head) {
+            assert_int_equal(rte_pktmbuf_chain(head, m), 0);
+        } else {
+            struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, void *);
+
+            eth->ether_type = rte_cpu_to_be_16(ether_type);
+            head = m;
+        }
+    }
+    head->ol_flags |= RTE_MBUF_F_RX_LRO;
+    head->tso_segsz = SEGMENT_LEN;
+    return head;
+}
+
+static struct rte_mbuf *
+large_ipv4_packet(uint8_t proto)
+{
+    struct rte_mbuf *pkt = large_packet(RTE_ETHER_TYPE_IPV4,
+                                        sizeof(struct rte_ipv4_hdr));
+    struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(pkt, void *,
+                                                      RTE_ETHER_HDR_LEN);
+    struct rte_tcp_hdr *tcp = (struct rte_tcp_hdr *) (ip + 1);
+
+    ip->version_ihl = RTE_IPV4_VHL_DEF;
+    ip->next_proto_id = proto;
+    ip->src_addr = RTE_BE32(RTE_IPV4(10, 0, 0, 1));
+    ip->dst_addr = RTE_BE32(RTE_IPV4(10, 0, 0, 2));
+    ip->total_length = rte_cpu_to_be_16(pkt->pkt_len - RTE_ETHER_HDR_LEN);
+    tcp->data_off = sizeof *tcp / 4 << 4;
+    return pkt;
+}
+
+/* Returns the checksum field of the TCP header of 'pkt', wherever that is. */
+static uint16_t
+tcp_checksum(const struct rte_mbuf *pkt)
+{
+    unsigned int ofs = pkt->l2_len + pkt->l3_len
+                       + offsetof(struct rte_tcp_hdr, cksum);
+    uint16_t buf;
+
+    return *(const uint16_t *) rte_pktmbuf_read(pkt, ofs, sizeof buf, &buf);
+}
+
+static void
+check_payload(const struct rte_mbuf *pkt)
+{
+    unsigned int ofs = pkt->l2_len + pkt->l3_len + pkt->l4_len;
+    uint8_t buf[SEGMENT_LEN];
+
+    assert_int_equal(pkt->pkt_len, ofs + N_SEGMENTS * SEGMENT_LEN);
+    for (int i = 0; i < N_SEGMENTS; i++) {
+        const uint8_t *data = rte_pktmbuf_read(pkt, ofs + i * SEGMENT_LEN,
+                                               SEGMENT_LEN, buf);
+
+        assert_non_null(data);
+        assert_int_equal(data[0], i);
+        assert_int_equal(data[SEGMENT_LEN - 1], i);
+    }
+}
+
+static void
+check_mbuf(struct rte_mbuf *pkt)
+{
+    const char *reason;
+
+    assert_int_equal(rte_mbuf_check(pkt, 1, &reason), 0);
+}
+
+static void
+test_lro_ipv4(void **state OVS_UNUSED)
+{
+    struct rte_mbuf *pkt = large_ipv4_packet(IPPROTO_TCP);
+    struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(pkt, void *,
+                                                      RTE_ETHER_HDR_LEN);
+
+    assert_true(dpdk_vdpa_vm_prepare_lro(NULL, pkt));
+    check_mbuf(pkt);
+    check_payload(pkt);
+    assert_true(pkt->ol_flags & RTE_MBUF_F_TX_TCP_SEG);
+    assert_true(pkt->ol_flags & RTE_MBUF_F_TX_IPV4);
+    assert_int_equal(pkt->tso_segsz, SEGMENT_LEN);
+    assert_int_equal(tcp_checksum(pkt), rte_ipv4_phdr_cksum(ip, 0));
+
+    /* What the library would do to the checksum. */
+    assert_int_equal(rte_net_intel_cksum_prepare(pkt), -ENOTSUP);
+    assert_int_equal(tcp_checksum(pkt), rte_ipv4_phdr_cksum(ip, 0));
+    rte_pktmbuf_free(pkt);
+}
+
+static void
+test_lro_ipv6(void **state OVS_UNUSED)
+{
+    struct rte_mbuf *pkt = large_packet(RTE_ETHER_TYPE_IPV6,
+                                        sizeof(struct rte_ipv6_hdr));
+    struct rte_ipv6_hdr *ip = rte_pktmbuf_mtod_offset(pkt, void *,
+                                                      RTE_ETHER_HDR_LEN);
+    struct rte_tcp_hdr *tcp = (struct rte_tcp_hdr *) (ip + 1);
+
+    ip->vtc_flow = RTE_BE32(6u << 28);
+    ip->proto = IPPROTO_TCP;
+    ip->payload_len = rte_cpu_to_be_16(pkt->pkt_len - RTE_ETHER_HDR_LEN
+                                       - sizeof *ip);
+    tcp->data_off = sizeof *tcp / 4 << 4;
+    assert_true(dpdk_vdpa_vm_prepare_lro(NULL, pkt));
+    check_mbuf(pkt);
+    check_payload(pkt);
+    assert_true(pkt->ol_flags & RTE_MBUF_F_TX_TCP_SEG);
+    assert_true(pkt->ol_flags & RTE_MBUF_F_TX_IPV6);
+    assert_int_equal(tcp_checksum(pkt), rte_ipv6_phdr_cksum(ip, 0));
+    rte_pktmbuf_free(pkt);
+}
+
+/* What a VF may get wrong. */
+static void
+test_lro_bad(void **state OVS_UNUSED)
+{
+    struct rte_mbuf *pkt = large_ipv4_packet(IPPROTO_UDP);
+    struct rte_tcp_hdr *tcp;
+
+    assert_false(dpdk_vdpa_vm_prepare_lro(NULL, pkt));
+    rte_pktmbuf_free(pkt);
+
+    pkt = large_ipv4_packet(IPPROTO_TCP);
+    pkt->tso_segsz = 0;
+    assert_false(dpdk_vdpa_vm_prepare_lro(NULL, pkt));
+    rte_pktmbuf_free(pkt);
+
+    pkt = large_ipv4_packet(IPPROTO_TCP);
+    tcp = rte_pktmbuf_mtod_offset(pkt, void *, RTE_ETHER_HDR_LEN
+                                               + sizeof(struct rte_ipv4_hdr));
+    tcp->data_off = 0;
+    assert_false(dpdk_vdpa_vm_prepare_lro(NULL, pkt));
+    rte_pktmbuf_free(pkt);
+
+    /* The TCP header is not in the first mbuf. */
+    pkt = large_ipv4_packet(IPPROTO_TCP);
+    pkt->pkt_len -= pkt->data_len - 40;
+    pkt->data_len = 40;
+    assert_false(dpdk_vdpa_vm_prepare_lro(NULL, pkt));
+    rte_pktmbuf_free(pkt);
+}
+
+static int
+setup_eal(void **state OVS_UNUSED)
+{
+    char *argv[] = {
+        "test-vm", "--no-huge", "--no-shconf", "--no-pci", "-m", "64",
+        "--no-telemetry", "-l", "0", "--log-level=error",
+    };
+
+    if (rte_eal_init(ARRAY_SIZE(argv), argv) < 0) {
+        fprintf(stderr, "cannot initialize EAL: %s\n",
+                rte_strerror(rte_errno));
+        return -1;
+    }
+    mempool = rte_pktmbuf_pool_create("test", 255, 0, 0,
+                                      RTE_MBUF_DEFAULT_BUF_SIZE, 0);
+    return mempool ? 0 : -1;
+}
+
+/* Whatever a test did, every mbuf comes back. */
+static int
+teardown(void **state OVS_UNUSED)
+{
+    assert_true(rte_mempool_full(mempool));
+    return 0;
+}
+
+int
+main(void)
+{
+#define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, NULL, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_lro_ipv4),
+        TEST(test_lro_ipv6),
+        TEST(test_lro_bad),
+    };
+
+    return cmocka_run_group_tests_name("vm", tests, setup_eal, NULL);
+}
