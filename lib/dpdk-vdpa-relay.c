@@ -24,26 +24,37 @@
 #include "packets.h"
 #include "util.h"
 
-/* A lane asks its sink whether the head of the line can ever go out at the
- * first poll in vain, and then once in so many. */
+/* Most packets that a poller moves in one poll, over all its lanes, but for the
+ * rest of the last burst: enough to make up for what OVS's main loop spends
+ * between two polls, and not so many that other rx-queues wait long. */
+#define POLL_BUDGET (4 * DPDK_VDPA_BURST)
+
+/* When a lane's next turn is depends on one number, which grows with each turn
+ * that moves nothing and is 0 again after one that moves something.
+ *
+ * After so many turns in vain an idle lane gets its turn once in so many
+ * polls, until something comes: the first packet after a silence may take some
+ * microseconds longer, and a quiet port costs little. */
+#define IDLE_MAX 1024
+#define IDLE_INTERVAL 8
+
+/* A lane whose sink takes nothing asks it whether the head of the line can
+ * ever go out, at the first turn in vain and then once in so many. */
 #define STUCK_CHECK_INTERVAL 64
+
+/* A packet that can never go out is worth so many turns, a multiple of the
+ * former.  After so many, the lane gets its turn once in so many polls: to
+ * find that out is expensive, and a guest can see to it that none ever can. */
+#define REFUSED_WEIGHT STUCK_CHECK_INTERVAL
+#define REFUSED_MAX (64 * REFUSED_WEIGHT)
+#define REFUSED_INTERVAL 64
+
+/* A lane with a source not to be bothered gets its turn once in so many
+ * polls. */
+#define BACKOFF_INTERVAL 1024
 
 /* An extra lane gets its turn once in so many polls while they are empty. */
 #define EXTRA_INTERVAL 8
-
-/* A lane with a source not to be bothered gets its turn once in so many. */
-#define BACKOFF_INTERVAL 1024
-
-/* After so many packets in a row that can never go out, a lane gets its turn
- * once in so many polls: to find that out is expensive, and a guest can see to
- * it that none ever can. */
-#define REFUSED_MAX 64
-#define REFUSED_INTERVAL 64
-
-/* Most packets that a lane moves in one poll, a multiple of a burst: enough to
- * make up for what OVS's main loop spends between two polls, and not so many
- * that others wait long. */
-#define MAX_PER_POLL (4 * DPDK_VDPA_BURST)
 
 /* Longest packet to be segmented, or put together, without Ethernet header:
  * what IP allows and two VLAN tags. */
@@ -53,12 +64,6 @@
  * segment size below (RFC 9293, section 3.7.1: the default is 536), Linux none
  * below 88; one byte per segment would be an attack. */
 #define MIN_SEGMENT_LEN 64
-
-/* After so many turns in a row in vain, a lane gets its turn once in so many
- * polls, until something comes: the first packet after a silence may take some
- * microseconds longer, and a quiet port costs little. */
-#define IDLE_MAX 1024
-#define IDLE_INTERVAL 8
 
 /* Full bursts after a search for more in vain before the next search. */
 #define MORE_INTERVAL 63
@@ -87,15 +92,15 @@ struct lane {
         atomic_uint16_t n_pending;      /* Other threads read it for show. */
         atomic_bool backoff;            /* Written by set_backoff(). */
         unsigned int wait;              /* Polls until it has its turn. */
-        unsigned int n_idle;            /* Turns in a row without a packet. */
-        unsigned int n_stuck;           /* Polls since the sink took any. */
-        unsigned int n_refused;         /* Dropped since, as never fitting. */
+        unsigned int vain;              /* Turns that moved nothing, since the
+                                         * last one that did. */
         unsigned int more_wait;         /* See lane_poll_more(). */
         uint64_t pending_bytes;
     );
 
     /* Set by configure() while no poller runs, read by the poller. */
     PADDED_MEMBERS(CACHE_LINE_SIZE,
+        const struct dpdk_vdpa_end *source;
         const struct dpdk_vdpa_end *sink;    /* Null to drop everything. */
         uint16_t sink_queue;
         uint32_t max_payload_len;       /* Longest frame without header. */
@@ -123,6 +128,7 @@ struct dpdk_vdpa_poller {
     unsigned int n_extras;
 
     /* Written by the poller. */
+    unsigned int next_lane;             /* Where the next poll begins. */
     unsigned int next_extra;            /* The extra lane that had its turn. */
     unsigned int extra_wait;            /* Polls until the next one has. */
 };
@@ -318,7 +324,7 @@ lane_stuck(struct lane *lane)
     struct rte_mbuf **head = &lane->pending[lane->first];
     uint32_t len = (*head)->pkt_len;
 
-    if (lane->n_stuck++ % STUCK_CHECK_INTERVAL || !sink->never_fits
+    if (lane->vain++ % STUCK_CHECK_INTERVAL || !sink->never_fits
         || !sink->never_fits(sink->aux, lane->sink_queue, *head)) {
         return 0;
     }
@@ -328,13 +334,12 @@ lane_stuck(struct lane *lane)
     if (sink->send(sink->aux, lane->sink_queue, head, 1)) {
         counter_add(&lane->counters.tx_packets, 1);
         counter_add(&lane->counters.tx_bytes, len);
-        lane->n_refused = 0;
+        lane->vain = 0;
     } else {
         lane_drop(lane, head, 1, sink->never_fits_reason);
-        lane->n_refused++;
+        lane->vain += REFUSED_WEIGHT - 1;
     }
     lane->pending_bytes -= len;
-    lane->n_stuck = 0;
     lane_advance(lane, 1);
     return 1;
 }
@@ -376,8 +381,7 @@ lane_flush(struct lane *lane)
     counter_add(&lane->counters.tx_packets, sent);
     counter_add(&lane->counters.tx_bytes, lane->pending_bytes - left);
     lane->pending_bytes = left;
-    lane->n_stuck = 0;
-    lane->n_refused = 0;
+    lane->vain = 0;
     return sent;
 }
 
@@ -391,6 +395,18 @@ lane_drop_pending(struct lane *lane, enum dpdk_vdpa_drop_reason reason)
         lane_drop(lane, &lane->pending[lane->first], n, reason);
         lane_advance(lane, n);
         lane->pending_bytes = 0;
+    }
+}
+
+/* The source of 'lane' is not looked at for a while: what it owes to whoever
+ * is behind it must not wait for that. */
+static void
+lane_settle_source(const struct lane *lane)
+{
+    const struct dpdk_vdpa_end *source = lane->source;
+
+    if (source && source->settle) {
+        source->settle(source->aux, lane->source_queue);
     }
 }
 
@@ -410,17 +426,22 @@ lane_poll_once(struct lane *lane)
     if (OVS_UNLIKELY(!lane->sink)) {
         sent = lane_n_pending(lane);
         lane_drop_pending(lane, lane->discard_reason);
+        lane->vain = 0;
     } else {
         sent = lane_flush(lane);
+        if (OVS_UNLIKELY(lane_n_pending(lane))) {
+            lane_settle_source(lane);
+        }
     }
     return MAX(received, sent);
 }
 
-/* A full burst came.  Moves the bursts that are behind it, if the recent past
- * says that there may be some: to look in vain costs a cache miss, as the
- * guest is just writing there.  Returns the number of packets. */
+/* A full burst came.  Moves the bursts that are behind it, 'budget' packets or
+ * little more, if the recent past says that there may be some: to look in vain
+ * costs a cache miss, as the guest is just writing there.  Returns the number
+ * of packets. */
 static inline unsigned int
-lane_poll_more(struct lane *lane)
+lane_poll_more(struct lane *lane, unsigned int budget)
 {
     unsigned int total = 0;
     unsigned int n;
@@ -432,8 +453,7 @@ lane_poll_more(struct lane *lane)
     do {
         n = lane_poll_once(lane);
         total += n;
-    } while (n == DPDK_VDPA_BURST
-             && total < MAX_PER_POLL - DPDK_VDPA_BURST);
+    } while (n == DPDK_VDPA_BURST && total < budget);
     if (!total) {
         lane->more_wait = MORE_INTERVAL;
     }
@@ -441,7 +461,7 @@ lane_poll_more(struct lane *lane)
 }
 
 /* Returns how many polls 'lane' is to be passed over, after a turn in which it
- * moved 'n' packets. */
+ * moved 'n' packets: the one place that decides about that. */
 static inline unsigned int
 lane_wait(struct lane *lane, unsigned int n)
 {
@@ -451,30 +471,34 @@ lane_wait(struct lane *lane, unsigned int n)
     if (OVS_UNLIKELY(backoff)) {
         return BACKOFF_INTERVAL - 1;
     }
-    if (OVS_UNLIKELY(lane->n_refused >= REFUSED_MAX)) {
+    if (OVS_UNLIKELY(lane->vain >= REFUSED_MAX)) {
         return REFUSED_INTERVAL - 1;
     }
     if (n || lane_n_pending(lane)) {
-        lane->n_idle = 0;
+        return 0;               /* It counts for itself. */
+    }
+    if (lane->vain < IDLE_MAX) {
+        lane->vain++;
         return 0;
     }
-    return ++lane->n_idle > IDLE_MAX ? IDLE_INTERVAL - 1 : 0;
+    return IDLE_INTERVAL - 1;
 }
 
-/* Polls 'lane' if it is its turn.  If the thread slept since the last poll, it
- * is the turn of one that waits for no other reason than that it was idle. */
+/* Polls 'lane' if it is its turn, for 'budget' packets or little more.  If the
+ * thread slept since the last poll, it is the turn of one that waits for no
+ * other reason than that it was idle. */
 static inline unsigned int
-lane_poll(struct lane *lane, bool slept)
+lane_poll(struct lane *lane, bool slept, unsigned int budget)
 {
     unsigned int n;
 
-    if (lane->wait && !(slept && lane->n_idle > IDLE_MAX)) {
+    if (lane->wait && !(slept && lane->wait < IDLE_INTERVAL)) {
         lane->wait--;
         return 0;
     }
     n = lane_poll_once(lane);
-    if (OVS_UNLIKELY(n == DPDK_VDPA_BURST)) {
-        n += lane_poll_more(lane);
+    if (OVS_UNLIKELY(n == DPDK_VDPA_BURST && n < budget)) {
+        n += lane_poll_more(lane, budget - n);
     }
     lane->wait = lane_wait(lane, n);
     return n;
@@ -484,7 +508,8 @@ lane_poll(struct lane *lane, bool slept)
  * for, which are empty as a rule, as RSS goes round them.  So one gets its
  * turn rarely, unless the last one turned out to be not so empty. */
 static inline unsigned int
-poller_poll_extra(struct dpdk_vdpa_poller *poller, bool slept)
+poller_poll_extra(struct dpdk_vdpa_poller *poller, bool slept,
+                  unsigned int budget)
 {
     unsigned int n;
 
@@ -496,9 +521,33 @@ poller_poll_extra(struct dpdk_vdpa_poller *poller, bool slept)
     if (++poller->next_extra >= poller->n_extras) {
         poller->next_extra = 0;
     }
-    n = lane_poll(poller->extras[poller->next_extra], slept);
+    n = lane_poll(poller->extras[poller->next_extra], slept, budget);
     if (!n) {
         poller->extra_wait = EXTRA_INTERVAL - 1;
+    }
+    return n;
+}
+
+/* Polls all lanes, from the one on where the last poll stopped, until the
+ * budget is used up. */
+static inline unsigned int
+poller_poll(struct dpdk_vdpa_poller *poller, bool slept)
+{
+    unsigned int i = poller->next_lane;
+    unsigned int n = 0;
+
+    for (unsigned int left = poller->n_lanes; left; left--) {
+        n += lane_poll(poller->lanes[i], slept, POLL_BUDGET - n);
+        if (++i >= poller->n_lanes) {
+            i = 0;
+        }
+        if (OVS_UNLIKELY(n >= POLL_BUDGET)) {
+            break;
+        }
+    }
+    poller->next_lane = i;
+    if (poller->n_extras && n < POLL_BUDGET) {
+        n += poller_poll_extra(poller, slept, POLL_BUDGET - n);
     }
     return n;
 }
@@ -507,17 +556,15 @@ unsigned int
 dpdk_vdpa_relay_poll(struct dpdk_vdpa_poller *poller, bool slept)
 {
     unsigned int n = 0;
+    bool paused;
 
-    if (OVS_LIKELY(dpdk_vdpa_gate_enter(&poller->busy,
-                                        &poller->relay->paused))) {
-        for (unsigned int i = 0; i < poller->n_lanes; i++) {
-            n += lane_poll(poller->lanes[i], slept);
-        }
-        if (poller->n_extras) {
-            n += poller_poll_extra(poller, slept);
-        }
-        dpdk_vdpa_gate_leave(&poller->busy);
+    dpdk_vdpa_gate_enter(&poller->busy);
+    atomic_read_explicit(&poller->relay->paused, &paused,
+                         memory_order_acquire);
+    if (OVS_LIKELY(!paused)) {
+        n = poller_poll(poller, slept);
     }
+    dpdk_vdpa_gate_leave(&poller->busy);
     return n;
 }
 
@@ -542,7 +589,6 @@ lane_settle(struct lane *lane, bool sink_gone,
         lane_flush(lane);
     }
     lane_drop_pending(lane, reason);
-    lane->n_stuck = 0;
 }
 
 /* Settles all lanes before 'relay' goes from its configuration to 'new'. */
@@ -571,11 +617,12 @@ static void
 lane_set_source(struct lane *lane, const struct dpdk_vdpa_end *source,
                 unsigned int queue)
 {
+    lane->source = source;
     lane->recv = source->recv;
     lane->source_aux = source->aux;
     lane->source_queue = queue;
     lane->wait = 0;
-    lane->n_idle = 0;
+    lane->vain = 0;
 }
 
 /* Drops what waits in the VF's queues: it came before the guest did. */
@@ -727,6 +774,7 @@ relay_clear_pollers(struct dpdk_vdpa_relay *relay)
         p->extras = xrealloc(p->extras, relay->n_lanes * sizeof *p->extras);
         p->n_lanes = 0;
         p->n_extras = 0;
+        p->next_lane = 0;
         p->next_extra = 0;
         p->extra_wait = 0;
     }
@@ -756,6 +804,17 @@ relay_build(struct dpdk_vdpa_relay *relay)
     }
 }
 
+/* While it is paused, nobody looks at the sources of 'relay'. */
+static void
+relay_settle_sources(struct dpdk_vdpa_relay *relay)
+{
+    for (unsigned int i = 0; relay->config.vm && i < relay->n_lanes; i++) {
+        if (relay->config.vm_enabled[i]) {
+            lane_settle_source(relay->lanes[DPDK_VDPA_VM_TO_VF][i]);
+        }
+    }
+}
+
 /* Returns how many lanes each direction of 'c' needs. */
 static unsigned int
 config_n_lanes(const struct dpdk_vdpa_relay_config *c)
@@ -779,6 +838,9 @@ dpdk_vdpa_relay_configure(struct dpdk_vdpa_relay *relay,
     ovs_assert(new->n_vf_pairs && new->n_vf_pairs <= DPDK_VDPA_MAX_PAIRS);
     ovs_assert(new->n_pollers);
 
+    if (relay->n_lanes && !memcmp(new, &relay->config, sizeof *new)) {
+        return;                 /* A pause takes an interrupt of each PMD. */
+    }
     relay_pause(relay);
     relay_settle(relay, new);
     relay_grow_lanes(relay, config_n_lanes(new));
@@ -786,8 +848,11 @@ dpdk_vdpa_relay_configure(struct dpdk_vdpa_relay *relay,
     if (new_vm && new->vf) {
         relay_drain_vf(relay, new);
     }
-    relay->config = *new;
+    memcpy(&relay->config, new, sizeof *new);   /* To be compared, too. */
     relay_build(relay);
+    if (new->paused) {
+        relay_settle_sources(relay);
+    }
     atomic_store_explicit(&relay->paused, new->paused, memory_order_release);
 }
 

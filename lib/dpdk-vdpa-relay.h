@@ -113,6 +113,11 @@ struct dpdk_vdpa_end {
     /* What such a packet is dropped for. */
     enum dpdk_vdpa_drop_reason never_fits_reason;
 
+    /* Called instead of recv() while 'queue' is left alone, because its
+     * packets find no way or the relay is paused: does what recv() put off,
+     * such as an interrupt.  May be null. */
+    void (*settle)(void *aux, uint16_t queue);
+
     /* Makes a packet that the other end put together from many, which it says
      * by RTE_MBUF_F_RX_LRO, fit for send().  Returns false if it is not TCP or
      * there is no memory.  Null if send() takes no such packets. */
@@ -195,7 +200,8 @@ struct dpdk_vdpa_relay *dpdk_vdpa_relay_create(void);
 void dpdk_vdpa_relay_destroy(struct dpdk_vdpa_relay *);
 
 /* Makes 'relay' do what 'config' says.  On return no poller uses the previous
- * configuration or its ends. */
+ * configuration or its ends.  Costs next to nothing if that is what it does
+ * already, which it knows only if also the padding of 'config' is the same. */
 void dpdk_vdpa_relay_configure(struct dpdk_vdpa_relay *,
                                const struct dpdk_vdpa_relay_config *);
 

@@ -19,13 +19,14 @@
  * first pays neither a lock nor a fence.
  *
  * Who passes stores that it is inside and then loads whether the gate is
- * closed.  Who closes stores that, has the kernel issue a full barrier on
- * every CPU that runs a thread of ours (membarrier(2)), and then loads whether
- * somebody is inside: whichever order the two stores took, one of the two
- * sees the other's. */
+ * closed: a flag, or a pointer that is null then.  Who closes stores that, has
+ * the kernel issue a full barrier on every CPU that runs a thread of ours
+ * (membarrier(2)), and then loads whether somebody is inside: whichever order
+ * the two stores took, one of the two sees the other's. */
 
 #include <errno.h>
 #include <linux/membarrier.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -44,19 +45,13 @@ dpdk_vdpa_gate_init(void)
                     MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
 }
 
-/* Passes the gate that 'closed' closes.  Returns false if it is closed. */
-static inline bool
-dpdk_vdpa_gate_enter(atomic_bool *inside, atomic_bool *closed_)
+/* Comes to the gate.  The caller then loads whether it is closed, with
+ * acquire semantics, and calls dpdk_vdpa_gate_leave() in either case. */
+static inline void
+dpdk_vdpa_gate_enter(atomic_bool *inside)
 {
-    bool closed;
-
     atomic_store_relaxed(inside, true);
     atomic_signal_fence(memory_order_seq_cst);
-    atomic_read_explicit(closed_, &closed, memory_order_acquire);
-    if (OVS_UNLIKELY(closed)) {
-        atomic_store_relaxed(inside, false);
-    }
-    return !closed;
 }
 
 static inline void
@@ -65,13 +60,24 @@ dpdk_vdpa_gate_leave(atomic_bool *inside)
     atomic_store_explicit(inside, false, memory_order_release);
 }
 
-/* Between the stores to 'closed' of any number of gates and the calls of
- * dpdk_vdpa_gate_wait() for those. */
+/* Between the stores that close any number of gates and the calls of
+ * dpdk_vdpa_gate_wait() for those.
+ *
+ * The kernel may lack memory for it at the moment.  Then there is another
+ * command, which needs none but takes milliseconds, and which a kernel with
+ * CPUs of its own for some tasks (nohz_full) does not have. */
 static inline void
 dpdk_vdpa_gate_barrier(void)
 {
-    if (syscall(__NR_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0)) {
-        ovs_abort(errno, "membarrier failed after its registration succeeded");
+    while (syscall(__NR_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0)) {
+        if (errno != ENOMEM) {
+            ovs_abort(errno, "membarrier failed after its registration "
+                      "succeeded");
+        }
+        if (!syscall(__NR_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0)) {
+            return;
+        }
+        sched_yield();
     }
 }
 

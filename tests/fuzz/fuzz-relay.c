@@ -67,7 +67,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(&pkt, 0, sizeof pkt);
     lane.max_payload_len = MAX_PAYLOAD_LEN;
     lane.offload_mask = ALL_FLAGS;
-    lane.tx_offloads = input.tx_offloads & ALL_FLAGS;
+    lane.good_offloads = input.tx_offloads & ALL_FLAGS;
     pkt.ol_flags = input.flags;
     pkt.tx_offload = input.tx_offload;
     pkt.pkt_len = input.pkt_len;
@@ -76,7 +76,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     reason = lane_check_packet(&lane, &pkt);
     ovs_assert(reason >= -1 && reason < DPDK_VDPA_N_DROP_REASONS);
     if (reason < 0) {
-        check_passed(&pkt, lane.tx_offloads);
+        check_passed(&pkt, lane.good_offloads);
     }
     return 0;
 }

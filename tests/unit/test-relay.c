@@ -357,7 +357,7 @@ test_refuses_all(void **state)
 
     f->vm.never_fits = true;
     f->vm.room[0] = 0;
-    for (int i = 0; i < REFUSED_MAX; i++) {
+    for (int i = 0; i < REFUSED_MAX / REFUSED_WEIGHT; i++) {
         f->vf.n_input[0] = 1;
         assert_int_equal(poll_one(f, 0), 1);
     }
