@@ -18,8 +18,21 @@ vdpa_sources = \
 	lib/vhost/ring.h \
 	lib/vhost/book.c \
 	lib/vhost/book.h \
+	lib/vhost/connector.c \
+	lib/vhost/connector.h \
+	lib/vhost/door.c \
+	lib/vhost/door.h \
+	lib/vhost/interrupt.c \
+	lib/vhost/interrupt.h \
+	lib/vhost/lro.c \
+	lib/vhost/lro.h \
+	lib/vhost/message.h \
+	lib/vhost/positions.c \
+	lib/vhost/positions.h \
 	lib/accel/vf.c \
 	lib/accel/vf.h \
+	lib/vhost/session.c \
+	lib/vhost/session.h \
 	lib/vhost/vm.c \
 	lib/vhost/vm.h \
 	lib/vhost/walk.c \

@@ -36,7 +36,7 @@
 #include "accel/vdpa.h"
 #include "port/options.h"
 #include "dpdk-vdpa-relay.h"
-#include "vhost/book.h"
+#include "vhost/positions.h"
 #include "accel/vf.h"
 #include "vhost/vm.h"
 #include "hash.h"
@@ -90,7 +90,7 @@ struct vdpa_port {
     struct hmap_node node OVS_GUARDED_BY(ports_mutex);
     const struct netdev *netdev;
     char *name;                 /* Outlives the netdev's own. */
-    struct dpdk_vdpa_rings *rings;      /* Lent to 'vm'. */
+    struct dpdk_vdpa_positions *positions;      /* Lent to 'vm'. */
 
     /* Main thread only. */
     struct dpdk_vdpa_options options;   /* In force once 'configured'. */
@@ -289,13 +289,14 @@ static void
 port_update_relay(struct vdpa_port *port)
     OVS_REQUIRES(port->mutex)
 {
-    struct dpdk_vdpa_relay_config c = {
-        .paused = true,
-        .n_vf_pairs = 1,
-        .n_pollers = port->n_pollers,
-        .tx_retries_max = port->tx_retries_max,
-        .observer = port->observed ? &port->observer : NULL,
-    };
+    struct dpdk_vdpa_relay_config c;
+
+    memset(&c, 0, sizeof c);    /* Also its padding. */
+    c.paused = true;
+    c.n_vf_pairs = 1;
+    c.n_pollers = port->n_pollers;
+    c.tx_retries_max = port->tx_retries_max;
+    c.observer = port->observed ? &port->observer : NULL;
 
     if (port->vf && port->vm) {
         c.paused = port->vf_held || port->vm_held || !port->admin_up;
@@ -798,7 +799,7 @@ port_create_vm(struct vdpa_port *port, const char *path,
         .path = path,
         .iommu = vhost_iommu_support,
         .postcopy = vhost_postcopy_support,
-        .rings = port->rings,
+        .positions = port->positions,
         .callbacks = &port_vm_callbacks,
         .aux = port,
     };
@@ -1320,7 +1321,7 @@ netdev_dpdk_vdpa_construct(struct netdev *netdev)
     port = xzalloc(sizeof *port);
     port->netdev = netdev;
     port->name = xstrdup(netdev_get_name(netdev));
-    port->rings = dpdk_vdpa_rings_create();
+    port->positions = dpdk_vdpa_positions_create();
     port->admin_up = true;
     port->vf_end.recv = dpdk_vdpa_vf_recv;
     port->vf_end.send = dpdk_vdpa_vf_send;
@@ -1329,6 +1330,7 @@ netdev_dpdk_vdpa_construct(struct netdev *netdev)
     port->vm_end.recv = dpdk_vdpa_vm_recv;
     port->vm_end.send = dpdk_vdpa_vm_send;
     port->vm_end.never_fits = dpdk_vdpa_vm_never_fits;
+    port->vm_end.settle = dpdk_vdpa_vm_settle;
     port->vm_end.never_fits_reason = DPDK_VDPA_DROP_OVERSIZE;
     port->vm_end.prepare_lro = dpdk_vdpa_vm_prepare_lro;
     port->observer.aux = port;
@@ -1377,7 +1379,7 @@ port_destroy(struct vdpa_port *port)
     ovs_mutex_destroy(&port->mutex);
     ovs_mutex_destroy(&port->events_mutex);
     dpdk_vdpa_options_destroy(&port->options);
-    dpdk_vdpa_rings_destroy(port->rings);
+    dpdk_vdpa_positions_destroy(port->positions);
     free(port->poller_cpus);
     free(port->rep_devargs);
     free(port->config_error);
@@ -1825,10 +1827,6 @@ port_handle_changes(struct vdpa_port *port)
         dpdk_vdpa_vf_set_rss(port->vf, enabled, ARRAY_SIZE(enabled));
     }
     ovs_mutex_lock(&port->mutex);
-    /* As long as we hold this, a guest that is up cannot go down. */
-    if (port->vm && dpdk_vdpa_vm_is_up(port->vm)) {
-        dpdk_vdpa_vm_suppress_kicks(port->vm);
-    }
     port_update_relay(port);
     ovs_mutex_unlock(&port->mutex);
     netdev_change_seq_changed(port->netdev);
@@ -1964,6 +1962,9 @@ port_run(struct vdpa_port *port)
 {
     bool changed;
 
+    if (port->vm) {
+        dpdk_vdpa_vm_run(port->vm);
+    }
     port_check_admin_state(port);
     atomic_read(&port->changed, &changed);
     if (changed) {
@@ -2018,6 +2019,9 @@ netdev_dpdk_vdpa_wait(const struct netdev_class *class)
     ovs_mutex_lock(&ports_mutex);
     HMAP_FOR_EACH (port, node, &ports) {
         poll_timer_wait_until(port->next_link_check);
+        if (port->vm) {
+            dpdk_vdpa_vm_wait(port->vm);
+        }
     }
     ovs_mutex_unlock(&ports_mutex);
 }

@@ -1,12 +1,15 @@
 # Unit tests (cmocka): "make check".  They need neither root nor hugepages.
 unit_tests = \
+	tests/unit/test-connector \
+	tests/unit/test-door \
 	tests/unit/test-events \
 	tests/unit/test-guard \
+	tests/unit/test-lro \
 	tests/unit/test-options \
 	tests/unit/test-relay \
 	tests/unit/test-ring \
-	tests/unit/test-vm \
-	tests/unit/test-walk
+	tests/unit/test-walk \
+	tests/unit/test-walk-threads
 
 if HAVE_CMOCKA
 check_PROGRAMS += $(unit_tests)
@@ -18,11 +21,21 @@ unit_LDADD = \
 	$(CMOCKA_LIBS) $(DPDK_LIBS) $(NUMA_LIBS) $(OVS_LIBS)
 unit_LINK = $(OVS_LINK) -o $@
 
+tests_unit_test_connector_SOURCES = tests/unit/test-connector.c \
+	lib/vhost/connector.c
+tests_unit_test_connector_LDADD = $(unit_LDADD)
+tests_unit_test_connector_LINK = $(unit_LINK)
+
+tests_unit_test_door_SOURCES = tests/unit/test-door.c lib/vhost/door.c
+tests_unit_test_door_LDADD = $(unit_LDADD)
+tests_unit_test_door_LINK = $(unit_LINK)
+
 tests_unit_test_events_SOURCES = tests/unit/test-events.c lib/port/events.c
 tests_unit_test_events_LDADD = $(unit_LDADD)
 tests_unit_test_events_LINK = $(unit_LINK)
 
-tests_unit_test_guard_SOURCES = tests/unit/test-guard.c lib/vhost/guard.c
+tests_unit_test_guard_SOURCES = tests/unit/test-guard.c lib/vhost/book.c \
+	lib/vhost/guard.c
 tests_unit_test_guard_LDADD = $(unit_LDADD)
 tests_unit_test_guard_LINK = $(unit_LINK)
 
@@ -42,20 +55,24 @@ tests_unit_test_ring_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_ring_LDADD = $(unit_LDADD)
 tests_unit_test_ring_LINK = $(unit_LINK)
 
-# And this one lib/vhost/vm.c.
-tests_unit_test_vm_SOURCES = tests/unit/test-vm.c lib/vhost/guard.c \
-	lib/vhost/ring.c lib/vhost/book.c lib/vhost/walk.c
-tests_unit_test_vm_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
-tests_unit_test_vm_LDADD = $(unit_LDADD)
-tests_unit_test_vm_LINK = $(unit_LINK)
+tests_unit_test_lro_SOURCES = tests/unit/test-lro.c lib/vhost/lro.c
+tests_unit_test_lro_LDADD = $(unit_LDADD)
+tests_unit_test_lro_LINK = $(unit_LINK)
 
-# And this one lib/vhost/walk.c, with functions of its own in place of the
+# And these lib/vhost/walk.c, with functions of its own in place of the
 # vhost library's.
-tests_unit_test_walk_SOURCES = tests/unit/test-walk.c tests/unit/test-guest.h \
-	lib/vhost/ring.c
+walk_test_sources = tests/unit/walk-fixture.h tests/unit/test-guest.h \
+	lib/vhost/book.c lib/vhost/interrupt.c lib/vhost/ring.c
+tests_unit_test_walk_SOURCES = tests/unit/test-walk.c $(walk_test_sources)
 tests_unit_test_walk_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_walk_LDADD = $(unit_LDADD)
 tests_unit_test_walk_LINK = $(unit_LINK)
+
+tests_unit_test_walk_threads_SOURCES = tests/unit/test-walk-threads.c \
+	$(walk_test_sources)
+tests_unit_test_walk_threads_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_unit_test_walk_threads_LDADD = $(unit_LDADD)
+tests_unit_test_walk_threads_LINK = $(unit_LINK)
 
 include tests/system.mk
 include tests/checks.mk

@@ -33,11 +33,11 @@ FUZZ_LINK = $(SHELL) $(ovs_builddir)/libtool --silent --tag=CC --mode=link \
 	$(FUZZ_CC) $(AM_CPPFLAGS) -I$(top_srcdir) $(DPDK_CFLAGS) \
 	$(FUZZ_CFLAGS)
 
-tests/fuzz/fuzz-guard: tests/fuzz/fuzz-guard.c lib/vhost/guard.c
+tests/fuzz/fuzz-guard: tests/fuzz/fuzz-guard.c lib/vhost/guard.c \
+	lib/vhost/book.c
 tests/fuzz/fuzz-options: tests/fuzz/fuzz-options.c lib/port/options.c
 tests/fuzz/fuzz-relay: tests/fuzz/fuzz-relay.c lib/dpdk-vdpa-relay.c
-tests/fuzz/fuzz-ring: tests/fuzz/fuzz-ring.c lib/vhost/vm.c lib/vhost/guard.c \
-	lib/vhost/ring.c lib/vhost/book.c lib/vhost/walk.c
+tests/fuzz/fuzz-ring: tests/fuzz/fuzz-ring.c lib/vhost/ring.c
 tests/fuzz/fuzz-walk: tests/fuzz/fuzz-walk.c lib/vhost/ring.c
 
 # The last three include the first file that they test.
@@ -48,7 +48,7 @@ tests/fuzz/fuzz-guard tests/fuzz/fuzz-options:
 	$(FUZZ_LINK) -o $@ $(filter %.c,$^) $(FUZZ_LIBS)
 tests/fuzz/fuzz-relay tests/fuzz/fuzz-ring tests/fuzz/fuzz-walk:
 	$(AM_V_CCLD)$(MKDIR_P) tests/fuzz && \
-	$(FUZZ_LINK) -o $@ $(wordlist 1,1,$^) $(wordlist 3,9,$^) $(FUZZ_LIBS)
+	$(FUZZ_LINK) -o $@ $(wordlist 1,1,$^) $(wordlist 3,20,$^) $(FUZZ_LIBS)
 
 fuzz: $(fuzz_targets)
 	set -e; for target in $(fuzz_targets); do \

@@ -18,153 +18,272 @@
 
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
-#include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include <rte_vhost.h>
-
-#include "dpdk-vdpa-relay.h"
-#include "openvswitch/vlog.h"
 #include "util.h"
 
-VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_rings);
-
-#define MAX_RINGS (2 * DPDK_VDPA_MAX_PAIRS)
-
-/* How far a ring has been processed: indexes with the wrap counter in the most
- * significant bit, as in the library. */
-struct ring {
-    bool valid;
-    uint16_t avail;
-    uint16_t used;
-    uint32_t base;              /* What the front-end said it begins with. */
-};
-
-/* What tells a guest's memory from that of any other guest that there is or
- * was: the file.  All zero if there is none. */
-struct memory {
-    dev_t dev;
-    ino_t ino;
-};
-
-struct dpdk_vdpa_rings {
-    /* Of the present connection. */
-    struct memory memory;
-    uint32_t bases[MAX_RINGS];
-    bool told;
-
-    /* Of the last one. */
-    struct ring rings[MAX_RINGS];
-    struct memory last_memory;
-};
-
-struct dpdk_vdpa_rings *
-dpdk_vdpa_rings_create(void)
-{
-    return xzalloc(sizeof(struct dpdk_vdpa_rings));
-}
+#define IOTLB_UPDATE 2
 
 void
-dpdk_vdpa_rings_destroy(struct dpdk_vdpa_rings *r)
+dpdk_vdpa_book_init(struct dpdk_vdpa_book *book, bool postcopy)
 {
-    free(r);
+    memset(book, 0, sizeof *book);
+    book->postcopy = postcopy;
 }
 
-/* Returns true if the rings of connection 'vid' are packed. */
-static bool
-is_packed(int vid)
-{
-    uint64_t features = 0;
+/* Files. */
 
-    rte_vhost_get_negotiated_features(vid, &features);
-    return features & (1ULL << VIRTIO_F_RING_PACKED);
-}
-
-/* Returns true if a device has ever processed packed ring 'vring'.  A driver
- * sets its descriptors to zero before the first one, and sets the flag USED
- * only after a device has been round. */
-static bool
-ring_is_used(const struct rte_vhost_vring *vring)
+struct dpdk_vdpa_book_file
+dpdk_vdpa_book_file(int fd)
 {
-    for (unsigned int i = 0; i < vring->size; i++) {
-        if (vring->desc_packed[i].flags & (1 << VRING_PACKED_DESC_F_USED)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-void
-dpdk_vdpa_rings_set_memory(struct dpdk_vdpa_rings *r, int vid)
-{
-    struct rte_vhost_memory *mem;
+    struct dpdk_vdpa_book_file file = { 0, 0 };
     struct stat s;
 
-    memset(&r->memory, 0, sizeof r->memory);
-    if (vid >= 0 && !rte_vhost_get_mem_table(vid, &mem)) {
-        if (mem->nregions && !fstat(mem->regions[0].fd, &s)) {
-            r->memory.dev = s.st_dev;
-            r->memory.ino = s.st_ino;
+    if (!fstat(fd, &s)) {
+        file.dev = s.st_dev;
+        file.ino = s.st_ino;
+    }
+    return file;
+}
+
+bool
+dpdk_vdpa_book_file_equals(const struct dpdk_vdpa_book_file *a,
+                           const struct dpdk_vdpa_book_file *b)
+{
+    return a->ino && a->ino == b->ino && a->dev == b->dev;
+}
+
+/* Memory. */
+
+void
+dpdk_vdpa_book_read_memory(const struct dpdk_vdpa_msg *msg,
+                           struct dpdk_vdpa_book_memory *memory)
+{
+    memset(memory, 0, sizeof *memory);
+    memory->n = MIN(msg->payload.memory.n_regions, DPDK_VDPA_BOOK_N_REGIONS);
+    for (unsigned int i = 0; i < memory->n; i++) {
+        struct dpdk_vdpa_book_region *region = &memory->regions[i];
+
+        region->size = msg->payload.memory.regions[i].memory_size;
+        region->guest = msg->payload.memory.regions[i].guest_phys_addr;
+        region->user = msg->payload.memory.regions[i].userspace_addr;
+    }
+}
+
+const struct dpdk_vdpa_book_region *
+dpdk_vdpa_book_find(const struct dpdk_vdpa_book_memory *memory, uint64_t user,
+                    uint64_t len)
+{
+    for (unsigned int i = 0; i < memory->n; i++) {
+        const struct dpdk_vdpa_book_region *region = &memory->regions[i];
+        uint64_t ofs = user - region->user;
+
+        if (ofs < region->size && len <= region->size - ofs) {
+            return region;
         }
-        free(mem);
+    }
+    return NULL;
+}
+
+void *
+dpdk_vdpa_book_at(const struct dpdk_vdpa_book *book, uint64_t user,
+                  uint64_t len)
+{
+    const struct dpdk_vdpa_book_region *region;
+
+    region = (book->has_memory
+              ? dpdk_vdpa_book_find(&book->memory, user, len) : NULL);
+    return (region
+            ? (void *) (uintptr_t) (region->host + (user - region->user))
+            : NULL);
+}
+
+void
+dpdk_vdpa_book_map(struct dpdk_vdpa_book *book, const uint64_t *host)
+{
+    for (unsigned int i = 0; i < book->memory.n; i++) {
+        book->memory.regions[i].host = host[i];
+    }
+    book->has_memory = true;
+}
+
+/* Rings. */
+
+struct dpdk_vdpa_book_areas
+dpdk_vdpa_book_areas(uint64_t features, uint16_t size)
+{
+    struct dpdk_vdpa_book_areas areas;
+
+    if (features & (1ULL << VIRTIO_F_RING_PACKED)) {
+        areas.desc = size * sizeof(struct vring_packed_desc);
+        areas.avail = sizeof(struct vring_packed_desc_event);
+        areas.used = sizeof(struct vring_packed_desc_event);
+    } else {
+        uint64_t event = (features & (1ULL << VIRTIO_RING_F_EVENT_IDX)
+                          ? sizeof(uint16_t) : 0);
+
+        areas.desc = size * sizeof(struct vring_desc);
+        areas.avail = (sizeof(struct vring_avail) + size * sizeof(uint16_t)
+                       + event);
+        areas.used = (sizeof(struct vring_used)
+                      + size * sizeof(struct vring_used_elem) + event);
+    }
+    return areas;
+}
+
+bool
+dpdk_vdpa_book_ring_fits(const struct dpdk_vdpa_book_ring *ring,
+                         uint64_t features,
+                         const struct dpdk_vdpa_book_memory *memory)
+{
+    struct dpdk_vdpa_book_areas areas = dpdk_vdpa_book_areas(features,
+                                                             ring->size);
+
+    return (dpdk_vdpa_book_find(memory, ring->desc, areas.desc)
+            && dpdk_vdpa_book_find(memory, ring->avail, areas.avail)
+            && dpdk_vdpa_book_find(memory, ring->used, areas.used));
+}
+
+bool
+dpdk_vdpa_book_is_enabled(const struct dpdk_vdpa_book *book_, unsigned int i)
+{
+    struct dpdk_vdpa_book *book = CONST_CAST(struct dpdk_vdpa_book *, book_);
+    bool enabled;
+
+    atomic_read_relaxed(&book->rings[i].enabled, &enabled);
+    return enabled;
+}
+
+void
+dpdk_vdpa_book_set_enabled(struct dpdk_vdpa_book *book, unsigned int i,
+                           bool enabled)
+{
+    atomic_store_relaxed(&book->rings[i].enabled, enabled);
+}
+
+/* Messages. */
+
+/* Other memory.  The library forgets translations only if they are in use
+ * now. */
+static void
+begin_memory(struct dpdk_vdpa_book *book, const struct dpdk_vdpa_msg *msg)
+{
+    book->has_memory = false;
+    dpdk_vdpa_book_read_memory(msg, &book->memory);
+    if (msg->n_fds) {
+        book->memory.file = dpdk_vdpa_book_file(msg->fds[0]);
+    }
+    for (int i = 0; i < DPDK_VDPA_BOOK_N_RINGS; i++) {
+        if (book->features & (1ULL << VIRTIO_F_IOMMU_PLATFORM)) {
+            book->rings[i].has_iotlb = false;
+        }
+        book->iotlb_is_stale |= book->rings[i].has_iotlb;
+    }
+}
+
+bool
+dpdk_vdpa_book_has_log(const struct dpdk_vdpa_book *book,
+                       const struct dpdk_vdpa_msg *msg)
+{
+    struct dpdk_vdpa_book_file file = dpdk_vdpa_book_file(msg->fds[0]);
+
+    return (book->log.size == msg->payload.log.mmap_size
+            && dpdk_vdpa_book_file_equals(&file, &book->log.file));
+}
+
+void
+dpdk_vdpa_book_begin(struct dpdk_vdpa_book *book,
+                     const struct dpdk_vdpa_msg *msg)
+{
+    switch (msg->request) {
+    case DPDK_VDPA_MSG_SET_MEM_TABLE:
+        begin_memory(book, msg);
+        break;
+    case DPDK_VDPA_MSG_SET_LOG_BASE:
+        book->log.file = dpdk_vdpa_book_file(msg->fds[0]);
+        book->log.size = msg->payload.log.mmap_size;
+        break;
+    default:
+        break;
+    }
+}
+
+static void
+end_iotlb(struct dpdk_vdpa_book *book, const struct dpdk_vdpa_msg *msg)
+{
+    for (int i = 0; i < DPDK_VDPA_BOOK_N_RINGS; i++) {
+        book->rings[i].has_iotlb |= msg->payload.iotlb.type == IOTLB_UPDATE;
+    }
+}
+
+static void
+end_stop(struct dpdk_vdpa_book_ring *ring)
+{
+    ring->size = 0;
+    ring->has_base = ring->has_addr = ring->has_call = false;
+    ring->is_started = ring->has_iotlb = false;
+    ring->base = 0;
+    ring->desc = ring->avail = ring->used = 0;
+}
+
+/* A message about 'ring'. */
+static void
+end_ring(struct dpdk_vdpa_book_ring *ring, const struct dpdk_vdpa_msg *msg)
+{
+    switch (msg->request) {
+    case DPDK_VDPA_MSG_SET_VRING_NUM:
+        ring->size = msg->payload.state.num;
+        ring->has_base = false;
+        break;
+    case DPDK_VDPA_MSG_SET_VRING_BASE:
+        ring->base = msg->payload.state.num;
+        ring->has_base = true;
+        break;
+    case DPDK_VDPA_MSG_SET_VRING_ADDR:
+        ring->desc = msg->payload.addr.desc;
+        ring->avail = msg->payload.addr.avail;
+        ring->used = msg->payload.addr.used;
+        ring->has_addr = true;
+        break;
+    case DPDK_VDPA_MSG_SET_VRING_KICK:
+        ring->is_started = true;
+        break;
+    case DPDK_VDPA_MSG_SET_VRING_CALL:
+        ring->has_call = true;
+        break;
+    case DPDK_VDPA_MSG_GET_VRING_BASE:
+        end_stop(ring);
+        break;
+    default:
+        break;
     }
 }
 
 void
-dpdk_vdpa_rings_set_base(struct dpdk_vdpa_rings *r, unsigned int ring,
-                         uint32_t base)
+dpdk_vdpa_book_end(struct dpdk_vdpa_book *book,
+                   const struct dpdk_vdpa_msg *msg)
 {
-    if (ring < MAX_RINGS) {
-        r->bases[ring] = base;
-        r->told = false;
+    unsigned int i;
+
+    switch (msg->request) {
+    case DPDK_VDPA_MSG_SET_FEATURES:
+        book->features = msg->payload.u64;
+        break;
+    case DPDK_VDPA_MSG_IOTLB_MSG:
+        end_iotlb(book, msg);
+        break;
+    case DPDK_VDPA_MSG_POSTCOPY_ADVISE:
+    case DPDK_VDPA_MSG_POSTCOPY_LISTEN:
+        book->advised = true;
+        break;
+    case DPDK_VDPA_MSG_POSTCOPY_END:
+        book->advised = false;
+        break;
+    default:
+        if (dpdk_vdpa_msg_ring(msg, &i)) {
+            end_ring(&book->rings[i], msg);
+        }
+        break;
     }
-}
-
-void
-dpdk_vdpa_rings_told(struct dpdk_vdpa_rings *r)
-{
-    r->told = true;
-}
-
-void
-dpdk_vdpa_rings_save(struct dpdk_vdpa_rings *r, int vid)
-{
-    bool keep = !r->told && r->memory.ino && is_packed(vid);
-    unsigned int n = MIN(rte_vhost_get_vring_num(vid), MAX_RINGS);
-
-    r->last_memory = r->memory;
-    for (unsigned int i = 0; i < MAX_RINGS; i++) {
-        struct ring *ring = &r->rings[i];
-
-        ring->valid = (keep && i < n
-                       && !rte_vhost_get_vring_base(vid, i, &ring->avail,
-                                                    &ring->used));
-        ring->base = r->bases[i];
-    }
-}
-
-void
-dpdk_vdpa_rings_restore(struct dpdk_vdpa_rings *r, int vid, unsigned int i)
-{
-    struct rte_vhost_vring vring;
-    struct ring *ring;
-
-    if (i >= MAX_RINGS || !is_packed(vid)) {
-        return;
-    }
-    ring = &r->rings[i];
-    if (ring->valid
-        && ring->base == r->bases[i]
-        && r->memory.ino == r->last_memory.ino
-        && r->memory.dev == r->last_memory.dev
-        && !rte_vhost_get_vhost_vring(vid, i, &vring)
-        && vring.desc_packed
-        && ring_is_used(&vring)) {
-        VLOG_DBG("packed ring %u of connection %d goes on from %u", i, vid,
-                 ring->used & 0x7fff);
-        rte_vhost_set_vring_base(vid, i, ring->avail, ring->used);
-    }
-    ring->valid = false;
 }

@@ -12,47 +12,149 @@
  * limitations under the License.
  */
 
-#ifndef DPDK_VDPA_RINGS_H
-#define DPDK_VDPA_RINGS_H 1
+#ifndef DPDK_VDPA_BOOK_H
+#define DPDK_VDPA_BOOK_H 1
 
-/* Remembers how far the packed rings of a guest had been processed when its
- * connection broke.
+/* The book of a connection: what its front-end said of the guest's memory and
+ * virtqueues, in one place.
  *
- * When a connection breaks, QEMU reads from a split ring's memory how far it
- * had been processed.  A packed ring does not show that, and QEMU tells the
- * next connection what it knew before: where the last one began.  A back-end
- * that remembers can go on nevertheless.
+ * It is filled from messages that were checked (vhost/guard.h) and that the
+ * vhost library took.  Whoever wants to know where a ring is, how long or how
+ * far, reads it here.
  *
- * Functions are called by whoever handles the messages of a connection, one at
- * a time. */
+ * It belongs to the thread that handles the connection's messages, but for
+ * what says otherwise; nothing here takes a lock. */
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
-struct dpdk_vdpa_rings;
+#include "ovs-atomic.h"
+#include "vhost/message.h"
 
-struct dpdk_vdpa_rings *dpdk_vdpa_rings_create(void);
-void dpdk_vdpa_rings_destroy(struct dpdk_vdpa_rings *);
+/* Virtqueues of a connection, as many as the library knows. */
+#define DPDK_VDPA_BOOK_N_RINGS 256
 
-/* Connection 'vid' has the guest's memory, or has none ('vid' is negative). */
-void dpdk_vdpa_rings_set_memory(struct dpdk_vdpa_rings *, int vid);
+/* Most regions of a guest's memory, as many as the library takes. */
+#define DPDK_VDPA_BOOK_N_REGIONS DPDK_VDPA_MSG_MAX_FDS
 
-/* The front-end said, by VHOST_USER_SET_VRING_BASE, that 'ring' is to be
- * processed from 'base' on. */
-void dpdk_vdpa_rings_set_base(struct dpdk_vdpa_rings *, unsigned int ring,
-                              uint32_t base);
+/* A part of the guest's memory: 'size' bytes, which the guest has at address
+ * 'guest', the front-end at 'user', and we at 'host' as long as the book
+ * 'has_memory'. */
+struct dpdk_vdpa_book_region {
+    uint64_t size;
+    uint64_t guest;
+    uint64_t user;
+    uint64_t host;
+};
 
-/* The front-end asked, by VHOST_USER_GET_VRING_BASE, how far rings have been
- * processed: it knows now. */
-void dpdk_vdpa_rings_told(struct dpdk_vdpa_rings *);
+/* The file that memory is in; all zero for none. */
+struct dpdk_vdpa_book_file {
+    dev_t dev;
+    ino_t ino;
+};
 
-/* The guest of connection 'vid' is no longer served.  Takes note of how far
- * its rings have been processed, unless the front-end was told. */
-void dpdk_vdpa_rings_save(struct dpdk_vdpa_rings *, int vid);
+struct dpdk_vdpa_book_memory {
+    unsigned int n;
+    struct dpdk_vdpa_book_region regions[DPDK_VDPA_BOOK_N_REGIONS];
+    struct dpdk_vdpa_book_file file;    /* Of the first region. */
+};
 
-/* Connection 'vid' has the addresses of 'ring', which nobody processes yet.
- * Goes on where the last connection ended if there is no doubt that it is the
- * same ring, in the same memory, and that the front-end does not know. */
-void dpdk_vdpa_rings_restore(struct dpdk_vdpa_rings *, int vid,
-                             unsigned int ring);
+/* A ring, since its last stop (VHOST_USER_GET_VRING_BASE). */
+struct dpdk_vdpa_book_ring {
+    uint16_t size;              /* Descriptors, 0 until it is set. */
+    bool has_base;
+    bool has_addr;
+    bool has_call;              /* The library knows how to interrupt. */
+    bool is_started;            /* By VHOST_USER_SET_VRING_KICK. */
+    bool has_iotlb;             /* Translations may be cached; outlives a
+                                 * stop. */
+    uint32_t base;              /* Where the front-end said it begins: for a
+                                 * packed ring with the wrap counter in bit
+                                 * 15. */
+    uint64_t desc;              /* In the front-end's addresses; with an IOMMU
+                                 * in the guest's. */
+    uint64_t avail;             /* Of a packed ring the driver's events. */
+    uint64_t used;              /* Of a packed ring the device's events. */
+
+    /* The ring is ready and enabled, says the library.  Read by any thread. */
+    atomic_bool enabled;
+};
+
+struct dpdk_vdpa_book {
+    uint64_t features;          /* Negotiated virtio features. */
+    bool has_memory;            /* 'memory' is mapped. */
+    bool postcopy;              /* Post-copy migration was offered. */
+    bool advised;               /* POSTCOPY_ADVISE without an end. */
+    bool iotlb_is_stale;        /* Translations outlived the memory. */
+    struct dpdk_vdpa_book_memory memory;
+    struct {
+        struct dpdk_vdpa_book_file file;
+        uint64_t size;          /* 0 for none. */
+    } log;                      /* Of dirty pages. */
+    struct dpdk_vdpa_book_ring rings[DPDK_VDPA_BOOK_N_RINGS];
+};
+
+/* The areas that a ring consists of, in bytes. */
+struct dpdk_vdpa_book_areas {
+    uint64_t desc;
+    uint64_t avail;
+    uint64_t used;
+};
+
+/* Begins a book for a new connection. */
+void dpdk_vdpa_book_init(struct dpdk_vdpa_book *, bool postcopy);
+
+/* Reads the regions out of VHOST_USER_SET_MEM_TABLE, without 'host'. */
+void dpdk_vdpa_book_read_memory(const struct dpdk_vdpa_msg *,
+                                struct dpdk_vdpa_book_memory *);
+
+/* Returns the file that 'fd' is. */
+struct dpdk_vdpa_book_file dpdk_vdpa_book_file(int fd);
+bool dpdk_vdpa_book_file_equals(const struct dpdk_vdpa_book_file *,
+                                const struct dpdk_vdpa_book_file *);
+
+/* Returns true if VHOST_USER_SET_LOG_BASE 'msg' brings the log that there is
+ * already, as QEMU does for each queue pair. */
+bool dpdk_vdpa_book_has_log(const struct dpdk_vdpa_book *,
+                            const struct dpdk_vdpa_msg *msg);
+
+/* The library is about to handle 'msg': if it brings other memory, what there
+ * was may be unmapped any time. */
+void dpdk_vdpa_book_begin(struct dpdk_vdpa_book *,
+                          const struct dpdk_vdpa_msg *);
+
+/* The library handled 'msg' with success. */
+void dpdk_vdpa_book_end(struct dpdk_vdpa_book *, const struct dpdk_vdpa_msg *);
+
+/* Memory that came with the last message is mapped: region 'i' is where
+ * 'host[i]' says. */
+void dpdk_vdpa_book_map(struct dpdk_vdpa_book *, const uint64_t *host);
+
+/* Returns how long the areas of a ring of 'size' descriptors are with these
+ * virtio features. */
+struct dpdk_vdpa_book_areas dpdk_vdpa_book_areas(uint64_t features,
+                                                 uint16_t size);
+
+/* Returns the region of 'memory' that all 'len' bytes at the front-end's
+ * address 'user' are in, or null. */
+const struct dpdk_vdpa_book_region *dpdk_vdpa_book_find(
+    const struct dpdk_vdpa_book_memory *memory, uint64_t user, uint64_t len);
+
+/* Returns true if each area of 'ring', which has addresses, lies wholly in one
+ * region of 'memory'. */
+bool dpdk_vdpa_book_ring_fits(const struct dpdk_vdpa_book_ring *ring,
+                              uint64_t features,
+                              const struct dpdk_vdpa_book_memory *memory);
+
+/* Returns where we have the 'len' bytes at the front-end's address 'user', or
+ * null if they are not wholly in one region, or there is no memory. */
+void *dpdk_vdpa_book_at(const struct dpdk_vdpa_book *, uint64_t user,
+                        uint64_t len);
+
+/* Returns true if ring 'i' is ready and enabled.  Any thread. */
+bool dpdk_vdpa_book_is_enabled(const struct dpdk_vdpa_book *, unsigned int i);
+void dpdk_vdpa_book_set_enabled(struct dpdk_vdpa_book *, unsigned int i,
+                                bool enabled);
 
 #endif /* vhost/book.h */

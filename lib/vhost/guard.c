@@ -16,22 +16,16 @@
 
 #include "vhost/guard.h"
 
-#include <dirent.h>
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/magic.h>
-#include <linux/sockios.h>
 #include <linux/vhost_types.h>
 #include <linux/virtio_config.h>
+#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/time.h>
-#include <sys/un.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -41,33 +35,38 @@
 #define FUSE_SUPER_MAGIC 0x65735546
 #endif
 
-/* Of the payload of SET_VRING_KICK and the like. */
-#define VRING_INDEX_MASK 0xff
-#define VRING_NO_FD 0x100
-
 /* Longest ring, 4 times what QEMU allows.  A bad chain of descriptors may be
  * as long as the ring, and the library walks it at each poll. */
 #define RING_SIZE_MAX 4096
 
-/* Most bytes of answers that a front-end may leave unread, as the kernel
- * counts them: some 80 answers.  A good front-end reads each. */
-#define UNREAD_MAX 65536
-
-#define IOTLB_UPDATE 2
-
 BUILD_ASSERT_DECL(sizeof(struct dpdk_vdpa_msg)
                   == 12 + 632 + (DPDK_VDPA_MSG_MAX_FDS + 1) * sizeof(int));
 
-/* Says in 'why', of 'size' bytes, what is wrong.  Returns true. */
-static bool OVS_PRINTF_FORMAT(3, 4)
-refuse(char *why, size_t size, const char *format, ...)
+/* What the checks below need.  They return true if something is wrong. */
+struct check {
+    const struct dpdk_vdpa_book *book;
+    struct dpdk_vdpa_msg *msg;
+    bool hw;
+    char *why;
+    size_t size;
+};
+
+/* Says what is wrong.  Returns true. */
+static bool OVS_PRINTF_FORMAT(2, 3)
+refuse(const struct check *c, const char *format, ...)
 {
     va_list args;
 
     va_start(args, format);
-    vsnprintf(why, size, format, args);
+    vsnprintf(c->why, c->size, format, args);
     va_end(args);
     return true;
+}
+
+static bool
+has_feature(const struct check *c, unsigned int feature)
+{
+    return c->book->features & (1ULL << feature);
 }
 
 /* Returns true if 'a' + 'b' exceeds 64 bits. */
@@ -77,22 +76,21 @@ sum_wraps(uint64_t a, uint64_t b)
     return a + b < a;
 }
 
+/* Files. */
+
 /* Returns true if 'fd' is not for sharing 'size' bytes of memory: touching
  * what is mapped beyond a file's end would be a SIGBUS, and a file system in
- * user space could let us wait for a page for ever.  Otherwise keeps the file
- * from shrinking later, if the front-end has left that open. */
+ * user space could let us wait for a page for ever.  Before it looks, keeps
+ * the file from shrinking later, if the front-end has left that open. */
 static bool
 is_bad_memory(int fd, uint64_t size)
 {
     struct statfs fs;
     struct stat s;
 
-    if (fstat(fd, &s) || !S_ISREG(s.st_mode) || s.st_size < size
-        || fstatfs(fd, &fs) || fs.f_type == FUSE_SUPER_MAGIC) {
-        return true;
-    }
     fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK);
-    return false;
+    return (fstat(fd, &s) || !S_ISREG(s.st_mode) || s.st_size < size
+            || fstatfs(fd, &fs) || fs.f_type == FUSE_SUPER_MAGIC);
 }
 
 static bool
@@ -107,7 +105,7 @@ is_eventfd(int fd)
     return !strcmp(target, "anon_inode:[eventfd]");
 }
 
-/* PMD threads write to 'fd', and must not be made to wait. */
+/* Who writes to 'fd' must not be made to wait. */
 static void
 set_nonblocking(int fd)
 {
@@ -153,21 +151,14 @@ min_payload_len(uint32_t request)
     }
 }
 
-static bool
-check_mem_table(struct dpdk_vdpa_guard *guard,
-                const struct dpdk_vdpa_msg *msg, uint64_t features,
-                char *why, size_t size)
-{
-    size_t head = min_payload_len(DPDK_VDPA_MSG_SET_MEM_TABLE);
-    uint32_t n = msg->payload.memory.n_regions;
+/* Memory. */
 
-    if (!n || n > DPDK_VDPA_MSG_MAX_FDS || n != msg->n_fds
-        || msg->size < head + n * sizeof msg->payload.memory.regions[0]) {
-        return refuse(why, size, "memory table of %"PRIu32" regions in "
-                      "%"PRIu32" bytes with %d files", n, msg->size,
-                      msg->n_fds);
-    }
-    for (int i = 0; i < n; i++) {
+static bool
+check_regions(const struct check *c)
+{
+    const struct dpdk_vdpa_msg *msg = c->msg;
+
+    for (int i = 0; i < msg->payload.memory.n_regions; i++) {
         uint64_t gpa = msg->payload.memory.regions[i].guest_phys_addr;
         uint64_t len = msg->payload.memory.regions[i].memory_size;
         uint64_t uva = msg->payload.memory.regions[i].userspace_addr;
@@ -176,34 +167,109 @@ check_mem_table(struct dpdk_vdpa_guard *guard,
         if (!len || sum_wraps(gpa, len) || sum_wraps(uva, len)
             || sum_wraps(offset, len)
             || is_bad_memory(msg->fds[i], offset + len)) {
-            return refuse(why, size, "memory region of %#"PRIx64" bytes at "
+            return refuse(c, "memory region of %#"PRIx64" bytes at "
                           "%#"PRIx64", offset %#"PRIx64" in its file", len,
                           gpa, offset);
         }
     }
+    return false;
+}
 
-    /* The library forgets translations only if they are in use now. */
-    for (int i = 0; i < DPDK_VDPA_GUARD_N_RINGS; i++) {
-        if (features & (1ULL << VIRTIO_F_IOMMU_PLATFORM)) {
-            guard->rings[i].has_iotlb = false;
+/* The library unmaps the memory that it has before it maps the new one, and
+ * if it cannot do that, leaves rings behind that point nowhere.  So see
+ * whether it can: all of it at once, and beside what is mapped now. */
+static bool
+check_can_map(const struct check *c)
+{
+    const struct dpdk_vdpa_msg *msg = c->msg;
+    struct {
+        void *addr;
+        size_t len;
+    } maps[DPDK_VDPA_MSG_MAX_FDS];
+    unsigned int n = msg->payload.memory.n_regions;
+    unsigned int n_mapped;
+
+    for (n_mapped = 0; n_mapped < n; n_mapped++) {
+        struct stat s;
+        size_t len;
+        void *addr;
+
+        if (fstat(msg->fds[n_mapped], &s)) {
+            break;
         }
-        guard->iotlb_is_stale |= guard->rings[i].has_iotlb;
+        len = ROUND_UP(msg->payload.memory.regions[n_mapped].memory_size
+                       + msg->payload.memory.regions[n_mapped].mmap_offset,
+                       (uint64_t) s.st_blksize);
+        addr = mmap(NULL, len, PROT_READ | PROT_WRITE,
+                    MAP_SHARED | MAP_NORESERVE, msg->fds[n_mapped], 0);
+        if (addr == MAP_FAILED) {
+            break;
+        }
+        maps[n_mapped].addr = addr;
+        maps[n_mapped].len = len;
+    }
+    for (unsigned int i = 0; i < n_mapped; i++) {
+        munmap(maps[i].addr, maps[i].len);
+    }
+    return (n_mapped < n
+            && refuse(c, "memory region of %#"PRIx64" bytes, which cannot be "
+                      "mapped",
+                      msg->payload.memory.regions[n_mapped].memory_size));
+}
+
+/* Rings that are set up must lie in the new memory, too. */
+static bool
+check_rings_fit(const struct check *c)
+{
+    struct dpdk_vdpa_book_memory memory;
+
+    if (has_feature(c, VIRTIO_F_IOMMU_PLATFORM)) {
+        return false;           /* They are where the IOMMU says. */
+    }
+    dpdk_vdpa_book_read_memory(c->msg, &memory);
+    for (int i = 0; i < DPDK_VDPA_BOOK_N_RINGS; i++) {
+        const struct dpdk_vdpa_book_ring *ring = &c->book->rings[i];
+
+        if (ring->has_addr
+            && !dpdk_vdpa_book_ring_fits(ring, c->book->features, &memory)) {
+            return refuse(c, "memory without ring %d, which is set up", i);
+        }
     }
     return false;
 }
 
-/* The library adds the offset to an address that it has already applied it
- * to.  QEMU's offset is 0. */
 static bool
-check_log_base(const struct dpdk_vdpa_msg *msg, char *why, size_t size)
+check_mem_table(const struct check *c)
 {
-    uint64_t offset = msg->payload.log.mmap_offset;
-    uint64_t len = msg->payload.log.mmap_size;
+    size_t head = min_payload_len(DPDK_VDPA_MSG_SET_MEM_TABLE);
+    const struct dpdk_vdpa_msg *msg = c->msg;
+    uint32_t n = msg->payload.memory.n_regions;
 
-    if (msg->n_fds != 1 || offset || !len
-        || is_bad_memory(msg->fds[0], len)) {
-        return refuse(why, size, "dirty log of %#"PRIx64" bytes at offset "
+    if (!n || n > DPDK_VDPA_MSG_MAX_FDS || n != msg->n_fds
+        || msg->size < head + n * sizeof msg->payload.memory.regions[0]) {
+        return refuse(c, "memory table of %"PRIu32" regions in %"PRIu32" "
+                      "bytes with %d files", n, msg->size, msg->n_fds);
+    }
+    return check_regions(c) || check_rings_fit(c) || check_can_map(c);
+}
+
+/* The library adds the offset to an address that it has already applied it
+ * to; QEMU's offset is 0.  It unmaps the log that it has before it takes the
+ * new one, behind the back of a driver that is just writing there. */
+static bool
+check_log_base(const struct check *c)
+{
+    uint64_t offset = c->msg->payload.log.mmap_offset;
+    uint64_t len = c->msg->payload.log.mmap_size;
+
+    if (c->msg->n_fds != 1 || offset || !len
+        || is_bad_memory(c->msg->fds[0], len)) {
+        return refuse(c, "dirty log of %#"PRIx64" bytes at offset "
                       "%#"PRIx64" of its file", len, offset);
+    }
+    if (c->hw && has_feature(c, VHOST_F_LOG_ALL)
+        && !dpdk_vdpa_book_has_log(c->book, c->msg)) {
+        return refuse(c, "another dirty log while one is in use");
     }
     return false;
 }
@@ -212,23 +278,22 @@ check_log_base(const struct dpdk_vdpa_msg *msg, char *why, size_t size)
  * them in the other; nor does it forget translations that go with an
  * IOMMU. */
 static bool
-check_features(const struct dpdk_vdpa_guard *guard,
-               const struct dpdk_vdpa_msg *msg, uint64_t features, char *why,
-               size_t size)
+check_features(const struct check *c)
 {
-    uint64_t change = msg->payload.u64 ^ features;
+    uint64_t features = c->msg->payload.u64;
+    uint64_t change = features ^ c->book->features;
     bool sized = false;
 
-    for (int i = 0; i < DPDK_VDPA_GUARD_N_RINGS; i++) {
-        sized |= guard->rings[i].size > 0;
+    for (int i = 0; i < DPDK_VDPA_BOOK_N_RINGS; i++) {
+        sized |= c->book->rings[i].size > 0;
     }
     if (sized && change & ~(1ULL << VHOST_F_LOG_ALL)) {
-        return refuse(why, size, "other features (%#"PRIx64") for rings that "
-                      "are set up", msg->payload.u64);
+        return refuse(c, "other features (%#"PRIx64") for rings that are set "
+                      "up", features);
     }
-    if (guard->iotlb_is_stale
-        && msg->payload.u64 & (1ULL << VIRTIO_F_IOMMU_PLATFORM)) {
-        return refuse(why, size, "IOMMU again, after other memory");
+    if (c->book->iotlb_is_stale
+        && features & (1ULL << VIRTIO_F_IOMMU_PLATFORM)) {
+        return refuse(c, "IOMMU again, after other memory");
     }
     return false;
 }
@@ -238,212 +303,189 @@ check_features(const struct dpdk_vdpa_guard *guard,
  * NUM. */
 
 static bool
-check_vring_num(struct dpdk_vdpa_guard *guard,
-                const struct dpdk_vdpa_msg *msg, uint64_t features, char *why,
-                size_t size)
+check_vring_num(const struct check *c, const struct dpdk_vdpa_book_ring *ring,
+                unsigned int i)
 {
-    bool packed = features & (1ULL << VIRTIO_F_RING_PACKED);
-    uint32_t ring = msg->payload.state.index;
-    uint32_t num = msg->payload.state.num;
+    bool packed = has_feature(c, VIRTIO_F_RING_PACKED);
+    uint32_t num = c->msg->payload.state.num;
 
     if (!num || num > RING_SIZE_MAX || (!packed && !IS_POW2(num))) {
-        return refuse(why, size, "ring %"PRIu32" of size %"PRIu32, ring, num);
-    } else if (guard->rings[ring].has_addr) {
-        return refuse(why, size, "other size for ring %"PRIu32", which is set "
-                      "up", ring);
-    }
-    guard->rings[ring].size = num;
-    guard->rings[ring].has_base = false;
-    return false;
-}
-
-static bool
-check_vring_base(struct dpdk_vdpa_guard *guard,
-                 const struct dpdk_vdpa_msg *msg, uint64_t features,
-                 char *why, size_t size)
-{
-    bool packed = features & (1ULL << VIRTIO_F_RING_PACKED);
-    uint32_t ring = msg->payload.state.index;
-    uint32_t num = msg->payload.state.num;
-
-    if (packed && (num & 0x7fff) >= guard->rings[ring].size) {
-        return refuse(why, size, "position %"PRIu32" in ring %"PRIu32" of "
-                      "size %u", num & 0x7fff, ring, guard->rings[ring].size);
-    }
-    guard->rings[ring].has_base = true;
-    return false;
-}
-
-static bool
-check_vring_addr(struct dpdk_vdpa_guard *guard,
-                 const struct dpdk_vdpa_msg *msg, char *why, size_t size)
-{
-    uint32_t ring = msg->payload.addr.index;
-
-    if (!guard->rings[ring].size) {
-        return refuse(why, size, "addresses for ring %"PRIu32" without a "
-                      "size", ring);
-    } else if (msg->payload.addr.desc % 16 || msg->payload.addr.avail % 2
-               || msg->payload.addr.used % 4) {
-        return refuse(why, size, "ring %"PRIu32" at an odd address", ring);
-    }
-    guard->rings[ring].has_addr = true;
-    return false;
-}
-
-static bool
-check_vring_kick(const struct dpdk_vdpa_guard *guard,
-                 const struct dpdk_vdpa_msg *msg, char *why, size_t size)
-{
-    uint32_t ring = msg->payload.u64 & VRING_INDEX_MASK;
-
-    if (!guard->rings[ring].size || !guard->rings[ring].has_base) {
-        return refuse(why, size, "ring %"PRIu32" is to start without a size "
-                      "and a position", ring);
+        return refuse(c, "ring %u of size %"PRIu32, i, num);
+    } else if (ring->has_addr || ring->is_started) {
+        return refuse(c, "other size for ring %u, which is set up", i);
     }
     return false;
 }
 
 static bool
-check_vring_call(const struct dpdk_vdpa_msg *msg, char *why, size_t size)
+check_vring_base(const struct check *c, const struct dpdk_vdpa_book_ring *ring,
+                 unsigned int i)
 {
-    for (int i = 0; i < msg->n_fds; i++) {
-        if (!is_eventfd(msg->fds[i])) {
-            return refuse(why, size, "notifications by something else than "
-                          "an eventfd");
+    bool packed = has_feature(c, VIRTIO_F_RING_PACKED);
+    uint32_t num = c->msg->payload.state.num;
+
+    if (ring->is_started) {
+        return refuse(c, "other position for ring %u, which is started", i);
+    } else if (packed && (num & 0x7fff) >= ring->size) {
+        return refuse(c, "position %"PRIu32" in ring %u of size %u",
+                      num & 0x7fff, i, ring->size);
+    }
+    return false;
+}
+
+/* A ring may be told again where it is, as at the beginning of a live
+ * migration, but may not move. */
+static bool
+check_vring_addr(const struct check *c, const struct dpdk_vdpa_book_ring *ring,
+                 unsigned int i)
+{
+    struct dpdk_vdpa_book_ring new = {
+        .size = ring->size,
+        .desc = c->msg->payload.addr.desc,
+        .avail = c->msg->payload.addr.avail,
+        .used = c->msg->payload.addr.used,
+    };
+    unsigned int align = has_feature(c, VIRTIO_F_RING_PACKED) ? 4 : 2;
+
+    if (!ring->size) {
+        return refuse(c, "addresses for ring %u without a size", i);
+    } else if (new.desc % 16 || new.avail % align || new.used % 4) {
+        return refuse(c, "ring %u at an odd address", i);
+    } else if (ring->is_started
+               && (new.desc != ring->desc || new.avail != ring->avail
+                   || new.used != ring->used)) {
+        return refuse(c, "other addresses for ring %u, which is started", i);
+    } else if (!has_feature(c, VIRTIO_F_IOMMU_PLATFORM)
+               && !dpdk_vdpa_book_ring_fits(&new, c->book->features,
+                                            &c->book->memory)) {
+        return refuse(c, "ring %u not wholly in one region of memory each",
+                      i);
+    }
+    return false;
+}
+
+static bool
+check_vring_kick(const struct check *c, const struct dpdk_vdpa_book_ring *ring,
+                 unsigned int i)
+{
+    if (!ring->size || !ring->has_base) {
+        return refuse(c, "ring %u is to start without a size and a position",
+                      i);
+    }
+    return false;
+}
+
+static bool
+check_vring_call(const struct check *c)
+{
+    for (int i = 0; i < c->msg->n_fds; i++) {
+        if (!is_eventfd(c->msg->fds[i])) {
+            return refuse(c, "notifications by something else than an "
+                          "eventfd");
         }
-        set_nonblocking(msg->fds[i]);
+        set_nonblocking(c->msg->fds[i]);
     }
     return false;
 }
 
 static bool
-note_vring_stop(struct dpdk_vdpa_guard *guard,
-                const struct dpdk_vdpa_msg *msg)
+check_ring_msg(const struct check *c)
 {
-    uint32_t ring = msg->payload.state.index;
+    const struct dpdk_vdpa_book_ring *ring;
+    unsigned int i;
 
-    memset(&guard->rings[ring], 0, sizeof guard->rings[ring]);
-    return false;
+    /* The library sees to that, but we must not rely on it. */
+    if (!dpdk_vdpa_msg_ring(c->msg, &i)) {
+        return refuse(c, "ring %"PRIu32, c->msg->payload.state.index);
+    }
+    ring = &c->book->rings[i];
+    switch (c->msg->request) {
+    case DPDK_VDPA_MSG_SET_VRING_NUM:
+        return check_vring_num(c, ring, i);
+    case DPDK_VDPA_MSG_SET_VRING_BASE:
+        return check_vring_base(c, ring, i);
+    case DPDK_VDPA_MSG_SET_VRING_ADDR:
+        return check_vring_addr(c, ring, i);
+    case DPDK_VDPA_MSG_SET_VRING_KICK:
+        return check_vring_kick(c, ring, i);
+    case DPDK_VDPA_MSG_SET_VRING_CALL:
+        return check_vring_call(c);
+    default:
+        return false;
+    }
 }
 
 static bool
-check_iotlb(struct dpdk_vdpa_guard *guard, const struct dpdk_vdpa_msg *msg,
-            uint64_t features, char *why, size_t size)
+check_iotlb(const struct check *c)
 {
-    if (!(features & (1ULL << VIRTIO_F_IOMMU_PLATFORM))) {
-        return refuse(why, size, "translation of an address without IOMMU");
-    }
-    for (int i = 0; i < DPDK_VDPA_GUARD_N_RINGS; i++) {
-        guard->rings[i].has_iotlb |= msg->payload.iotlb.type == IOTLB_UPDATE;
-    }
-    return false;
+    return (!has_feature(c, VIRTIO_F_IOMMU_PLATFORM)
+            && refuse(c, "translation of an address without IOMMU"));
 }
 
 /* The library forgets to close what it has from a former POSTCOPY_ADVISE, and
  * takes these messages even if it has not offered them. */
 static bool
-check_postcopy(struct dpdk_vdpa_guard *guard, const struct dpdk_vdpa_msg *msg,
-               char *why, size_t size)
+check_postcopy(const struct check *c)
 {
-    bool advise = msg->request == DPDK_VDPA_MSG_POSTCOPY_ADVISE;
+    bool advise = c->msg->request == DPDK_VDPA_MSG_POSTCOPY_ADVISE;
 
-    if (!guard->postcopy || guard->advised == advise) {
-        return refuse(why, size, "post-copy migration, message %"PRIu32
-                      " out of turn", msg->request);
+    if (!c->book->postcopy || c->book->advised == advise) {
+        return refuse(c, "post-copy migration, message %"PRIu32" out of turn",
+                      c->msg->request);
     }
-    guard->advised = msg->request != DPDK_VDPA_MSG_POSTCOPY_END;
     return false;
 }
 
 static bool
-check_ring_msg(struct dpdk_vdpa_guard *guard, const struct dpdk_vdpa_msg *msg,
-               uint64_t features, char *why, size_t size)
+check_request(const struct check *c)
 {
-    bool by_u64 = (msg->request == DPDK_VDPA_MSG_SET_VRING_KICK
-                   || msg->request == DPDK_VDPA_MSG_SET_VRING_CALL);
-
-    /* The library sees to that, but we must not rely on it. */
-    if (!by_u64 && msg->payload.state.index >= DPDK_VDPA_GUARD_N_RINGS) {
-        return refuse(why, size, "ring %"PRIu32, msg->payload.state.index);
-    }
-    switch (msg->request) {
-    case DPDK_VDPA_MSG_SET_VRING_NUM:
-        return check_vring_num(guard, msg, features, why, size);
-    case DPDK_VDPA_MSG_SET_VRING_BASE:
-        return check_vring_base(guard, msg, features, why, size);
-    case DPDK_VDPA_MSG_SET_VRING_ADDR:
-        return check_vring_addr(guard, msg, why, size);
-    case DPDK_VDPA_MSG_SET_VRING_KICK:
-        return check_vring_kick(guard, msg, why, size);
-    case DPDK_VDPA_MSG_SET_VRING_CALL:
-        return check_vring_call(msg, why, size);
-    default:
-        return note_vring_stop(guard, msg);
-    }
-}
-
-static bool
-check_request(struct dpdk_vdpa_guard *guard, struct dpdk_vdpa_msg *msg,
-              uint64_t features, char *why, size_t size)
-{
-    switch (msg->request) {
+    switch (c->msg->request) {
     case DPDK_VDPA_MSG_SET_MEM_TABLE:
-        return check_mem_table(guard, msg, features, why, size);
+        return check_mem_table(c);
     case DPDK_VDPA_MSG_SET_LOG_BASE:
-        return check_log_base(msg, why, size);
+        return check_log_base(c);
     case DPDK_VDPA_MSG_SET_FEATURES:
-        return check_features(guard, msg, features, why, size);
+        return check_features(c);
     case DPDK_VDPA_MSG_SET_VRING_NUM:
     case DPDK_VDPA_MSG_SET_VRING_BASE:
     case DPDK_VDPA_MSG_GET_VRING_BASE:
     case DPDK_VDPA_MSG_SET_VRING_ADDR:
     case DPDK_VDPA_MSG_SET_VRING_KICK:
     case DPDK_VDPA_MSG_SET_VRING_CALL:
-        return check_ring_msg(guard, msg, features, why, size);
+    case DPDK_VDPA_MSG_SET_VRING_ENABLE:
+        return check_ring_msg(c);
     case DPDK_VDPA_MSG_SET_SLAVE_REQ_FD:
-        for (int i = 0; i < msg->n_fds; i++) {
-            set_nonblocking(msg->fds[i]);
+        for (int i = 0; i < c->msg->n_fds; i++) {
+            set_nonblocking(c->msg->fds[i]);
         }
         return false;
     case DPDK_VDPA_MSG_IOTLB_MSG:
-        return check_iotlb(guard, msg, features, why, size);
+        return check_iotlb(c);
     case DPDK_VDPA_MSG_POSTCOPY_ADVISE:
     case DPDK_VDPA_MSG_POSTCOPY_LISTEN:
     case DPDK_VDPA_MSG_POSTCOPY_END:
-        return check_postcopy(guard, msg, why, size);
+        return check_postcopy(c);
     case DPDK_VDPA_MSG_GET_INFLIGHT_FD:
     case DPDK_VDPA_MSG_SET_INFLIGHT_FD:
         /* The library takes them, of any size, but does not offer them. */
-        return refuse(why, size, "inflight area, which was not offered");
+        return refuse(c, "inflight area, which was not offered");
     default:
         return false;
     }
 }
 
-/* Returns true if the front-end does not read our answers: the library would
- * wait for room for each more, and nothing of other ports would move. */
-static bool
-leaves_answers(const struct dpdk_vdpa_guard *guard)
-{
-    int unread;
-
-    return (guard->fd >= 0 && !ioctl(guard->fd, SIOCOUTQ, &unread)
-            && unread > UNREAD_MAX);
-}
-
 bool
-dpdk_vdpa_guard_check(struct dpdk_vdpa_guard *guard,
-                      struct dpdk_vdpa_msg *msg, uint64_t features,
-                      char *why, size_t size)
+dpdk_vdpa_guard_check(const struct dpdk_vdpa_book *book,
+                      struct dpdk_vdpa_msg *msg, bool hw, char *why,
+                      size_t size)
 {
-    if (leaves_answers(guard)) {
-        return refuse(why, size, "answers are not read");
-    } else if (msg->size < min_payload_len(msg->request)) {
-        return refuse(why, size, "message %"PRIu32" of %"PRIu32" bytes",
+    const struct check c = { book, msg, hw, why, size };
+
+    if (msg->size < min_payload_len(msg->request)) {
+        return refuse(&c, "message %"PRIu32" of %"PRIu32" bytes",
                       msg->request, msg->size);
     }
-    return check_request(guard, msg, features, why, size);
+    return check_request(&c);
 }
 
 void
@@ -454,135 +496,4 @@ dpdk_vdpa_guard_close_fds(struct dpdk_vdpa_msg *msg)
         msg->fds[i] = -1;
     }
     msg->n_fds = 0;
-}
-
-/* Returns true if 'fd' is a socket that is connected to the one at 'path'. */
-static bool
-is_connected_to(int fd, const char *path)
-{
-    struct sockaddr_un un;
-    socklen_t len = sizeof un - 1;
-
-    memset(&un, 0, sizeof un);
-    return (!getpeername(fd, (struct sockaddr *) &un, &len)
-            && un.sun_family == AF_UNIX
-            && !strcmp(un.sun_path, path));
-}
-
-/* Files at the door. */
-
-/* Returns true if files may come with 'request', of which we let the library
- * see any. */
-static bool
-takes_files(uint32_t request)
-{
-    switch (request) {
-    case DPDK_VDPA_MSG_SET_MEM_TABLE:
-    case DPDK_VDPA_MSG_SET_LOG_BASE:
-    case DPDK_VDPA_MSG_SET_LOG_FD:
-    case DPDK_VDPA_MSG_SET_VRING_KICK:
-    case DPDK_VDPA_MSG_SET_VRING_CALL:
-    case DPDK_VDPA_MSG_SET_VRING_ERR:
-    case DPDK_VDPA_MSG_SET_SLAVE_REQ_FD:
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* Closes the files that came with 'msg', and takes them out of it. */
-static void
-close_received(struct msghdr *msg)
-{
-    for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg); cmsg;
-         cmsg = CMSG_NXTHDR(msg, cmsg)) {
-        size_t len = cmsg->cmsg_len - CMSG_LEN(0);
-
-        if (cmsg->cmsg_level == SOL_SOCKET
-            && cmsg->cmsg_type == SCM_RIGHTS) {
-            for (size_t i = 0; i < len / sizeof(int); i++) {
-                int fd;
-
-                memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof fd, sizeof fd);
-                close(fd);
-            }
-        }
-    }
-    msg->msg_controllen = 0;
-}
-
-/* Returns true if 'msg' is how the library reads the header of a message. */
-static bool
-is_vhost_header(const struct msghdr *msg)
-{
-    return (msg->msg_iovlen == 1
-            && msg->msg_iov->iov_len == DPDK_VDPA_MSG_HEADER_LEN
-            && msg->msg_controllen
-               == CMSG_SPACE(DPDK_VDPA_MSG_MAX_FDS * sizeof(int)));
-}
-
-/* The library loses the files that come with a message about a ring that it
- * cannot have, before it asks us.  So this takes the place of the C library's
- * function, for all who call it, and closes files that no such message should
- * come with. */
-ssize_t
-recvmsg(int fd, struct msghdr *msg, int flags)
-{
-    static ssize_t (*next)(int, struct msghdr *, int);
-    bool is_header = is_vhost_header(msg);
-    ssize_t n;
-
-    if (!next) {
-        next = (ssize_t (*)(int, struct msghdr *, int)) dlsym(RTLD_NEXT,
-                                                              "recvmsg");
-    }
-    n = next(fd, msg, flags);
-    if (is_header && n > 0) {
-        const uint32_t *request = msg->msg_iov->iov_base;
-
-        if (n < sizeof *request || !takes_files(*request)) {
-            close_received(msg);
-        }
-    }
-    return n;
-}
-
-/* The library reads a message's header when the socket is readable, and then
- * its payload, waiting for that in the one thread that serves all ports, where
- * it also waits to send replies.  It does not tell which file descriptor it
- * uses, so we look for it. */
-static int
-find_connection(const char *path)
-{
-    struct dirent *entry;
-    int found = -1;
-    DIR *dir;
-
-    dir = opendir("/proc/self/fd");
-    while (dir && found < 0 && (entry = readdir(dir))) {
-        int fd = atoi(entry->d_name);
-
-        if (is_connected_to(fd, path)) {
-            found = fd;
-        }
-    }
-    if (dir) {
-        closedir(dir);
-    }
-    return found;
-}
-
-bool
-dpdk_vdpa_guard_init(struct dpdk_vdpa_guard *guard, const char *path,
-                     bool postcopy, int timeout)
-{
-    struct timeval tv = { timeout / 1000, timeout % 1000 * 1000 };
-
-    memset(guard, 0, sizeof *guard);
-    guard->postcopy = postcopy;
-    guard->fd = find_connection(path);
-    return (guard->fd >= 0
-            && !setsockopt(guard->fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv)
-            && !setsockopt(guard->fd, SOL_SOCKET, SO_SNDTIMEO, &tv,
-                           sizeof tv));
 }

@@ -18,134 +18,20 @@
 /* Guards the vhost library against vhost-user front-ends that do not keep to
  * the protocol, by looking at messages before the library does.
  *
- * Linking this also puts a recvmsg() before the C library's, which closes the
- * files that come with messages that should have none.
- *
- * A "struct dpdk_vdpa_guard" is what is known of a connection.  It belongs to
- * the thread that handles the connection's messages; nothing here takes a
- * lock. */
+ * It remembers nothing: what the front-end has done so far is in the book of
+ * the connection.  For the thread that handles the connection's messages. */
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
-#define DPDK_VDPA_MSG_MAX_FDS 8
-#define DPDK_VDPA_MSG_HEADER_LEN 12
+#include "vhost/book.h"
 
-/* A message as the library of DPDK 22.11 passes it to external handlers:
- * 'struct vhu_msg_context' in its lib/vhost/vhost_user.h, with the part of the
- * payload that is looked at here. */
-struct dpdk_vdpa_msg {
-    uint32_t request;
-    uint32_t flags;
-    uint32_t size;              /* Of the payload. */
-    union {
-        uint64_t u64;
-        struct {
-            uint32_t index;
-            uint32_t num;
-        } state;
-        struct {
-            uint32_t index;
-            uint32_t flags;
-            uint64_t desc;
-            uint64_t used;
-            uint64_t avail;
-            uint64_t log;
-        } addr;
-        struct {
-            uint64_t mmap_size;
-            uint64_t mmap_offset;
-        } log;
-        struct {
-            uint64_t iova;
-            uint64_t size;
-            uint64_t uaddr;
-            uint8_t perm;
-            uint8_t type;
-        } iotlb;
-        struct {
-            uint32_t n_regions;
-            uint32_t padding;
-            struct {
-                uint64_t guest_phys_addr;
-                uint64_t memory_size;
-                uint64_t userspace_addr;
-                uint64_t mmap_offset;
-            } regions[DPDK_VDPA_MSG_MAX_FDS];
-        } memory;
-        uint8_t bytes[632];   /* The longest of all. */
-    } payload;
-    int fds[DPDK_VDPA_MSG_MAX_FDS];
-    int n_fds;
-} __attribute__((packed));
-
-/* In 'flags': an answer is wanted, even to a message that fails. */
-#define DPDK_VDPA_MSG_NEED_REPLY 8
-
-/* Requests of the vhost-user protocol, as far as they are looked at. */
-enum {
-    DPDK_VDPA_MSG_GET_FEATURES = 1,
-    DPDK_VDPA_MSG_SET_FEATURES = 2,
-    DPDK_VDPA_MSG_RESET_OWNER = 4,
-    DPDK_VDPA_MSG_SET_MEM_TABLE = 5,
-    DPDK_VDPA_MSG_SET_LOG_BASE = 6,
-    DPDK_VDPA_MSG_SET_LOG_FD = 7,
-    DPDK_VDPA_MSG_SET_VRING_NUM = 8,
-    DPDK_VDPA_MSG_SET_VRING_ADDR = 9,
-    DPDK_VDPA_MSG_SET_VRING_BASE = 10,
-    DPDK_VDPA_MSG_GET_VRING_BASE = 11,
-    DPDK_VDPA_MSG_SET_VRING_KICK = 12,
-    DPDK_VDPA_MSG_SET_VRING_CALL = 13,
-    DPDK_VDPA_MSG_SET_VRING_ERR = 14,
-    DPDK_VDPA_MSG_GET_PROTOCOL_FEATURES = 15,
-    DPDK_VDPA_MSG_SET_PROTOCOL_FEATURES = 16,
-    DPDK_VDPA_MSG_GET_QUEUE_NUM = 17,
-    DPDK_VDPA_MSG_SET_VRING_ENABLE = 18,
-    DPDK_VDPA_MSG_SEND_RARP = 19,
-    DPDK_VDPA_MSG_NET_SET_MTU = 20,
-    DPDK_VDPA_MSG_SET_SLAVE_REQ_FD = 21,
-    DPDK_VDPA_MSG_IOTLB_MSG = 22,
-    DPDK_VDPA_MSG_POSTCOPY_ADVISE = 28,
-    DPDK_VDPA_MSG_POSTCOPY_LISTEN = 29,
-    DPDK_VDPA_MSG_POSTCOPY_END = 30,
-    DPDK_VDPA_MSG_GET_INFLIGHT_FD = 31,
-    DPDK_VDPA_MSG_SET_INFLIGHT_FD = 32,
-    DPDK_VDPA_MSG_SET_STATUS = 39,
-    DPDK_VDPA_MSG_GET_STATUS = 40,
-};
-
-/* Virtqueues of a connection, as many as the library knows. */
-#define DPDK_VDPA_GUARD_N_RINGS 256
-
-struct dpdk_vdpa_guard {
-    bool postcopy;              /* Post-copy migration was offered. */
-    int fd;                     /* Of the connection, -1 if unknown. */
-
-    /* What the front-end has done so far. */
-    bool advised;               /* POSTCOPY_ADVISE without an end. */
-    bool iotlb_is_stale;        /* Translations outlived the memory. */
-    struct {
-        uint16_t size;          /* 0 until it was set since the last stop. */
-        bool has_base;          /* Likewise the position. */
-        bool has_addr;          /* Likewise the addresses. */
-        bool has_iotlb;         /* Translations may be cached. */
-    } rings[DPDK_VDPA_GUARD_N_RINGS];
-};
-
-/* Prepares 'guard' for a new connection to the socket at 'path', and limits
- * the time that the library waits in the middle of a message, and to send an
- * answer, to 'timeout' ms.  Returns false if the connection is not found, so
- * that there is no such limit. */
-bool dpdk_vdpa_guard_init(struct dpdk_vdpa_guard *guard, const char *path,
-                          bool postcopy, int timeout);
-
-/* Looks for what is wrong with 'msg', from a front-end that has negotiated
- * 'features'.  Returns false if the library may have it, otherwise true and
- * what it is in 'why', of 'size' bytes.  Of what the library may have, files
- * are made safer to use as far as that can be done. */
-bool dpdk_vdpa_guard_check(struct dpdk_vdpa_guard *guard,
-                           struct dpdk_vdpa_msg *msg, uint64_t features,
+/* Looks for what is wrong with 'msg', after what stands in 'book'.  Returns
+ * false if the library may have it, otherwise true and what it is in 'why', of
+ * 'size' bytes.  Of what the library may have, files are made safer to use as
+ * far as that can be done.  'hw' says that a vDPA device serves the rings. */
+bool dpdk_vdpa_guard_check(const struct dpdk_vdpa_book *book,
+                           struct dpdk_vdpa_msg *msg, bool hw,
                            char *why, size_t size);
 
 /* Closes the file descriptors that came with 'msg'. */

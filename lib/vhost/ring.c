@@ -105,7 +105,7 @@ ring_find_region(struct dpdk_vdpa_ring *ring, uint64_t addr, uint32_t len)
 /* Makes '*buf' the 'len' bytes at 'addr' of the guest's memory, which may be
  * in '*region', a copy of 'ring->region', or elsewhere.  They are about to be
  * written if 'write' is true, else to be read.  Returns false if there is no
- * such buffer, or no room in it for a header. */
+ * such buffer, or it is to be written and has no room for a header. */
 static __rte_always_inline bool
 buffer_set(struct buffer *buf, struct dpdk_vdpa_ring *ring,
            struct dpdk_vdpa_region *region, uint64_t addr, uint32_t len,
@@ -128,7 +128,7 @@ buffer_set(struct buffer *buf, struct dpdk_vdpa_ring *ring,
         rte_prefetch0(buf->data);
         rte_prefetch0(buf->data + CACHE_LINE_SIZE);
     }
-    return len >= ring->header_len;
+    return !write || len >= ring->header_len;
 }
 
 /* Returns true if a descriptor with these VRING_DESC_F_* flags is a whole
@@ -231,6 +231,16 @@ packed_second_half(struct vring_packed_desc *desc)
     return ALIGNED_CAST(uint64_t *, &desc->len);
 }
 
+/* Returns true if the guest offers descriptor 'pos'. */
+static __rte_always_inline bool
+packed_is_avail(const struct dpdk_vdpa_ring *ring, uint16_t pos)
+{
+    uint16_t flags = READ_ONCE(ring->packed.desc[pos & ~WRAP].flags);
+
+    return ((flags & (PACKED_AVAIL | PACKED_USED))
+            == (pos & WRAP ? PACKED_AVAIL : PACKED_USED));
+}
+
 /* As split_peek(), but no further than to the end of the ring, where the wrap
  * counter changes. */
 static __rte_always_inline unsigned int
@@ -314,11 +324,7 @@ static __rte_always_inline bool
 ring_is_empty(const struct dpdk_vdpa_ring *ring)
 {
     if (ring->is_packed) {
-        uint16_t pos = ring->next_avail;
-        uint16_t flags = READ_ONCE(ring->packed.desc[pos & ~WRAP].flags);
-
-        return ((flags & (PACKED_AVAIL | PACKED_USED))
-                != (pos & WRAP ? PACKED_AVAIL : PACKED_USED));
+        return !packed_is_avail(ring, ring->next_avail);
     }
     return READ_ONCE(ring->split.avail->idx) == ring->next_avail;
 }
@@ -381,9 +387,13 @@ ring_recv(struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
 
     max_len = rte_pktmbuf_data_room_size(mp) - RTE_PKTMBUF_HEADROOM;
     for (unsigned int i = 0; i < n; i++) {
+        if (OVS_UNLIKELY(bufs[i].len <= header_len)) {
+            bufs[i].len = 0;
+            continue;
+        }
         bufs[i].len -= header_len;
         if (OVS_UNLIKELY(!asks_for_nothing(bufs[i].data)
-                         || bufs[i].len - 1 >= max_len)) {
+                         || bufs[i].len > max_len)) {
             ring->unusual = true;
             n = i;
             break;
@@ -551,10 +561,50 @@ packed_wants_call(const struct dpdk_vdpa_ring *ring, uint16_t old)
 }
 
 bool
+dpdk_vdpa_ring_may_want_call(const struct dpdk_vdpa_ring *ring, uint16_t old)
+{
+    return (ring->is_packed ? packed_wants_call(ring, old)
+            : split_wants_call(ring, old));
+}
+
+bool
 dpdk_vdpa_ring_wants_call(const struct dpdk_vdpa_ring *ring, uint16_t old)
 {
     /* The guest sets what it wants, and then looks whether there is more. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    return (ring->is_packed ? packed_wants_call(ring, old)
-            : split_wants_call(ring, old));
+    return dpdk_vdpa_ring_may_want_call(ring, old);
+}
+
+/* Notifications by the guest. */
+
+void
+dpdk_vdpa_ring_suppress_kicks(struct dpdk_vdpa_ring *ring)
+{
+    if (ring->is_packed) {
+        ring->packed.device_event->flags = VRING_PACKED_EVENT_FLAG_DISABLE;
+    } else if (!ring->event_idx) {
+        ring->split.used->flags = VRING_USED_F_NO_NOTIFY;
+    }
+    /* With an event index it notifies once a round, or twice. */
+}
+
+/* What the guest offers. */
+
+unsigned int
+dpdk_vdpa_ring_n_avail(const struct dpdk_vdpa_ring *ring, unsigned int max)
+{
+    uint16_t pos = ring->next_avail;
+    unsigned int n;
+
+    if (!ring->is_packed) {
+        n = (uint16_t) (READ_ONCE(ring->split.avail->idx) - pos);
+        return MIN(n, max);
+    }
+    for (n = 0; n < MIN(max, ring->size) && packed_is_avail(ring, pos); n++) {
+        pos++;
+        if ((pos & ~WRAP) == ring->size) {
+            pos = (pos & WRAP) ^ WRAP;
+        }
+    }
+    return n;
 }

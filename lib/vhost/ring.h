@@ -66,6 +66,7 @@ struct dpdk_vdpa_ring {
         struct {
             struct vring_packed_desc *desc;
             const struct vring_packed_desc_event *driver_event;
+            struct vring_packed_desc_event *device_event;
         } packed;
     };
     bool is_packed;
@@ -89,8 +90,18 @@ struct dpdk_vdpa_ring {
  * caller sets where the ring is, 'size', the positions and the memory. */
 void dpdk_vdpa_ring_init(struct dpdk_vdpa_ring *ring, uint64_t features);
 
+/* Asks the guest not to notify us of what it offers: we poll. */
+void dpdk_vdpa_ring_suppress_kicks(struct dpdk_vdpa_ring *);
+
+/* Returns how many descriptors the guest offers, at most 'max'.  From a split
+ * ring it may be too much, as a guest can say what it likes. */
+unsigned int dpdk_vdpa_ring_n_avail(const struct dpdk_vdpa_ring *,
+                                    unsigned int max);
+
 /* Takes at most 'n' packets that the guest sent into mbufs of 'mp', and gives
- * the buffers back.  Returns how many, which may be less than there are. */
+ * the buffers back.  Returns how many, which may be less than there are.  A
+ * buffer with nothing behind the header, or not even that, is an empty
+ * packet. */
 uint16_t dpdk_vdpa_ring_recv(struct dpdk_vdpa_ring *, struct rte_mempool *mp,
                              struct rte_mbuf **pkts, uint16_t n);
 
@@ -102,5 +113,9 @@ uint16_t dpdk_vdpa_ring_send(struct dpdk_vdpa_ring *, struct rte_mbuf **pkts,
 /* Returns true if the guest wants an interrupt for what has been given to it
  * since 'next_used' was 'old' (virtio 1.1, sections 2.6.7 and 2.7.10). */
 bool dpdk_vdpa_ring_wants_call(const struct dpdk_vdpa_ring *, uint16_t old);
+
+/* Likewise, without the barrier: a "no" may come too early. */
+bool dpdk_vdpa_ring_may_want_call(const struct dpdk_vdpa_ring *,
+                                  uint16_t old);
 
 #endif /* vhost/ring.h */

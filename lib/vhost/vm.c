@@ -28,35 +28,31 @@
 
 #include <rte_config.h>
 #include <rte_cycles.h>
-#include <rte_ip.h>
 #include <rte_mbuf.h>
-#include <rte_net.h>
-#include <rte_tcp.h>
 #include <rte_vhost.h>
 
-#include "vhost/guard.h"
 #include "dpdk-vdpa-relay.h"
-#include "vhost/book.h"
 #include "openvswitch/list.h"
 #include "openvswitch/thread.h"
 #include "openvswitch/vlog.h"
 #include "ovs-atomic.h"
+#include "seq.h"
 #include "util.h"
+#include "vhost/connector.h"
+#include "vhost/door.h"
+#include "vhost/lro.h"
+#include "vhost/session.h"
 
 VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_vm);
 
-/* How long a front-end may take between the header of a message and its
- * payload, in ms.  Meanwhile no other port's messages are read. */
-#define MESSAGE_TIMEOUT 3000
-
-/* How long a guest behind an IOMMU may refuse a packet, in ms, before it is
- * taken to be too long for it. */
+/* How long a guest may refuse a packet, in ms, before it is taken to be too
+ * long for it, if that cannot be told. */
 #define STUCK_TIMEOUT 1000
-
-#define MAX_RINGS (2 * DPDK_VDPA_MAX_PAIRS)
 
 /* Descriptors of a packed ring to be read at a time. */
 #define PACKED_CHUNK 64
+
+BUILD_ASSERT_DECL(DPDK_VDPA_BOOK_N_RINGS == 2 * DPDK_VDPA_MAX_PAIRS);
 
 /* Features that need help beyond the virtqueues. */
 #define OFFLOAD_FEATURES                                                     \
@@ -86,41 +82,35 @@ struct dpdk_vdpa_vm {
     struct ovs_list list_node OVS_GUARDED_BY(vm_list_mutex);
     char *path;
     uint64_t vhost_flags;
-    struct dpdk_vdpa_rings *rings;      /* For the vhost thread. */
     const struct dpdk_vdpa_vm_callbacks *callbacks;
     void *aux;
 
     /* Main thread only. */
-    bool registered;
+    struct dpdk_vdpa_connector *connector;      /* Null before the start. */
+    bool registered;                    /* With the library: connected. */
     uint64_t offloads;
     struct rte_vdpa_device *vdpa;       /* Constant after the start. */
+
+    /* The connection has ended.  Written by the vhost thread, read by the main
+     * thread, which 'lost_seq' wakes. */
+    atomic_bool lost;
+    struct seq *lost_seq;
+    uint64_t last_lost_seq;             /* Main thread only. */
 
     /* Written by the vhost thread before 'up', or while no PMD thread may be
      * inside the burst functions; read by these. */
     int vid;
     struct rte_mempool *mempool;
 
-    /* The vhost thread.  After a SET_MEM_TABLE that fails, the library takes
-     * the guest to be as ready as before. */
-    bool has_memory;
-    bool handling;              /* A message that may change virtqueues. */
-
-    struct dpdk_vdpa_walk *walk;
+    struct dpdk_vdpa_session session;
 
     /* Written by the vhost thread, read by any. */
     atomic_bool up;
     atomic_uint64_t features;
     atomic_int numa_node;
-    atomic_bool ring_enabled[MAX_RINGS];
 
     /* Each for the thread that sends to the queue pair. */
     struct vm_stuck stuck[DPDK_VDPA_MAX_PAIRS];
-
-    /* Written by the main thread, read by the vhost thread. */
-    atomic_uint max_pairs;
-
-    /* For the thread that handles the connection's messages. */
-    struct dpdk_vdpa_guard guard;
 };
 
 static struct ovs_list vm_list OVS_GUARDED_BY(vm_list_mutex)
@@ -173,21 +163,15 @@ guest_numa_node(int vid)
     return node;
 }
 
-/* Has the virtqueues walked that can be. */
+/* Asks the guest of connection 'vid' not to notify us of what it sends: we
+ * poll.  For rings that the library processes; the walk does so itself. */
 static void
-vm_open_walk(struct dpdk_vdpa_vm *vm, int vid)
+vm_suppress_kicks(struct dpdk_vdpa_vm *vm, int vid)
 {
-    bool enabled[MAX_RINGS];
-
-    /* With post-copy, memory may come only after the front-end was served. */
-    if (!dpdk_vdpa_vm_is_up(vm) || !vm->has_memory || vm->vdpa
-        || vm->vhost_flags & RTE_VHOST_USER_POSTCOPY_SUPPORT) {
-        return;
+    for (unsigned int i = 0; !vm->vdpa && i < rte_vhost_get_vring_num(vid);
+         i++) {
+        rte_vhost_enable_guest_notification(vid, i, 0);
     }
-    for (int i = 0; i < MAX_RINGS; i++) {
-        atomic_read_relaxed(&vm->ring_enabled[i], &enabled[i]);
-    }
-    dpdk_vdpa_walk_open(vm->walk, vid, enabled, MAX_RINGS);
 }
 
 /* Vhost callbacks. */
@@ -196,24 +180,20 @@ static int
 vm_new_device(int vid)
 {
     struct dpdk_vdpa_vm *vm = vm_from_vid(vid);
-    uint64_t features = 0;
 
     if (!vm) {
         return -1;
     }
-    if (!vm->has_memory) {
+    if (!vm->session.book.has_memory) {
         return 0;       /* Or a vDPA device is never told that it is over. */
     }
 
-    rte_vhost_get_negotiated_features(vid, &features);
-    atomic_store_relaxed(&vm->features, features);
+    atomic_store_relaxed(&vm->features, vm->session.book.features);
     atomic_store_relaxed(&vm->numa_node, guest_numa_node(vid));
     vm->vid = vid;
     atomic_store(&vm->up, true);
-    dpdk_vdpa_vm_suppress_kicks(vm);
-    vm->handling = false;
-    dpdk_vdpa_walk_close(vm->walk);
-    vm_open_walk(vm, vid);
+    vm_suppress_kicks(vm, vid);
+    dpdk_vdpa_session_open_walk(&vm->session, vid);
     vm->callbacks->up(vm->aux, vm);
     return 0;
 }
@@ -225,9 +205,9 @@ vm_destroy_device(int vid)
 
     if (vm && dpdk_vdpa_vm_is_up(vm)) {
         atomic_store(&vm->up, false);
-        dpdk_vdpa_walk_close(vm->walk);
+        dpdk_vdpa_walk_close(vm->session.walk);
         vm->callbacks->down(vm->aux, vm);
-        dpdk_vdpa_rings_save(vm->rings, vid);
+        dpdk_vdpa_session_save(&vm->session, vid);
     }
 }
 
@@ -235,22 +215,21 @@ static int
 vm_vring_state_changed(int vid, uint16_t ring, int enable)
 {
     struct dpdk_vdpa_vm *vm = vm_from_vid(vid);
-    bool was_enabled;
 
-    if (!vm || ring >= MAX_RINGS) {
+    if (!vm || ring >= DPDK_VDPA_BOOK_N_RINGS
+        || dpdk_vdpa_book_is_enabled(&vm->session.book, ring) == !!enable) {
         return 0;
     }
 
-    atomic_read_relaxed(&vm->ring_enabled[ring], &was_enabled);
-    if (was_enabled != !!enable) {
-        atomic_store_relaxed(&vm->ring_enabled[ring], !!enable);
-        if (!vm->handling) {
-            dpdk_vdpa_walk_close(vm->walk);
-            vm_open_walk(vm, vid);
-        }
-        vm->callbacks->queue_changed(vm->aux, vm, ring / 2, ring % 2 == 0,
-                                     enable);
+    if (!enable) {
+        dpdk_vdpa_walk_close_ring(vm->session.walk, ring);
     }
+    dpdk_vdpa_book_set_enabled(&vm->session.book, ring, enable);
+    if (!vm->session.handling && dpdk_vdpa_vm_is_up(vm)) {
+        dpdk_vdpa_session_open_walk(&vm->session, vid);
+    }
+    vm->callbacks->queue_changed(vm->aux, vm, ring / 2, ring % 2 == 0,
+                                 enable);
     return 0;
 }
 
@@ -273,101 +252,36 @@ vm_features_changed(int vid, uint64_t features)
     return 0;
 }
 
-/* Returns true if 'msg' changes nothing. */
-static bool
-is_question(const struct dpdk_vdpa_msg *msg)
-{
-    switch (msg->request) {
-    case DPDK_VDPA_MSG_GET_FEATURES:
-    case DPDK_VDPA_MSG_GET_PROTOCOL_FEATURES:
-    case DPDK_VDPA_MSG_GET_QUEUE_NUM:
-    case DPDK_VDPA_MSG_GET_STATUS:
-        return true;
-    default:
-        return false;
-    }
-}
+/* Messages. */
 
-/* Handles a message before the library does.
- *
- * The library of DPDK 22.11 always answers VHOST_USER_GET_QUEUE_NUM with 128;
- * we know better.  VHOST_USER_RESET_OWNER is of no use any more, and may be
- * ignored; the library loses memory at it. */
 static enum rte_vhost_msg_result
-vm_pre_msg_handle(int vid, void *msg_)
+vm_pre_msg_handle(int vid, void *msg)
 {
     struct dpdk_vdpa_vm *vm = vm_from_vid(vid);
-    struct dpdk_vdpa_msg *msg = msg_;
-    unsigned int max_pairs;
-    uint64_t features = 0;
+    enum rte_vhost_msg_result result;
     char why[80];
 
     if (!vm) {
         return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
     }
-    if (!is_question(msg)) {
-        vm->handling = true;
-        dpdk_vdpa_walk_close(vm->walk);
-    }
-    rte_vhost_get_negotiated_features(vid, &features);
-    if (dpdk_vdpa_guard_check(&vm->guard, msg, features, why, sizeof why)) {
-        dpdk_vdpa_guard_close_fds(msg);
-        /* With an answer, the connection would go on. */
-        msg->flags &= ~DPDK_VDPA_MSG_NEED_REPLY;
+    result = dpdk_vdpa_session_pre_msg(&vm->session, msg,
+                                       dpdk_vdpa_vm_is_up(vm), why,
+                                       sizeof why);
+    if (why[0]) {
         vm->callbacks->refused(vm->aux, vm, why);
-        return RTE_VHOST_MSG_RESULT_ERR;
     }
-    switch (msg->request) {
-    case DPDK_VDPA_MSG_GET_QUEUE_NUM:
-        atomic_read_relaxed(&vm->max_pairs, &max_pairs);
-        dpdk_vdpa_guard_close_fds(msg);
-        msg->payload.u64 = max_pairs;
-        msg->size = sizeof msg->payload.u64;
-        return RTE_VHOST_MSG_RESULT_REPLY;
-    case DPDK_VDPA_MSG_SET_MEM_TABLE:
-        vm->has_memory = false;
-        dpdk_vdpa_rings_set_memory(vm->rings, -1);
-        return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
-    case DPDK_VDPA_MSG_SET_VRING_BASE:
-        dpdk_vdpa_rings_set_base(vm->rings, msg->payload.state.index,
-                                 msg->payload.state.num);
-        return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
-    case DPDK_VDPA_MSG_GET_VRING_BASE:
-        dpdk_vdpa_rings_told(vm->rings);
-        return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
-    case DPDK_VDPA_MSG_RESET_OWNER:
-        dpdk_vdpa_guard_close_fds(msg);
-        return RTE_VHOST_MSG_RESULT_OK;
-    default:
-        return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
-    }
+    return result;
 }
 
-/* Handles a message after the library did, with success. */
 static enum rte_vhost_msg_result
-vm_post_msg_handle(int vid, void *msg_)
+vm_post_msg_handle(int vid, void *msg)
 {
     struct dpdk_vdpa_vm *vm = vm_from_vid(vid);
-    struct dpdk_vdpa_msg *msg = msg_;
 
-    if (!vm || is_question(msg)) {
-        return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+    if (vm) {
+        dpdk_vdpa_session_post_msg(&vm->session, msg, vid,
+                                   dpdk_vdpa_vm_is_up(vm));
     }
-    switch (msg->request) {
-    case DPDK_VDPA_MSG_SET_MEM_TABLE:
-        vm->has_memory = true;
-        dpdk_vdpa_rings_set_memory(vm->rings, vid);
-        break;
-    case DPDK_VDPA_MSG_SET_VRING_KICK:
-        /* From now on the library knows where the ring is. */
-        dpdk_vdpa_rings_restore(vm->rings, vid, msg->payload.u64 & 0xff);
-        break;
-    case DPDK_VDPA_MSG_SEND_RARP:
-        dpdk_vdpa_walk_ask_library(vm->walk);
-        break;
-    }
-    vm->handling = false;
-    vm_open_walk(vm, vid);
     return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 
@@ -379,24 +293,24 @@ vm_new_connection(int vid)
         .post_msg_handle = vm_post_msg_handle,
     };
     struct dpdk_vdpa_vm *vm = vm_from_vid(vid);
-    bool postcopy;
 
     if (!vm) {
         return -1;
     }
-    for (int i = 0; i < MAX_RINGS; i++) {
-        atomic_store_relaxed(&vm->ring_enabled[i], false);
-    }
-    vm->has_memory = false;
-    vm->handling = false;
-    dpdk_vdpa_rings_set_memory(vm->rings, -1);
-    postcopy = vm->vhost_flags & RTE_VHOST_USER_POSTCOPY_SUPPORT;
-    if (!dpdk_vdpa_guard_init(&vm->guard, vm->path, postcopy,
-                              MESSAGE_TIMEOUT)) {
-        VLOG_WARN("%s: cannot limit the time to wait for a message",
-                  vm->path);
-    }
+    dpdk_vdpa_session_begin(&vm->session, vm->path);
     return rte_vhost_extern_callback_register(vid, &extern_ops, NULL);
+}
+
+static void
+vm_destroy_connection(int vid)
+{
+    struct dpdk_vdpa_vm *vm = vm_from_vid(vid);
+
+    if (vm) {
+        dpdk_vdpa_session_end(&vm->session);
+        atomic_store(&vm->lost, true);
+        seq_change(vm->lost_seq);
+    }
 }
 
 static const struct rte_vhost_device_ops vm_vhost_ops = {
@@ -405,9 +319,10 @@ static const struct rte_vhost_device_ops vm_vhost_ops = {
     .vring_state_changed = vm_vring_state_changed,
     .features_changed = vm_features_changed,
     .new_connection = vm_new_connection,
+    .destroy_connection = vm_destroy_connection,
 };
 
-/* Life cycle. */
+/* Connecting. */
 
 /* Returns true if anything in this process, such as a dpdkvhostuserclient
  * port, has the socket at 'path'.  There is no call that just asks: this one
@@ -418,10 +333,103 @@ vhost_path_is_registered(const char *path)
     return !rte_vhost_driver_disable_features(path, 0);
 }
 
+/* Returns true if a VM end, or anything else, has the socket at 'path'. */
+static bool
+path_is_in_use(const char *path)
+{
+    struct dpdk_vdpa_vm *vm;
+    bool found = false;
+
+    ovs_mutex_lock(&vm_list_mutex);
+    LIST_FOR_EACH (vm, list_node, &vm_list) {
+        found |= !strcmp(vm->path, path);
+    }
+    ovs_mutex_unlock(&vm_list_mutex);
+    return found || vhost_path_is_registered(path);
+}
+
+static void
+vm_disconnect(struct dpdk_vdpa_vm *vm)
+{
+    if (!vm->registered) {
+        return;
+    }
+    if (rte_vhost_driver_unregister(vm->path)) {
+        VLOG_ERR("cannot unregister vhost-user socket %s", vm->path);
+    }
+    vm->registered = false;
+    dpdk_vdpa_session_end(&vm->session);
+}
+
+/* Makes a connection, with what the guest is offered now.
+ *
+ * Registers and starts at one go: the library creates a socket when it
+ * registers a path and forgets to close it if the path is never started. */
+static int
+vm_connect(struct dpdk_vdpa_vm *vm)
+{
+    int error;
+
+    if (vhost_path_is_registered(vm->path)) {
+        return EADDRINUSE;
+    }
+    if (rte_vhost_driver_register(vm->path, vm->vhost_flags)) {
+        return EIO;
+    }
+    vm->registered = true;
+    atomic_store(&vm->lost, false);
+    rte_vhost_driver_callback_register(vm->path, &vm_vhost_ops);
+    if (!vm->vdpa) {
+        dpdk_vdpa_vm_set_offloads(vm, vm->offloads);
+    } else if (rte_vhost_driver_attach_vdpa_device(vm->path, vm->vdpa)) {
+        vm_disconnect(vm);
+        return EIO;
+    }
+    dpdk_vdpa_door_hold();
+    error = rte_vhost_driver_start(vm->path) ? ECONNREFUSED : 0;
+    dpdk_vdpa_door_release();
+    if (error) {
+        vm_disconnect(vm);
+    }
+    return error;
+}
+
+void
+dpdk_vdpa_vm_run(struct dpdk_vdpa_vm *vm)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
+    bool lost;
+
+    vm->last_lost_seq = seq_read(vm->lost_seq);
+    atomic_read(&vm->lost, &lost);
+    if (vm->registered && lost) {
+        vm_disconnect(vm);
+        dpdk_vdpa_connector_set_connected(vm->connector, false);
+    }
+    if (!vm->registered && dpdk_vdpa_connector_is_due(vm->connector)) {
+        int error = vm_connect(vm);
+
+        dpdk_vdpa_connector_set_connected(vm->connector, !error);
+        if (error && error != ECONNREFUSED) {
+            VLOG_WARN_RL(&rl, "%s: the vhost library does not connect (%s)",
+                         vm->path, ovs_strerror(error));
+        }
+    }
+}
+
+void
+dpdk_vdpa_vm_wait(struct dpdk_vdpa_vm *vm)
+{
+    seq_wait(vm->lost_seq, vm->last_lost_seq);
+    dpdk_vdpa_connector_wait(vm->connector);
+}
+
+/* Life cycle. */
+
 static uint64_t
 vhost_flags(const struct dpdk_vdpa_vm_config *config)
 {
-    uint64_t flags = RTE_VHOST_USER_CLIENT;
+    uint64_t flags = RTE_VHOST_USER_CLIENT | RTE_VHOST_USER_NO_RECONNECT;
 
     if (config->iommu) {
         flags |= RTE_VHOST_USER_IOMMU_SUPPORT;
@@ -440,7 +448,7 @@ dpdk_vdpa_vm_create(const struct dpdk_vdpa_vm_config *config,
     struct dpdk_vdpa_vm *vm;
 
     *vmp = NULL;
-    if (vhost_path_is_registered(config->path)) {
+    if (path_is_in_use(config->path)) {
         *errp = xasprintf("vdpa-socket-path: \"%s\" is in use by another "
                           "port; give each port a socket of its own",
                           config->path);
@@ -456,15 +464,18 @@ dpdk_vdpa_vm_create(const struct dpdk_vdpa_vm_config *config,
         return error;
     }
 
-    vm = xzalloc(sizeof *vm);
-    vm->walk = walk;
+    vm = xzalloc_cacheline(sizeof *vm);
+    vm->session.walk = walk;
     vm->path = xstrdup(config->path);
     vm->vhost_flags = vhost_flags(config);
+    vm->session.postcopy = config->postcopy;
     vm->offloads = config->offloads;
-    vm->rings = config->rings;
+    vm->session.positions = config->positions;
     vm->callbacks = config->callbacks;
     vm->aux = config->aux;
     vm->vid = -1;
+    vm->session.fd = -1;
+    vm->lost_seq = seq_create();
     atomic_init(&vm->numa_node, -1);
     ovs_mutex_lock(&vm_list_mutex);
     ovs_list_push_back(&vm_list, &vm->list_node);
@@ -473,31 +484,23 @@ dpdk_vdpa_vm_create(const struct dpdk_vdpa_vm_config *config,
     return 0;
 }
 
-/* Registers and starts at one go: the library creates a socket when it
- * registers a path and forgets to close it if the path is never started. */
 int
 dpdk_vdpa_vm_start(struct dpdk_vdpa_vm *vm, char **errp)
 {
-    if (rte_vhost_driver_register(vm->path, vm->vhost_flags)) {
-        goto error;
+    int error = 0;
+
+    vm->connector = dpdk_vdpa_connector_create(vm->path);
+    if (dpdk_vdpa_connector_is_due(vm->connector)) {
+        error = vm_connect(vm);
+        dpdk_vdpa_connector_set_connected(vm->connector, !error);
     }
-    vm->registered = true;
-    rte_vhost_driver_callback_register(vm->path, &vm_vhost_ops);
-    if (!vm->vdpa) {
-        dpdk_vdpa_vm_set_offloads(vm, vm->offloads);
-    } else if (rte_vhost_driver_attach_vdpa_device(vm->path, vm->vdpa)) {
-        goto error;
-    }
-    if (rte_vhost_driver_start(vm->path)) {
-        goto error;
+    if (error && error != ECONNREFUSED) {
+        *errp = xasprintf("vdpa-socket-path: \"%s\" cannot be used with the "
+                          "vhost library, which takes at most 1024 sockets; "
+                          "see the log", vm->path);
+        return error;
     }
     return 0;
-
-error:
-    *errp = xasprintf("vdpa-socket-path: \"%s\" cannot be used with the vhost "
-                      "library, which takes at most 1024 sockets; see the "
-                      "log", vm->path);
-    return EIO;
 }
 
 void
@@ -507,15 +510,15 @@ dpdk_vdpa_vm_destroy(struct dpdk_vdpa_vm *vm)
         return;
     }
 
-    if (vm->registered && rte_vhost_driver_unregister(vm->path)) {
-        VLOG_ERR("cannot unregister vhost-user socket %s", vm->path);
-    }
+    vm_disconnect(vm);
+    dpdk_vdpa_connector_destroy(vm->connector);
     ovs_mutex_lock(&vm_list_mutex);
     ovs_list_remove(&vm->list_node);
     ovs_mutex_unlock(&vm_list_mutex);
-    dpdk_vdpa_walk_destroy(vm->walk);
+    dpdk_vdpa_walk_destroy(vm->session.walk);
+    seq_destroy(vm->lost_seq);
     free(vm->path);
-    free(vm);
+    free_cacheline(vm);
 }
 
 /* Rings, as far as we look at them ourselves. */
@@ -608,7 +611,7 @@ vm_ring_n_avail(struct dpdk_vdpa_vm *vm, uint16_t ring, bool packed,
 void
 dpdk_vdpa_vm_set_max_pairs(struct dpdk_vdpa_vm *vm, unsigned int max_pairs)
 {
-    atomic_store_relaxed(&vm->max_pairs, max_pairs);
+    atomic_store_relaxed(&vm->session.max_pairs, max_pairs);
 }
 
 void
@@ -631,6 +634,7 @@ void
 dpdk_vdpa_vm_set_vdpa(struct dpdk_vdpa_vm *vm, struct rte_vdpa_device *vdpa)
 {
     vm->vdpa = vdpa;
+    vm->session.hw = vdpa != NULL;
 }
 
 const char *
@@ -650,13 +654,10 @@ dpdk_vdpa_vm_is_up(const struct dpdk_vdpa_vm *vm_)
 }
 
 static bool
-vm_pair_enabled(struct dpdk_vdpa_vm *vm, unsigned int pair)
+vm_pair_enabled(const struct dpdk_vdpa_vm *vm, unsigned int pair)
 {
-    bool rx, tx;
-
-    atomic_read_relaxed(&vm->ring_enabled[2 * pair], &rx);
-    atomic_read_relaxed(&vm->ring_enabled[2 * pair + 1], &tx);
-    return rx && tx;
+    return (dpdk_vdpa_book_is_enabled(&vm->session.book, 2 * pair)
+            && dpdk_vdpa_book_is_enabled(&vm->session.book, 2 * pair + 1));
 }
 
 void
@@ -664,16 +665,7 @@ dpdk_vdpa_vm_get_enabled(const struct dpdk_vdpa_vm *vm, bool *enabled,
                          unsigned int n)
 {
     for (unsigned int i = 0; i < n; i++) {
-        enabled[i] = vm_pair_enabled(CONST_CAST(struct dpdk_vdpa_vm *, vm), i);
-    }
-}
-
-void
-dpdk_vdpa_vm_suppress_kicks(struct dpdk_vdpa_vm *vm)
-{
-    for (unsigned int i = 0;
-         !vm->vdpa && i < rte_vhost_get_vring_num(vm->vid); i++) {
-        rte_vhost_enable_guest_notification(vm->vid, i, 0);
+        enabled[i] = vm_pair_enabled(vm, i);
     }
 }
 
@@ -685,7 +677,7 @@ dpdk_vdpa_vm_get_info(const struct dpdk_vdpa_vm *vm_,
 
     memset(info, 0, sizeof *info);
     info->numa_node = -1;
-    dpdk_vdpa_walk_get_info(vm->walk, &info->walk);
+    dpdk_vdpa_walk_get_info(vm->session.walk, &info->walk);
     if (!dpdk_vdpa_vm_is_up(vm)) {
         return false;
     }
@@ -725,7 +717,7 @@ dpdk_vdpa_vm_recv(void *vm_, uint16_t queue, struct rte_mbuf **pkts,
 {
     struct dpdk_vdpa_vm *vm = vm_;
 
-    return dpdk_vdpa_walk_recv(vm->walk, vm->vid, 2 * queue + 1, vm->mempool,
+    return dpdk_vdpa_walk_recv(vm->session.walk, vm->vid, 2 * queue + 1, vm->mempool,
                                pkts, n);
 }
 
@@ -735,7 +727,7 @@ dpdk_vdpa_vm_send(void *vm_, uint16_t queue, struct rte_mbuf **pkts,
 {
     struct dpdk_vdpa_vm *vm = vm_;
 
-    n = dpdk_vdpa_walk_send(vm->walk, vm->vid, 2 * queue, pkts, n);
+    n = dpdk_vdpa_walk_send(vm->session.walk, vm->vid, 2 * queue, pkts, n);
     if (n) {
         vm->stuck[queue].pkt = NULL;
     }
@@ -760,93 +752,43 @@ dpdk_vdpa_vm_never_fits(void *vm_, uint16_t queue, struct rte_mbuf *pkt)
 {
     struct dpdk_vdpa_vm *vm = vm_;
     uint16_t ring = 2 * queue;
-    struct rte_vhost_vring vring;
-    unsigned int needed;
+    unsigned int needed = 1;
     uint64_t features;
-    bool packed;
+    int n;
 
-    if (!vm_pair_enabled(vm, queue)
-        || rte_vhost_get_vhost_vring(vm->vid, ring, &vring)
-        || !vring.desc) {
+    if (!vm_pair_enabled(vm, queue)) {
         return false;
     }
-    /* With an IOMMU, a refusal may just mean that the library awaits the
-     * front-end's translation of an address. */
-    atomic_read_relaxed(&vm->features, &features);
-    if (features & (1ULL << VIRTIO_F_IOMMU_PLATFORM)
-        && !refused_for_long(&vm->stuck[queue], pkt)) {
-        return false;
-    }
-
     /* A packet goes into one buffer unless they are mergeable.  The library
      * merges at most all but one of the ring. */
-    packed = features & (1ULL << VIRTIO_F_RING_PACKED);
-    needed = features & (1ULL << VIRTIO_NET_F_MRG_RXBUF) ? vring.size - 1 : 1;
-    return vm_ring_n_avail(vm, ring, packed, needed) >= MAX(needed, 1);
+    atomic_read_relaxed(&vm->features, &features);
+    if (features & (1ULL << VIRTIO_NET_F_MRG_RXBUF)) {
+        needed = MAX(vm->session.book.rings[ring].size, 2) - 1;
+    }
+    n = dpdk_vdpa_walk_n_avail(vm->session.walk, ring, needed);
+    if (n < 0) {
+        /* With an IOMMU, a refusal may just mean that the library awaits the
+         * front-end's translation of an address. */
+        if (!refused_for_long(&vm->stuck[queue], pkt)) {
+            return false;
+        }
+        n = vm_ring_n_avail(vm, ring,
+                            features & (1ULL << VIRTIO_F_RING_PACKED),
+                            needed);
+    }
+    return n >= needed;
 }
 
-/* Says in 'pkt' what is to be said to the guest of a TCP packet put together
- * from segments.  Returns false if it is no such packet. */
-static bool
-describe_large_tcp(struct rte_mbuf *pkt)
+void
+dpdk_vdpa_vm_settle(void *vm_, uint16_t queue)
 {
-    struct rte_net_hdr_lens lens;
-    uint32_t ptype = rte_net_get_ptype(pkt, &lens, RTE_PTYPE_L2_MASK
-                                                   | RTE_PTYPE_L3_MASK
-                                                   | RTE_PTYPE_L4_MASK);
-    struct rte_tcp_hdr *tcp;
-    const void *ip;
+    struct dpdk_vdpa_vm *vm = vm_;
 
-    if ((ptype & RTE_PTYPE_L4_MASK) != RTE_PTYPE_L4_TCP
-        || lens.l4_len < sizeof *tcp
-        || lens.l2_len + lens.l3_len + lens.l4_len > pkt->data_len
-        || !pkt->tso_segsz) {
-        return false;
-    }
-    pkt->l2_len = lens.l2_len;
-    pkt->l3_len = lens.l3_len;
-    pkt->l4_len = lens.l4_len;
-    ip = rte_pktmbuf_mtod_offset(pkt, void *, lens.l2_len);
-    tcp = rte_pktmbuf_mtod_offset(pkt, struct rte_tcp_hdr *,
-                                  lens.l2_len + lens.l3_len);
-    if (RTE_ETH_IS_IPV4_HDR(ptype)) {
-        pkt->ol_flags |= RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_IPV4;
-        tcp->cksum = rte_ipv4_phdr_cksum(ip, 0);
-    } else {
-        pkt->ol_flags |= RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_IPV6;
-        tcp->cksum = rte_ipv6_phdr_cksum(ip, 0);
-    }
-    return true;
+    dpdk_vdpa_walk_settle(vm->session.walk, 2 * queue + 1);
 }
 
-/* The library describes a packet to the guest by its flags for transmission.
- * The checksum that a guest gets with a packet to be segmented is that of the
- * pseudo-header (virtio 1.1, section 5.1.6.4.1).  The library of DPDK 22.11
- * leaves the length out of it, as Intel's NICs want it, and a guest that
- * forwards the packet would send bad checksums; but it leaves those alone
- * whose headers do not lie in the first segment, so that of 'pkt' is made to
- * end before the TCP header. */
 bool
 dpdk_vdpa_vm_prepare_lro(void *vm OVS_UNUSED, struct rte_mbuf *pkt)
 {
-    struct rte_mbuf *rest;
-    uint16_t ip_end;
-
-    if (!describe_large_tcp(pkt)) {
-        return false;
-    }
-    rest = rte_pktmbuf_alloc(pkt->pool);
-    if (!rest) {
-        return false;
-    }
-
-    ip_end = pkt->l2_len + pkt->l3_len;
-    rte_pktmbuf_attach(rest, pkt);
-    rest->data_off += ip_end;
-    rest->data_len -= ip_end;
-    rest->next = pkt->next;
-    pkt->next = rest;
-    pkt->data_len = ip_end;
-    pkt->nb_segs++;
-    return true;
+    return dpdk_vdpa_lro_prepare(pkt);
 }

@@ -18,9 +18,10 @@
 /* The VM end of a dpdkvdpa port: one vhost-user client socket and the
  * virtqueues behind it, on DPDK's vhost library.
  *
- * QEMU serves the socket and the library connects to it, again and again if
- * need be.  What happens to the connection arrives in a thread of the library
- * and is passed on to 'struct dpdk_vdpa_vm_callbacks'. */
+ * QEMU serves the socket and the library connects to it when the main thread
+ * has it do so: whenever there is a server and no connection.  What happens to
+ * the connection arrives in a thread of the library and is passed on to 'struct
+ * dpdk_vdpa_vm_callbacks'. */
 
 #include <linux/virtio_net.h>
 #include <stdbool.h>
@@ -29,7 +30,7 @@
 #include "vhost/walk.h"
 #include "openvswitch/types.h"
 
-struct dpdk_vdpa_rings;
+struct dpdk_vdpa_positions;
 struct dpdk_vdpa_vm;
 struct rte_mbuf;
 struct rte_mempool;
@@ -62,8 +63,9 @@ struct dpdk_vdpa_vm_config {
     bool iommu;                 /* Offer VIRTIO_F_IOMMU_PLATFORM. */
     bool postcopy;              /* Offer post-copy live migration. */
     uint64_t offloads;          /* See dpdk_vdpa_vm_set_offloads(). */
-    struct dpdk_vdpa_rings *rings;      /* For this VM end while it lives, and
-                                         * then for the next one. */
+    struct dpdk_vdpa_positions *positions;      /* For this VM end while it
+                                                 * lives, and then for the
+                                                 * next one. */
     const struct dpdk_vdpa_vm_callbacks *callbacks;
     void *aux;                  /* Passed to the callbacks. */
 };
@@ -91,6 +93,13 @@ int dpdk_vdpa_vm_create(const struct dpdk_vdpa_vm_config *,
 /* Starts to connect.  From now on the callbacks are called.  To be called
  * once.  Returns as dpdk_vdpa_vm_create(). */
 int dpdk_vdpa_vm_start(struct dpdk_vdpa_vm *, char **errp);
+
+/* Connects if it is time for that, and takes up that a connection has ended.
+ * To be called by the main thread in each of its loops, after
+ * dpdk_vdpa_vm_start() and with no lock held that the callbacks take;
+ * dpdk_vdpa_vm_wait() has the poll loop wake up for it. */
+void dpdk_vdpa_vm_run(struct dpdk_vdpa_vm *);
+void dpdk_vdpa_vm_wait(struct dpdk_vdpa_vm *);
 
 /* Disconnects and frees the VM end, with a last 'down' if it was up.  The
  * caller holds no lock that the callbacks take. */
@@ -120,11 +129,6 @@ bool dpdk_vdpa_vm_is_up(const struct dpdk_vdpa_vm *);
 void dpdk_vdpa_vm_get_enabled(const struct dpdk_vdpa_vm *, bool *enabled,
                               unsigned int n);
 
-/* Asks the guest not to notify us of what it sends: we poll.  To be called
- * after 'up' and after a queue was enabled, not from a callback that may not
- * wait.  The caller sees to it that 'down' does not return meanwhile. */
-void dpdk_vdpa_vm_suppress_kicks(struct dpdk_vdpa_vm *);
-
 /* Fills in '*info' and returns true if the VM end is up. */
 bool dpdk_vdpa_vm_get_info(const struct dpdk_vdpa_vm *,
                            struct dpdk_vdpa_vm_info *info);
@@ -144,6 +148,7 @@ uint16_t dpdk_vdpa_vm_recv(void *vm, uint16_t queue, struct rte_mbuf **,
 uint16_t dpdk_vdpa_vm_send(void *vm, uint16_t queue, struct rte_mbuf **,
                            uint16_t n);
 bool dpdk_vdpa_vm_never_fits(void *vm, uint16_t queue, struct rte_mbuf *);
+void dpdk_vdpa_vm_settle(void *vm, uint16_t queue);
 bool dpdk_vdpa_vm_prepare_lro(void *vm, struct rte_mbuf *);
 
 #endif /* vhost/vm.h */

@@ -24,20 +24,26 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <rte_config.h>
 #include <rte_mbuf.h>
 #include <rte_vhost.h>
 
 #include "base/gate.h"
-#include "dpdk-vdpa-relay.h"
-#include "vhost/ring.h"
 #include "openvswitch/vlog.h"
 #include "util.h"
+#include "vhost/book.h"
+#include "vhost/interrupt.h"
+#include "vhost/ring.h"
 
 VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_walk);
 
-#define MAX_RINGS (2 * DPDK_VDPA_MAX_PAIRS)
+#define MAX_RINGS DPDK_VDPA_BOOK_N_RINGS
+
+/* Shorter rings are the library's: a burst might go round one and end where it
+ * began, as if nothing had been done. */
+#define MIN_SIZE DPDK_VDPA_RING_BURST
 
 /* Where the library puts packets of its own: it looks in every queue, of which
  * this is the one that every guest has. */
@@ -48,23 +54,29 @@ VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_walk);
 #define FEATURES_FOR_LIBRARY (1ULL << VIRTIO_F_IOMMU_PLATFORM                \
                               | 1ULL << VHOST_F_LOG_ALL)
 
+/* Eventfds that a guest has exchanged and that wait to be closed together: to
+ * close one takes a barrier. */
+#define MAX_OLD_FDS 64
+
 struct walked {
     PADDED_MEMBERS(CACHE_LINE_SIZE,
-        /* The gate.  Each is written by one side and read by both. */
-        atomic_bool inside;             /* The PMD thread. */
-        atomic_bool closed;             /* The thread that handles messages. */
+        /* The gate.  The first is written by the PMD thread, the others by the
+         * one that handles messages; all are read by both. */
+        atomic_bool inside;
+        ATOMIC(struct dpdk_vdpa_ring *) open;   /* '&ring', or null. */
+        atomic_int call_fd;             /* The guest's, or -1. */
+        atomic_int library_fd;          /* By which the library calls. */
 
         /* For who is inside, or the one that has the gate closed. */
-        bool stale;                     /* The library has been at the ring. */
         bool must_call;                 /* With the next burst. */
         uint16_t told;                  /* 'next_used' when we last thought
                                          * of an interrupt. */
-        int call_fd;
         unsigned int n_asked;           /* dpdk_vdpa_walk_ask_library(). */
         struct dpdk_vdpa_ring ring;
 
         /* For the PMD thread. */
         unsigned int n_answered;        /* Of 'n_asked'. */
+        unsigned int n_lost;            /* Packets to be counted still. */
         bool library_behind;            /* It must learn about interrupts. */
         atomic_uint64_t n_library;      /* Packets of the library's. */
     );
@@ -75,7 +87,9 @@ struct dpdk_vdpa_walk {
 
     /* For the thread that handles messages. */
     struct dpdk_vdpa_memory memory;     /* Read by who is inside. */
-    bool open;
+    bool packed;                        /* Read by PMD threads. */
+    int old_fds[MAX_OLD_FDS];
+    unsigned int n_old_fds;
 
     atomic_uint n_walked;
 };
@@ -90,7 +104,8 @@ dpdk_vdpa_walk_create(void)
     }
     walk = xzalloc_cacheline(sizeof *walk);
     for (int i = 0; i < MAX_RINGS; i++) {
-        atomic_init(&walk->rings[i].closed, true);
+        atomic_init(&walk->rings[i].call_fd, -1);
+        atomic_init(&walk->rings[i].library_fd, -1);
     }
     return walk;
 }
@@ -98,7 +113,37 @@ dpdk_vdpa_walk_create(void)
 void
 dpdk_vdpa_walk_destroy(struct dpdk_vdpa_walk *walk)
 {
-    free_cacheline(walk);
+    if (walk) {
+        dpdk_vdpa_walk_drop_calls(walk);
+        free_cacheline(walk);
+    }
+}
+
+static inline int
+fd_read(atomic_int *fdp)
+{
+    int fd;
+
+    atomic_read_explicit(fdp, &fd, memory_order_acquire);
+    return fd;
+}
+
+/* Interrupts the guest, if it has said how.  For who is inside, or handles
+ * messages. */
+static void
+walked_interrupt(struct walked *w)
+{
+    int fd = fd_read(&w->call_fd);
+
+    while (fd >= 0) {
+        int old = fd;
+
+        dpdk_vdpa_interrupt(fd);
+        fd = fd_read(&w->call_fd);
+        if (fd == old) {        /* Else nobody may look at the old one. */
+            return;
+        }
+    }
 }
 
 /* Interrupts the guest if it wants that for what it was given since it was
@@ -108,137 +153,208 @@ walked_call(struct walked *w)
 {
     if (dpdk_vdpa_ring_wants_call(&w->ring, w->told) || w->must_call) {
         w->must_call = false;
-        if (w->call_fd >= 0) {
-            eventfd_write(w->call_fd, 1);
-        }
+        walked_interrupt(w);
     }
     w->told = w->ring.next_used;
 }
 
+/* Passes on to the guest what the library wanted to interrupt it for.  For who
+ * is inside, or handles messages. */
+static void
+walked_pass_on(struct walked *w)
+{
+    int fd = fd_read(&w->library_fd);
+    eventfd_t n;
+
+    if (fd >= 0 && !eventfd_read(fd, &n)) {
+        walked_interrupt(w);
+    }
+}
+
 /* Opening and closing. */
+
+static bool
+walked_is_open(const struct walked *w_)
+{
+    struct walked *w = CONST_CAST(struct walked *, w_);
+    struct dpdk_vdpa_ring *ring;
+
+    atomic_read_relaxed(&w->open, &ring);
+    return ring != NULL;
+}
+
+static unsigned int
+walk_n_open(const struct dpdk_vdpa_walk *walk)
+{
+    unsigned int n = 0;
+
+    for (unsigned int i = 0; i < MAX_RINGS; i++) {
+        n += walked_is_open(&walk->rings[i]);
+    }
+    return n;
+}
+
+/* Shuts the rings 'first' up to 'end', not included, and waits for who is
+ * inside of one. */
+static void
+walk_close(struct dpdk_vdpa_walk *walk, unsigned int first, unsigned int end)
+{
+    struct walked *closed[MAX_RINGS];
+    unsigned int n = 0;
+
+    for (unsigned int i = first; i < end; i++) {
+        if (walked_is_open(&walk->rings[i])) {
+            closed[n++] = &walk->rings[i];
+            atomic_store_relaxed(&walk->rings[i].open, NULL);
+        }
+    }
+    if (!n) {
+        return;
+    }
+    dpdk_vdpa_gate_barrier();
+    for (unsigned int i = 0; i < n; i++) {
+        dpdk_vdpa_gate_wait(&closed[i]->inside);
+        if (closed[i]->told != closed[i]->ring.next_used) {
+            walked_call(closed[i]);
+        }
+    }
+    atomic_store_relaxed(&walk->n_walked, walk_n_open(walk));
+}
 
 void
 dpdk_vdpa_walk_close(struct dpdk_vdpa_walk *walk)
 {
-    if (!walk->open) {
-        return;
-    }
-
-    for (int i = 0; i < MAX_RINGS; i++) {
-        atomic_store_relaxed(&walk->rings[i].closed, true);
-    }
-    dpdk_vdpa_gate_barrier();
-    for (int i = 0; i < MAX_RINGS; i++) {
-        struct walked *w = &walk->rings[i];
-
-        dpdk_vdpa_gate_wait(&w->inside);
-        if (w->told != w->ring.next_used) {
-            walked_call(w);
-        }
-    }
-    walk->open = false;
-    atomic_store_relaxed(&walk->n_walked, 0);
+    walk_close(walk, 0, MAX_RINGS);
 }
 
-/* Reads the memory table of connection 'vid'.  Returns false if it cannot be
- * used. */
-static bool
-read_memory(int vid, struct dpdk_vdpa_memory *memory)
+void
+dpdk_vdpa_walk_close_ring(struct dpdk_vdpa_walk *walk, unsigned int i)
 {
-    struct rte_vhost_memory *mem;
-
-    memory->n = 0;
-    if (rte_vhost_get_mem_table(vid, &mem)) {
-        return false;
-    }
-    if (mem->nregions <= ARRAY_SIZE(memory->regions)) {
-        memory->n = mem->nregions;
-    }
-    for (unsigned int i = 0; i < memory->n; i++) {
-        const struct rte_vhost_mem_region *from = &mem->regions[i];
-
-        memory->regions[i].start = from->guest_phys_addr;
-        memory->regions[i].size = from->size;
-        memory->regions[i].offset = (from->host_user_addr
-                                     - from->guest_phys_addr);
-    }
-    free(mem);
-    return memory->n > 0;
+    walk_close(walk, i, i + 1);
 }
 
-/* Returns true if all parts of 'vring' are there and aligned as they should be
- * (virtio 1.1, sections 2.6 and 2.7.10.1): on some CPUs a thread would not
- * survive the use of one that is not. */
-static bool
-is_aligned(const struct rte_vhost_vring *vring, bool packed)
+/* Reads the memory table.  Who is inside may be reading what was written here
+ * before, which is the same then: other memory comes while all is closed. */
+static void
+read_memory(const struct dpdk_vdpa_book *book, struct dpdk_vdpa_memory *to)
 {
-    uintptr_t desc = (uintptr_t) vring->desc;
-    uintptr_t avail = (uintptr_t) vring->avail;
-    uintptr_t used = (uintptr_t) vring->used;
+    BUILD_ASSERT(DPDK_VDPA_BOOK_N_REGIONS <= DPDK_VDPA_MAX_REGIONS);
 
-    return (desc && avail && used
-            && !(desc % 16) && !(avail % (packed ? 4 : 2)) && !(used % 4));
+    to->n = book->memory.n;
+    for (unsigned int i = 0; i < to->n; i++) {
+        const struct dpdk_vdpa_book_region *from = &book->memory.regions[i];
+
+        to->regions[i].start = from->guest;
+        to->regions[i].size = from->size;
+        to->regions[i].offset = from->host - from->guest;
+    }
 }
 
-/* Sets up 'w' for 'ring' of connection 'vid'.  Returns false if it is not a
- * ring that can be walked. */
+/* Returns true if the parts of a ring are aligned as they should be (virtio
+ * 1.1, sections 2.6 and 2.7.10.1), also where we have them: on some CPUs a
+ * thread would not survive the use of one that is not. */
 static bool
-walked_set_up(struct walked *w, int vid, unsigned int i, uint64_t features,
-              const struct dpdk_vdpa_memory *memory)
+is_aligned(const void *desc, const void *avail, const void *used, bool packed)
 {
-    struct dpdk_vdpa_ring *ring = &w->ring;
-    struct rte_vhost_vring vring;
+    return (!((uintptr_t) desc % 16)
+            && !((uintptr_t) avail % (packed ? 4 : 2))
+            && !((uintptr_t) used % 4));
+}
 
-    dpdk_vdpa_ring_init(ring, features);
-    if (rte_vhost_get_vhost_vring(vid, i, &vring) || !vring.size
-        || !is_aligned(&vring, ring->is_packed)) {
+/* Sets where 'ring' is.  Returns false unless all of it is there. */
+static bool
+ring_locate(struct dpdk_vdpa_ring *ring, const struct dpdk_vdpa_book *book,
+            const struct dpdk_vdpa_book_ring *from)
+{
+    struct dpdk_vdpa_book_areas areas = dpdk_vdpa_book_areas(book->features,
+                                                             from->size);
+    void *desc = dpdk_vdpa_book_at(book, from->desc, areas.desc);
+    void *avail = dpdk_vdpa_book_at(book, from->avail, areas.avail);
+    void *used = dpdk_vdpa_book_at(book, from->used, areas.used);
+
+    if (!desc || !avail || !used
+        || !is_aligned(desc, avail, used, ring->is_packed)) {
         return false;
     }
     if (ring->is_packed) {
-        ring->packed.desc = vring.desc_packed;
-        ring->packed.driver_event = vring.driver_event;
-    } else if (IS_POW2(vring.size)) {
-        ring->split.desc = vring.desc;
-        ring->split.avail = vring.avail;
-        ring->split.used = vring.used;
+        ring->packed.desc = desc;
+        ring->packed.driver_event = avail;
+        ring->packed.device_event = used;
     } else {
+        ring->split.desc = desc;
+        ring->split.avail = avail;
+        ring->split.used = used;
+    }
+    return true;
+}
+
+/* Learns from the library how far the ring has been processed.  Returns false
+ * if it cannot be walked from there. */
+static bool
+walked_refresh(struct walked *w, int vid, unsigned int i)
+{
+    struct dpdk_vdpa_ring *ring = &w->ring;
+
+    if (rte_vhost_get_vring_base(vid, i, &ring->next_avail, &ring->next_used)
+        || (ring->is_packed
+            && (ring->next_avail != ring->next_used
+                || (ring->next_used & 0x7fff) >= ring->size))) {
         return false;
     }
-    ring->size = vring.size;
+    w->told = ring->next_used;
+    return true;
+}
+
+/* Sets up 'w' for ring 'i' of connection 'vid'.  Returns false if it is not a
+ * ring that can be walked. */
+static bool
+walked_set_up(struct walked *w, const struct dpdk_vdpa_book *book, int vid,
+              unsigned int i, const struct dpdk_vdpa_memory *memory)
+{
+    const struct dpdk_vdpa_book_ring *from = &book->rings[i];
+    struct dpdk_vdpa_ring *ring = &w->ring;
+
+    if (!from->is_started || from->size < MIN_SIZE) {
+        return false;
+    }
+    dpdk_vdpa_ring_init(ring, book->features);
+    if ((!ring->is_packed && !IS_POW2(from->size))
+        || !ring_locate(ring, book, from)) {
+        return false;
+    }
+    ring->size = from->size;
     ring->memory = memory;
     ring->region = memory->regions;
-    w->call_fd = vring.callfd;
-    w->told = ring->next_used;
-    w->stale = true;
+    if (!walked_refresh(w, vid, i)) {
+        return false;
+    }
+    dpdk_vdpa_ring_suppress_kicks(ring);
     w->must_call = true;        /* Who was there before may not have. */
     return true;
 }
 
 void
-dpdk_vdpa_walk_open(struct dpdk_vdpa_walk *walk, int vid, const bool *enabled,
-                    unsigned int n)
+dpdk_vdpa_walk_open(struct dpdk_vdpa_walk *walk,
+                    const struct dpdk_vdpa_book *book, int vid)
 {
-    uint64_t features = 0;
-    unsigned int n_walked = 0;
+    unsigned int n_walked = walk_n_open(walk);
 
-    ovs_assert(!walk->open);
-    if (rte_vhost_get_negotiated_features(vid, &features)
-        || features & FEATURES_FOR_LIBRARY
-        || !read_memory(vid, &walk->memory)) {
+    walk->packed = book->features & (1ULL << VIRTIO_F_RING_PACKED);
+    if (!book->has_memory || book->features & FEATURES_FOR_LIBRARY) {
         return;
     }
-
-    n = MIN(n, MAX_RINGS);
-    for (unsigned int i = 0; i < n; i++) {
+    if (!n_walked) {
+        read_memory(book, &walk->memory);
+    }
+    for (unsigned int i = 0; i < MAX_RINGS; i++) {
         struct walked *w = &walk->rings[i];
 
-        if (enabled[i]
-            && walked_set_up(w, vid, i, features, &walk->memory)) {
-            atomic_store_explicit(&w->closed, false, memory_order_release);
+        if (dpdk_vdpa_book_is_enabled(book, i) && !walked_is_open(w)
+            && walked_set_up(w, book, vid, i, &walk->memory)) {
+            atomic_store_explicit(&w->open, &w->ring, memory_order_release);
             n_walked++;
         }
     }
-    walk->open = n_walked > 0;
     atomic_store_relaxed(&walk->n_walked, n_walked);
     VLOG_DBG("connection %d: %u rings walked", vid, n_walked);
 }
@@ -246,8 +362,94 @@ dpdk_vdpa_walk_open(struct dpdk_vdpa_walk *walk, int vid, const bool *enabled,
 void
 dpdk_vdpa_walk_ask_library(struct dpdk_vdpa_walk *walk)
 {
-    ovs_assert(!walk->open);
+    ovs_assert(!walked_is_open(&walk->rings[FIRST_SEND_RING]));
     walk->rings[FIRST_SEND_RING].n_asked++;
+}
+
+/* Eventfds. */
+
+/* Closes eventfds that PMD threads may have been using. */
+static void
+walk_close_old_fds(struct dpdk_vdpa_walk *walk)
+{
+    if (!walk->n_old_fds) {
+        return;
+    }
+    dpdk_vdpa_gate_barrier();
+    for (unsigned int i = 0; i < MAX_RINGS; i++) {
+        dpdk_vdpa_gate_wait(&walk->rings[i].inside);
+    }
+    while (walk->n_old_fds) {
+        close(walk->old_fds[--walk->n_old_fds]);
+    }
+}
+
+/* Sets '*fdp' to 'fd' and sees to it that what it was is closed. */
+static void
+walk_replace_fd(struct dpdk_vdpa_walk *walk, atomic_int *fdp, int fd)
+{
+    int old = fd_read(fdp);
+
+    atomic_store(fdp, fd);
+    if (old >= 0) {
+        if (walk->n_old_fds >= MAX_OLD_FDS) {
+            walk_close_old_fds(walk);
+        }
+        walk->old_fds[walk->n_old_fds++] = old;
+    }
+}
+
+int
+dpdk_vdpa_walk_set_call(struct dpdk_vdpa_walk *walk, unsigned int i, int fd,
+                        bool for_library)
+{
+    struct walked *w = &walk->rings[i];
+    int ours, librarys;
+
+    walk_replace_fd(walk, &w->call_fd, fd);
+    walked_interrupt(w);        /* The old one may have been used till now. */
+    if (!for_library) {
+        return 0;
+    }
+
+    ours = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (ours < 0) {
+        return -1;
+    }
+    librarys = dup(ours);
+    if (librarys < 0) {
+        int error = errno;
+
+        close(ours);
+        errno = error;
+        return -1;
+    }
+    walk_replace_fd(walk, &w->library_fd, ours);
+    return librarys;
+}
+
+void
+dpdk_vdpa_walk_pass_on(struct dpdk_vdpa_walk *walk)
+{
+    for (unsigned int i = 0; i < MAX_RINGS; i++) {
+        walked_pass_on(&walk->rings[i]);
+    }
+}
+
+void
+dpdk_vdpa_walk_drop_call(struct dpdk_vdpa_walk *walk, unsigned int i)
+{
+    walk_replace_fd(walk, &walk->rings[i].call_fd, -1);
+    walk_replace_fd(walk, &walk->rings[i].library_fd, -1);
+}
+
+void
+dpdk_vdpa_walk_drop_calls(struct dpdk_vdpa_walk *walk)
+{
+    for (unsigned int i = 0; i < MAX_RINGS; i++) {
+        dpdk_vdpa_walk_drop_call(walk, i);
+    }
+    walk_close_old_fds(walk);
 }
 
 void
@@ -268,22 +470,22 @@ dpdk_vdpa_walk_get_info(const struct dpdk_vdpa_walk *walk_,
 
 /* Walking. */
 
-/* Learns from the library how far the ring has been processed.  Returns false
- * if it cannot be walked from there. */
-static bool __rte_noinline
-walked_refresh(struct walked *w, int vid, unsigned int i)
+/* Comes to the gate.  Returns the ring if it is open, else null; the caller
+ * must leave it in either case. */
+static inline struct dpdk_vdpa_ring *
+walked_enter(struct walked *w)
 {
-    struct dpdk_vdpa_ring *ring = &w->ring;
+    struct dpdk_vdpa_ring *ring;
 
-    if (rte_vhost_get_vring_base(vid, i, &ring->next_avail, &ring->next_used)
-        || (ring->is_packed
-            && (ring->next_avail != ring->next_used
-                || (ring->next_used & 0x7fff) >= ring->size))) {
-        return false;
-    }
-    w->told = ring->next_used;
-    w->stale = false;
-    return true;
+    dpdk_vdpa_gate_enter(&w->inside);
+    atomic_read_explicit(&w->open, &ring, memory_order_acquire);
+    return ring;
+}
+
+static inline void
+walked_leave(struct walked *w)
+{
+    dpdk_vdpa_gate_leave(&w->inside);
 }
 
 /* Tells the library how far the ring has been processed. */
@@ -294,32 +496,6 @@ walked_tell(struct walked *w, int vid, unsigned int i)
 
     rte_vhost_set_vring_base(vid, i, ring->next_avail, ring->next_used);
     w->library_behind = ring->event_idx;
-}
-
-/* Returns true if the caller may walk ring 'i', and must call walked_leave()
- * afterwards. */
-static inline bool
-walked_enter(struct walked *w, int vid, unsigned int i)
-{
-    if (OVS_UNLIKELY(!dpdk_vdpa_gate_enter(&w->inside, &w->closed))) {
-        return false;
-    }
-    if (OVS_UNLIKELY(w->stale && !walked_refresh(w, vid, i))) {
-        dpdk_vdpa_gate_leave(&w->inside);
-        return false;
-    }
-    return true;
-}
-
-/* Leaves the ring.  Returns true if it is for the library to go on. */
-static inline bool
-walked_leave(struct walked *w, bool to_library)
-{
-    if (OVS_UNLIKELY(to_library)) {
-        w->stale = true;
-    }
-    dpdk_vdpa_gate_leave(&w->inside);
-    return to_library;
 }
 
 /* Prepares the library to go on with ring 'i'.  Returns false if it cannot
@@ -340,28 +516,72 @@ walked_hand_over(struct walked *w, int vid, unsigned int i)
     return true;
 }
 
-static void
-walked_count_library(struct walked *w, unsigned int n)
+/* Takes the ring back from the library, which has processed 'n' packets. */
+static inline void
+walked_take_back(struct walked *w, int vid, unsigned int i, unsigned int n)
 {
+    struct dpdk_vdpa_ring *ring = walked_enter(w);
     uint64_t total;
 
-    atomic_read_relaxed(&w->n_library, &total);
-    atomic_store_relaxed(&w->n_library, total + n);
+    if (n) {
+        atomic_read_relaxed(&w->n_library, &total);
+        atomic_store_relaxed(&w->n_library, total + n);
+        walked_pass_on(w);
+    }
+    if (ring && !walked_refresh(w, vid, i)) {
+        atomic_store_relaxed(&w->open, NULL);
+    }
+    walked_leave(w);
+}
+
+/* Returns how many buffers of split ring 'i' were used, modulo 2^16; always 0
+ * for a packed ring, whose positions count descriptors. */
+static inline uint16_t
+library_position(const struct dpdk_vdpa_walk *walk, int vid, unsigned int i)
+{
+    uint16_t avail = 0, used = 0;
+
+    if (!walk->packed) {
+        rte_vhost_get_vring_base(vid, i, &avail, &used);
+    }
+    return used;
+}
+
+/* Adds empty packets to the 'n' at 'pkts', which has room for 'max', in the
+ * place of those that were lost. */
+static uint16_t
+walked_add_lost(struct walked *w, struct rte_mempool *mp,
+                struct rte_mbuf **pkts, uint16_t n, uint16_t max)
+{
+    while (w->n_lost && n < max && (pkts[n] = rte_pktmbuf_alloc(mp))) {
+        n++;
+        w->n_lost--;
+    }
+    return n;
 }
 
 static uint16_t __rte_noinline
-library_recv(struct walked *w, int vid, uint16_t i, struct rte_mempool *mp,
-             struct rte_mbuf **pkts, uint16_t n, unsigned int n_asked)
+library_recv(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
+             struct rte_mempool *mp, struct rte_mbuf **pkts, uint16_t max,
+             unsigned int n_asked)
 {
+    struct walked *w = &walk->rings[i];
+    uint16_t before, used, n;
+
     if (!walked_hand_over(w, vid, i)) {
         return 0;
     }
-    n = rte_vhost_dequeue_burst(vid, i, mp, pkts, n);
+    before = library_position(walk, vid, i);
+    n = rte_vhost_dequeue_burst(vid, i, mp, pkts, max);
+    used = library_position(walk, vid, i) - before;
+    if (OVS_UNLIKELY(used > n && used <= max)) {
+        w->n_lost += used - n;
+    }
     if (n) {
         w->n_answered = n_asked;
-        walked_count_library(w, n);
     }
-    return n;
+    walked_take_back(w, vid, i, MAX(n, used));
+    return OVS_UNLIKELY(w->n_lost) ? walked_add_lost(w, mp, pkts, n, max) : n;
 }
 
 uint16_t
@@ -369,31 +589,58 @@ dpdk_vdpa_walk_recv(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
                     struct rte_mempool *mp, struct rte_mbuf **pkts, uint16_t n)
 {
     struct walked *w = &walk->rings[i];
+    struct dpdk_vdpa_ring *ring = walked_enter(w);
     unsigned int n_asked = w->n_answered;
+    bool to_library = true;
+    uint16_t n_got = 0;
 
-    if (OVS_LIKELY(walked_enter(w, vid, i))) {
-        uint16_t n_got = 0;
-
-        /* A guest is not in a hurry to know that its buffers are free again,
-         * and the barrier that the look at its wishes needs would now wait for
-         * what was written: that is over when we come by the next time. */
-        if (w->told != w->ring.next_used) {
+    if (OVS_LIKELY(ring)) {
+        if (w->told != ring->next_used) {
             walked_call(w);
         }
         n_asked = w->n_asked;
         if (OVS_LIKELY(n_asked == w->n_answered)) {
-            n_got = dpdk_vdpa_ring_recv(&w->ring, mp, pkts, n);
+            n_got = dpdk_vdpa_ring_recv(ring, mp, pkts, n);
+            to_library = !n_got && ring->unusual;
         }
         if (n_got) {
             walked_tell(w, vid, i);
-        }
-        if (OVS_LIKELY(!walked_leave(w, !n_got
-                                        && (w->ring.unusual
-                                            || n_asked != w->n_answered)))) {
-            return n_got;
+            /* A guest is not in a hurry to know that its buffers are free
+             * again, and the barrier that a close look at its wishes needs
+             * would now wait for what was written.  So if it seems to want
+             * nothing, look closely when we come by the next time. */
+            if (OVS_UNLIKELY(dpdk_vdpa_ring_may_want_call(ring, w->told))) {
+                walked_call(w);
+            }
         }
     }
-    return library_recv(w, vid, i, mp, pkts, n, n_asked);
+    walked_leave(w);
+    return (OVS_LIKELY(!to_library) ? n_got
+            : library_recv(walk, vid, i, mp, pkts, n, n_asked));
+}
+
+void
+dpdk_vdpa_walk_settle(struct dpdk_vdpa_walk *walk, uint16_t i)
+{
+    struct walked *w = &walk->rings[i];
+    struct dpdk_vdpa_ring *ring = walked_enter(w);
+
+    if (ring && w->told != ring->next_used) {
+        walked_call(w);
+    }
+    walked_leave(w);
+}
+
+int
+dpdk_vdpa_walk_n_avail(struct dpdk_vdpa_walk *walk, uint16_t i,
+                       unsigned int max)
+{
+    struct walked *w = &walk->rings[i];
+    struct dpdk_vdpa_ring *ring = walked_enter(w);
+    int n = ring ? dpdk_vdpa_ring_n_avail(ring, max) : -1;
+
+    walked_leave(w);
+    return n;
 }
 
 /* Frees the 'n' packets, at least one.  Those that are the rule, in one mbuf
@@ -427,8 +674,8 @@ library_send(struct walked *w, int vid, uint16_t i, struct rte_mbuf **pkts,
     n = rte_vhost_enqueue_burst(vid, i, pkts, n);
     if (n) {
         free_sent(pkts, n);     /* They were copied. */
-        walked_count_library(w, n);
     }
+    walked_take_back(w, vid, i, n);
     return n;
 }
 
@@ -437,18 +684,22 @@ dpdk_vdpa_walk_send(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
                     struct rte_mbuf **pkts, uint16_t n)
 {
     struct walked *w = &walk->rings[i];
+    struct dpdk_vdpa_ring *ring = walked_enter(w);
+    bool to_library = true;
+    uint16_t n_sent = 0;
 
-    if (OVS_LIKELY(walked_enter(w, vid, i))) {
-        uint16_t n_sent = dpdk_vdpa_ring_send(&w->ring, pkts, n);
-
+    if (OVS_LIKELY(ring)) {
+        n_sent = dpdk_vdpa_ring_send(ring, pkts, n);
         if (n_sent) {
             walked_tell(w, vid, i);
             free_sent(pkts, n_sent);    /* While the barrier would wait. */
             walked_call(w);
         }
-        if (OVS_LIKELY(!walked_leave(w, !n_sent && w->ring.unusual))) {
-            return n_sent;
-        }
+        to_library = n_sent < n && ring->unusual;
     }
-    return library_send(w, vid, i, pkts, n);
+    walked_leave(w);
+    if (OVS_UNLIKELY(to_library)) {
+        n_sent += library_send(w, vid, i, &pkts[n_sent], n - n_sent);
+    }
+    return n_sent;
 }

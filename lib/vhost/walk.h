@@ -15,11 +15,20 @@
 #ifndef DPDK_VDPA_WALK_H
 #define DPDK_VDPA_WALK_H 1
 
-/* Decides which virtqueues of a connection we walk ourselves
- * (vhost/ring.h), and when: the rest is for the vhost library.
+/* Decides which virtqueues of a connection we walk ourselves (vhost/ring.h),
+ * and when: the rest is for the vhost library.
  *
  * The library stays the owner of every virtqueue.  It learns after each burst
  * how far the ring has been processed, and can go on at any time.
+ *
+ *
+ * Interrupts
+ * ==========
+ *
+ * The library interrupts guests with its locks held, and waits if the
+ * front-end wants it to.  So it gets an eventfd of our own for each ring, and
+ * who had it process the ring looks there afterwards, and passes on to the
+ * guest what it finds (vhost/interrupt.h).
  *
  *
  * Thread safety
@@ -27,9 +36,9 @@
  *
  * The library changes virtqueues and maps memory only while it handles a
  * message of the front-end, in one thread per connection.  That thread closes
- * the walk before it does anything to them and opens it again afterwards.
- * While the walk is closed, PMD threads go to the library, which has a lock of
- * its own against that thread.
+ * what the message is about before it does anything and opens it again
+ * afterwards.  While a ring is closed, PMD threads go to the library, which has
+ * a lock of its own against that thread.
  *
  * A PMD thread that walks a ring takes no lock and has no fence: to close, the
  * other thread has the kernel issue a barrier on all CPUs and then waits for
@@ -39,6 +48,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct dpdk_vdpa_book;
 struct dpdk_vdpa_walk;
 struct rte_mbuf;
 struct rte_mempool;
@@ -52,17 +62,33 @@ void dpdk_vdpa_walk_destroy(struct dpdk_vdpa_walk *);
 
 /* The following are for the thread that handles the connection's messages. */
 
-/* On return nobody walks a ring. */
+/* On return nobody walks ring 'i', or any ring.  Costs a barrier only if
+ * somebody might have. */
+void dpdk_vdpa_walk_close_ring(struct dpdk_vdpa_walk *, unsigned int i);
 void dpdk_vdpa_walk_close(struct dpdk_vdpa_walk *);
 
-/* Has those of the first 'n' rings of connection 'vid' walked that are enabled
- * and for which it can be done.  The walk must be closed, and the connection
- * must have its memory. */
-void dpdk_vdpa_walk_open(struct dpdk_vdpa_walk *, int vid, const bool *enabled,
-                         unsigned int n);
+/* Has those rings of connection 'vid' walked that are enabled, and are not
+ * walked yet, and for which it can be done, as they stand in 'book'. */
+void dpdk_vdpa_walk_open(struct dpdk_vdpa_walk *,
+                         const struct dpdk_vdpa_book *book, int vid);
 
-/* The library has a packet of its own for the next who receives from it.  The
- * walk must be closed. */
+/* The front-end wants interrupts of ring 'i' by eventfd 'fd', which this takes
+ * over, or none if it is negative.  If the library is to know of it, too
+ * ('for_library'), returns the eventfd to give to it, which is then the
+ * library's to close, or -1 with errno set; otherwise returns 0. */
+int dpdk_vdpa_walk_set_call(struct dpdk_vdpa_walk *, unsigned int i, int fd,
+                            bool for_library);
+
+/* Passes on interrupts by the library that nobody has passed on yet. */
+void dpdk_vdpa_walk_pass_on(struct dpdk_vdpa_walk *);
+
+/* Closes the eventfds of ring 'i', which the library does not process any
+ * more, or of all rings, which are closed. */
+void dpdk_vdpa_walk_drop_call(struct dpdk_vdpa_walk *, unsigned int i);
+void dpdk_vdpa_walk_drop_calls(struct dpdk_vdpa_walk *);
+
+/* The library has a packet of its own for the next who receives from it.
+ * No ring may be walked. */
 void dpdk_vdpa_walk_ask_library(struct dpdk_vdpa_walk *);
 
 /* For show. */
@@ -80,11 +106,23 @@ void dpdk_vdpa_walk_get_info(const struct dpdk_vdpa_walk *,
 
 /* Receives at most 'n' packets from 'ring' of connection 'vid' into mbufs of
  * 'mp', or sends 'n' packets, in order, as long as there is room, and frees
- * those that it sent.  Both return how many. */
+ * those that it sent.  Both return how many.
+ *
+ * What a guest sent and the library refused comes as a packet of length 0, as
+ * far as it can be told: somebody must count it. */
 uint16_t dpdk_vdpa_walk_recv(struct dpdk_vdpa_walk *, int vid, uint16_t ring,
                              struct rte_mempool *mp, struct rte_mbuf **pkts,
                              uint16_t n);
 uint16_t dpdk_vdpa_walk_send(struct dpdk_vdpa_walk *, int vid, uint16_t ring,
                              struct rte_mbuf **pkts, uint16_t n);
+
+/* Interrupts the guest of 'ring' if that is due: to be called if
+ * dpdk_vdpa_walk_recv() will not be for a while. */
+void dpdk_vdpa_walk_settle(struct dpdk_vdpa_walk *, uint16_t ring);
+
+/* Returns how many descriptors the guest offers in 'ring', at most 'max', or
+ * -1 if nobody walks it, so that this cannot be told. */
+int dpdk_vdpa_walk_n_avail(struct dpdk_vdpa_walk *, uint16_t ring,
+                           unsigned int max);
 
 #endif /* vhost/walk.h */

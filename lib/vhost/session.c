@@ -1,0 +1,288 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+#include <config.h>
+
+#include "vhost/session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <rte_config.h>
+#include <rte_malloc.h>
+
+#include "openvswitch/vlog.h"
+#include "util.h"
+#include "vhost/door.h"
+#include "vhost/guard.h"
+#include "vhost/positions.h"
+#include "vhost/walk.h"
+
+VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_session);
+
+/* How long a front-end may take between the header of a message and its
+ * payload, in ms.  Meanwhile no other port's messages are read. */
+#define MESSAGE_TIMEOUT 3000
+
+/* Returns true if 'msg' changes nothing. */
+static bool
+is_question(const struct dpdk_vdpa_msg *msg)
+{
+    switch (msg->request) {
+    case DPDK_VDPA_MSG_GET_FEATURES:
+    case DPDK_VDPA_MSG_GET_PROTOCOL_FEATURES:
+    case DPDK_VDPA_MSG_GET_QUEUE_NUM:
+    case DPDK_VDPA_MSG_GET_STATUS:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Closes as much of the walk as 'msg' may change. */
+static void
+session_close_walk(struct dpdk_vdpa_session *s, const struct dpdk_vdpa_msg *msg)
+{
+    unsigned int ring;
+
+    if (dpdk_vdpa_msg_ring(msg, &ring)) {
+        dpdk_vdpa_walk_close_ring(s->walk, ring);
+    } else {
+        dpdk_vdpa_walk_close(s->walk);
+    }
+}
+
+/* Returns true if the library has memory of its own to take note of other
+ * memory of the guest's: if it has none, it leaves rings behind that point
+ * nowhere. */
+static bool
+library_has_memory(void)
+{
+    void *p = rte_malloc(NULL, 4096, 0);
+
+    rte_free(p);
+    return p != NULL;
+}
+
+/* Looks for what is wrong with 'msg'.  Returns as dpdk_vdpa_guard_check(). */
+static bool
+session_check_msg(struct dpdk_vdpa_session *s, struct dpdk_vdpa_msg *msg,
+                  bool is_up, char *why, size_t size)
+{
+    if (s->handling && !is_question(msg)) {
+        /* The book says what was so before. */
+        ovs_strlcpy(why, "going on after a message that failed", size);
+        return true;
+    } else if (dpdk_vdpa_door_is_clogged(s->fd)) {
+        ovs_strlcpy(why, "answers are not read", size);
+        return true;
+    } else if (msg->request == DPDK_VDPA_MSG_SET_MEM_TABLE
+               && is_up && !library_has_memory()) {
+        ovs_strlcpy(why, "other memory while DPDK's own is exhausted", size);
+        return true;
+    }
+    return dpdk_vdpa_guard_check(&s->book, msg, s->hw, why, size);
+}
+
+/* SET_VRING_CALL, unless there is a vDPA device: the guest's eventfd is ours,
+ * the library gets another one, if it is to know of it at all. */
+static enum rte_vhost_msg_result
+session_set_call(struct dpdk_vdpa_session *s, struct dpdk_vdpa_msg *msg)
+{
+    bool none = msg->payload.u64 & DPDK_VDPA_MSG_NO_FD;
+    unsigned int ring = msg->payload.u64 & DPDK_VDPA_MSG_RING_MASK;
+    bool for_library = !s->book.rings[ring].has_call;
+    int fd;
+
+    if (msg->n_fds != !none) {
+        return RTE_VHOST_MSG_RESULT_NOT_HANDLED;        /* An error. */
+    }
+    fd = dpdk_vdpa_walk_set_call(s->walk, ring, none ? -1 : msg->fds[0],
+                                 for_library);
+    msg->n_fds = 0;
+    msg->fds[0] = -1;
+    if (fd < 0) {
+        VLOG_ERR("no eventfd for ring %u: %s", ring, ovs_strerror(errno));
+        return RTE_VHOST_MSG_RESULT_ERR;
+    } else if (!for_library) {
+        return RTE_VHOST_MSG_RESULT_OK;
+    }
+    msg->payload.u64 = ring;
+    msg->fds[0] = fd;
+    msg->n_fds = 1;
+    return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+/* Handles in the library's place what it does not handle well.
+ *
+ * The library of DPDK 22.11 always answers VHOST_USER_GET_QUEUE_NUM with 128;
+ * we know better.  VHOST_USER_RESET_OWNER is of no use any more, and may be
+ * ignored; the library loses memory at it.  A log that comes again it maps
+ * again, and unmaps the one that may be in use. */
+static enum rte_vhost_msg_result
+session_handle_msg(struct dpdk_vdpa_session *s, struct dpdk_vdpa_msg *msg)
+{
+    unsigned int max_pairs;
+
+    switch (msg->request) {
+    case DPDK_VDPA_MSG_GET_QUEUE_NUM:
+        atomic_read_relaxed(&s->max_pairs, &max_pairs);
+        dpdk_vdpa_guard_close_fds(msg);
+        msg->payload.u64 = max_pairs;
+        msg->size = sizeof msg->payload.u64;
+        return RTE_VHOST_MSG_RESULT_REPLY;
+    case DPDK_VDPA_MSG_RESET_OWNER:
+        dpdk_vdpa_guard_close_fds(msg);
+        return RTE_VHOST_MSG_RESULT_OK;
+    case DPDK_VDPA_MSG_SET_LOG_BASE:
+        if (dpdk_vdpa_book_has_log(&s->book, msg)) {
+            dpdk_vdpa_guard_close_fds(msg);
+            msg->size = 0;
+            return RTE_VHOST_MSG_RESULT_REPLY;
+        }
+        break;
+    case DPDK_VDPA_MSG_GET_VRING_BASE:
+        s->told = true;
+        break;
+    case DPDK_VDPA_MSG_SET_VRING_CALL:
+        if (!s->hw) {
+            return session_set_call(s, msg);
+        }
+        break;
+    }
+    return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+enum rte_vhost_msg_result
+dpdk_vdpa_session_pre_msg(struct dpdk_vdpa_session *s,
+                          struct dpdk_vdpa_msg *msg, bool is_up, char *why,
+                          size_t size)
+{
+    enum rte_vhost_msg_result result;
+
+    why[0] = '\0';
+    if (session_check_msg(s, msg, is_up, why, size)) {
+        dpdk_vdpa_walk_close(s->walk);
+        dpdk_vdpa_guard_close_fds(msg);
+        /* With an answer, the connection would go on. */
+        msg->flags &= ~DPDK_VDPA_MSG_NEED_REPLY;
+        dpdk_vdpa_door_close(s->fd);
+        s->fd = -1;
+        return RTE_VHOST_MSG_RESULT_ERR;
+    }
+    if (is_question(msg)) {
+        return session_handle_msg(s, msg);
+    }
+    s->handling = true;
+    result = session_handle_msg(s, msg);
+    if (result == RTE_VHOST_MSG_RESULT_NOT_HANDLED) {
+        session_close_walk(s, msg);
+        dpdk_vdpa_book_begin(&s->book, msg);
+    }
+    return result;
+}
+
+/* Reads where the library has mapped the guest's memory. */
+static void
+session_read_memory(struct dpdk_vdpa_session *s, int vid)
+{
+    uint64_t host[DPDK_VDPA_BOOK_N_REGIONS];
+    struct rte_vhost_memory *mem;
+
+    if (rte_vhost_get_mem_table(vid, &mem)) {
+        return;
+    }
+    if (mem->nregions == s->book.memory.n) {
+        for (unsigned int i = 0; i < mem->nregions; i++) {
+            host[i] = mem->regions[i].host_user_addr;
+        }
+        dpdk_vdpa_book_map(&s->book, host);
+    }
+    free(mem);
+}
+
+void
+dpdk_vdpa_session_post_msg(struct dpdk_vdpa_session *s,
+                           const struct dpdk_vdpa_msg *msg, int vid,
+                           bool is_up)
+{
+    if (is_question(msg)) {
+        return;
+    }
+    dpdk_vdpa_book_end(&s->book, msg);
+    switch (msg->request) {
+    case DPDK_VDPA_MSG_SET_MEM_TABLE:
+        session_read_memory(s, vid);
+        break;
+    case DPDK_VDPA_MSG_SET_VRING_BASE:
+        s->told = false;
+        break;
+    case DPDK_VDPA_MSG_SET_VRING_KICK:
+        /* From now on the library knows where the ring is. */
+        dpdk_vdpa_positions_restore(s->positions, &s->book, vid,
+                                    msg->payload.u64
+                                    & DPDK_VDPA_MSG_RING_MASK);
+        break;
+    case DPDK_VDPA_MSG_GET_VRING_BASE:
+        dpdk_vdpa_walk_drop_call(s->walk, msg->payload.state.index);
+        break;
+    case DPDK_VDPA_MSG_SEND_RARP:
+        dpdk_vdpa_walk_ask_library(s->walk);
+        break;
+    }
+    s->handling = false;
+    dpdk_vdpa_walk_pass_on(s->walk);
+    if (is_up) {
+        dpdk_vdpa_session_open_walk(s, vid);
+    }
+}
+
+void
+dpdk_vdpa_session_open_walk(struct dpdk_vdpa_session *s, int vid)
+{
+    /* With post-copy, memory may come only after the front-end was served. */
+    if (!s->hw && !s->postcopy) {
+        dpdk_vdpa_walk_open(s->walk, &s->book, vid);
+    }
+}
+
+void
+dpdk_vdpa_session_save(struct dpdk_vdpa_session *s, int vid)
+{
+    if (s->told) {
+        dpdk_vdpa_positions_forget(s->positions);
+    } else {
+        dpdk_vdpa_positions_save(s->positions, &s->book, vid);
+    }
+}
+
+void
+dpdk_vdpa_session_begin(struct dpdk_vdpa_session *s, const char *path)
+{
+    dpdk_vdpa_book_init(&s->book, s->postcopy);
+    s->handling = false;
+    s->told = false;
+    s->fd = dpdk_vdpa_door_open(path, MESSAGE_TIMEOUT);
+    if (s->fd < 0) {
+        VLOG_WARN("%s: cannot limit the time to wait for a message", path);
+    }
+}
+
+void
+dpdk_vdpa_session_end(struct dpdk_vdpa_session *s)
+{
+    dpdk_vdpa_door_close(s->fd);
+    s->fd = -1;
+    dpdk_vdpa_walk_drop_calls(s->walk);
+}
