@@ -24,6 +24,7 @@
 #include "vhost/guard.h"
 
 #include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -35,9 +36,14 @@
 
 struct model {
     uint64_t features;
+    unsigned int n_regions;
+    struct {
+        uint64_t addr, size;
+    } regions[8];               /* In the front-end's addresses. */
     struct {
         uint32_t size;          /* What the library has memory for. */
         uint32_t addr_size;     /* What it has found addresses good for. */
+        uint64_t areas[3];      /* Where descriptors, avail and used are. */
         uint32_t base;
     } rings[256];
 };
@@ -95,6 +101,53 @@ is_packed(const struct model *m)
     return m->features & (1ULL << VIRTIO_F_RING_PACKED);
 }
 
+/* Each byte of a ring must be in memory, all of an area's in one region: that
+ * is looked at one by one, and not added up. */
+static void
+check_areas(const struct model *m, unsigned int i)
+{
+    uint32_t size = m->rings[i].size;
+    bool event = m->features & (1ULL << VIRTIO_RING_F_EVENT_IDX);
+    const uint32_t lens[] = {
+        16 * size, is_packed(m) ? 4 : 4 + 2 * size + 2 * event,
+        is_packed(m) ? 4 : 4 + 8 * size + 2 * event,
+    };
+
+    for (int area = 0; area < 3; area++) {
+        uint64_t first = m->rings[i].areas[area];
+        bool good = false;
+
+        for (unsigned int r = 0; r < m->n_regions && !good; r++) {
+            uint64_t start = m->regions[r].addr;
+
+            good = true;
+            for (uint32_t ofs = 0; ofs < lens[area] && good; ofs++) {
+                uint64_t addr = first + ofs;
+
+                good = addr >= start && addr - start < m->regions[r].size;
+            }
+        }
+        ovs_assert(good);
+    }
+}
+
+/* No memory may come without the rings that are set up. */
+static void
+carry_out_memory(struct model *m, const struct dpdk_vdpa_msg *msg)
+{
+    m->n_regions = msg->payload.memory.n_regions;
+    for (unsigned int i = 0; i < m->n_regions; i++) {
+        m->regions[i].addr = msg->payload.memory.regions[i].userspace_addr;
+        m->regions[i].size = msg->payload.memory.regions[i].memory_size;
+    }
+    for (unsigned int i = 0; i < 256; i++) {
+        if (m->rings[i].addr_size
+            && !(m->features & (1ULL << VIRTIO_F_IOMMU_PLATFORM))) {
+            check_areas(m, i);
+        }
+    }
+}
+
 /* What the library does with a message. */
 static void
 carry_out(struct model *m, const struct dpdk_vdpa_msg *msg)
@@ -115,6 +168,15 @@ carry_out(struct model *m, const struct dpdk_vdpa_msg *msg)
     case DPDK_VDPA_MSG_SET_VRING_ADDR:
         ovs_assert(m->rings[i].size);
         m->rings[i].addr_size = m->rings[i].size;
+        m->rings[i].areas[0] = msg->payload.addr.desc;
+        m->rings[i].areas[1] = msg->payload.addr.avail;
+        m->rings[i].areas[2] = msg->payload.addr.used;
+        if (!(m->features & (1ULL << VIRTIO_F_IOMMU_PLATFORM))) {
+            check_areas(m, i);
+        }
+        break;
+    case DPDK_VDPA_MSG_SET_MEM_TABLE:
+        carry_out_memory(m, msg);
         break;
     case DPDK_VDPA_MSG_GET_VRING_BASE:
         m->rings[i].size = 0;
@@ -134,24 +196,23 @@ carry_out(struct model *m, const struct dpdk_vdpa_msg *msg)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct dpdk_vdpa_guard guard;
+    struct dpdk_vdpa_book book;
     struct dpdk_vdpa_msg msg;
     struct model model;
-    uint8_t postcopy;
+    uint8_t how;
 
-    memset(&guard, 0, sizeof guard);
     memset(&model, 0, sizeof model);
-    guard.fd = -1;
-    if (!take(&data, &size, &postcopy, 1)) {
+    if (!take(&data, &size, &how, 1)) {
         return 0;
     }
-    guard.postcopy = postcopy & 1;
+    dpdk_vdpa_book_init(&book, how & 1);
     while (get_msg(&data, &size, &msg)) {
         char why[80];
 
-        if (!dpdk_vdpa_guard_check(&guard, &msg, model.features, why,
-                                   sizeof why)) {
+        if (!dpdk_vdpa_guard_check(&book, &msg, how & 2, why, sizeof why)) {
             carry_out(&model, &msg);
+            dpdk_vdpa_book_begin(&book, &msg);
+            dpdk_vdpa_book_end(&book, &msg);
         }
     }
     return 0;

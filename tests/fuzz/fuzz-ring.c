@@ -16,7 +16,7 @@
  * input is the position and the flags of the descriptors; the ring lies at the
  * end of a page behind which there is nothing. */
 
-#include "lib/vhost/vm.c"
+#include "lib/vhost/ring.c"
 
 #include <sys/mman.h>
 
@@ -30,8 +30,9 @@ simple_n_avail(const struct vring_packed_desc *descs, unsigned int n,
 {
     unsigned int count = 0;
 
-    while (count < max && count < n && next < n
-           && packed_desc_is_avail(&descs[next], wrap)) {
+    while (count < max && count < n
+           && !(descs[next].flags >> VRING_PACKED_DESC_F_AVAIL & 1) == !wrap
+           && !(descs[next].flags >> VRING_PACKED_DESC_F_USED & 1) == wrap) {
         count++;
         if (++next == n) {
             next = 0;
@@ -45,8 +46,8 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static uint8_t *end;
-    struct rte_vhost_vring vring;
     struct vring_packed_desc *descs;
+    struct dpdk_vdpa_ring ring;
     uint16_t next, max;
     unsigned int n;
 
@@ -72,10 +73,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                          | (data[i] >> 1 & 1) << VRING_PACKED_DESC_F_USED;
     }
 
-    memset(&vring, 0, sizeof vring);
-    vring.desc_packed = descs;
-    vring.size = n;
-    ovs_assert(packed_ring_n_avail(&vring, next, max)
-               == simple_n_avail(descs, n, next & 0x7fff, next >> 15, max));
+    dpdk_vdpa_ring_init(&ring, 1ULL << VIRTIO_F_RING_PACKED);
+    ring.packed.desc = descs;
+    ring.size = n;
+    ring.next_avail = (next & ~WRAP) % n | (next & WRAP);
+    ovs_assert(dpdk_vdpa_ring_n_avail(&ring, max)
+               == simple_n_avail(descs, n, ring.next_avail & ~WRAP,
+                                 ring.next_avail >> 15, max));
     return 0;
 }

@@ -197,7 +197,8 @@ simple_take(const struct dpdk_vdpa_ring *ring, uint16_t pos, unsigned int i,
     }
     buf->addr = simple_read(ofs, 8);
     buf->len = simple_read(ofs + 8, 4);
-    return ((flags & 7) == (send ? 2 : 0) && buf->len >= ring->header_len
+    return ((flags & 7) == (send ? 2 : 0)
+            && (!send || buf->len >= ring->header_len)
             && simple_is_in_one(buf->addr, buf->len));
 }
 
@@ -299,10 +300,12 @@ check_recv(struct dpdk_vdpa_ring *ring, unsigned int max)
                 break;
             }
             header = simple_at(bufs[n].addr);
-            len = bufs[n].len - ring->header_len;
-            if (header[0] || header[1] || !len || len > ROOM) {
+            /* Without anything behind the header it is an empty packet. */
+            len = MAX(bufs[n].len, ring->header_len) - ring->header_len;
+            if (len && (header[0] || header[1] || len > ROOM)) {
                 break;
             }
+            bufs[n].len = len + ring->header_len;
             memcpy(expected[n], header + ring->header_len, len);
             pos = simple_next(ring, pos);
         }

@@ -57,6 +57,7 @@ struct guest {
     struct vring_used *used;
     struct vring_packed_desc *packed_desc;
     struct vring_packed_desc_event *driver_event;
+    struct vring_packed_desc_event *device_event;
 
     /* Where to offer, and where to look for what was used: as positions in
      * struct dpdk_vdpa_ring. */
@@ -105,11 +106,13 @@ guest_init(struct guest *g, bool packed, uint16_t size, uint16_t pos)
     if (packed) {
         g->packed_desc = xzalloc(size * sizeof *g->packed_desc);
         g->driver_event = xzalloc(sizeof *g->driver_event);
+        g->device_event = xzalloc(sizeof *g->device_event);
     } else {
         g->desc = xzalloc(size * sizeof *g->desc);
         g->avail = xzalloc(sizeof *g->avail
                            + (size + 1) * sizeof g->avail->ring[0]);
-        g->used = xzalloc(sizeof *g->used + size * sizeof g->used->ring[0]);
+        g->used = xzalloc(sizeof *g->used + size * sizeof g->used->ring[0]
+                          + sizeof(uint16_t));
     }
     guest_reset(g, pos);
 }
@@ -124,6 +127,7 @@ guest_destroy(struct guest *g)
     free(g->used);
     free(g->packed_desc);
     free(g->driver_event);
+    free(g->device_event);
 }
 
 /* Returns the position that is 'n' after 'pos', 'n' being at most a round. */

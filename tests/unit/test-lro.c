@@ -12,18 +12,27 @@
  * limitations under the License.
  */
 
-/* Unit tests of what the VM end does without a socket. */
+/* Unit tests of TCP packets that a VF put together. */
 
-#include "lib/vhost/vm.c"
+#include <config.h>
+
+#include "vhost/lro.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 #include <cmocka.h>
+#include <rte_config.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_ether.h>
+#include <rte_ip.h>
+#include <rte_mbuf.h>
+#include <rte_net.h>
+#include <rte_tcp.h>
+
+#include "util.h"
 
 #define N_SEGMENTS 3
 #define SEGMENT_LEN 1000
@@ -120,7 +129,7 @@ test_lro_ipv4(void **state OVS_UNUSED)
     struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(pkt, void *,
                                                       RTE_ETHER_HDR_LEN);
 
-    assert_true(dpdk_vdpa_vm_prepare_lro(NULL, pkt));
+    assert_true(dpdk_vdpa_lro_prepare(pkt));
     check_mbuf(pkt);
     check_payload(pkt);
     assert_true(pkt->ol_flags & RTE_MBUF_F_TX_TCP_SEG);
@@ -148,7 +157,7 @@ test_lro_ipv6(void **state OVS_UNUSED)
     ip->payload_len = rte_cpu_to_be_16(pkt->pkt_len - RTE_ETHER_HDR_LEN
                                        - sizeof *ip);
     tcp->data_off = sizeof *tcp / 4 << 4;
-    assert_true(dpdk_vdpa_vm_prepare_lro(NULL, pkt));
+    assert_true(dpdk_vdpa_lro_prepare(pkt));
     check_mbuf(pkt);
     check_payload(pkt);
     assert_true(pkt->ol_flags & RTE_MBUF_F_TX_TCP_SEG);
@@ -164,26 +173,26 @@ test_lro_bad(void **state OVS_UNUSED)
     struct rte_mbuf *pkt = large_ipv4_packet(IPPROTO_UDP);
     struct rte_tcp_hdr *tcp;
 
-    assert_false(dpdk_vdpa_vm_prepare_lro(NULL, pkt));
+    assert_false(dpdk_vdpa_lro_prepare(pkt));
     rte_pktmbuf_free(pkt);
 
     pkt = large_ipv4_packet(IPPROTO_TCP);
     pkt->tso_segsz = 0;
-    assert_false(dpdk_vdpa_vm_prepare_lro(NULL, pkt));
+    assert_false(dpdk_vdpa_lro_prepare(pkt));
     rte_pktmbuf_free(pkt);
 
     pkt = large_ipv4_packet(IPPROTO_TCP);
     tcp = rte_pktmbuf_mtod_offset(pkt, void *, RTE_ETHER_HDR_LEN
                                                + sizeof(struct rte_ipv4_hdr));
     tcp->data_off = 0;
-    assert_false(dpdk_vdpa_vm_prepare_lro(NULL, pkt));
+    assert_false(dpdk_vdpa_lro_prepare(pkt));
     rte_pktmbuf_free(pkt);
 
     /* The TCP header is not in the first mbuf. */
     pkt = large_ipv4_packet(IPPROTO_TCP);
     pkt->pkt_len -= pkt->data_len - 40;
     pkt->data_len = 40;
-    assert_false(dpdk_vdpa_vm_prepare_lro(NULL, pkt));
+    assert_false(dpdk_vdpa_lro_prepare(pkt));
     rte_pktmbuf_free(pkt);
 }
 
@@ -191,7 +200,7 @@ static int
 setup_eal(void **state OVS_UNUSED)
 {
     char *argv[] = {
-        "test-vm", "--no-huge", "--no-shconf", "--no-pci", "-m", "64",
+        "test-lro", "--no-huge", "--no-shconf", "--no-pci", "-m", "64",
         "--no-telemetry", "-l", "0", "--log-level=error",
     };
 
@@ -223,5 +232,5 @@ main(void)
         TEST(test_lro_bad),
     };
 
-    return cmocka_run_group_tests_name("vm", tests, setup_eal, NULL);
+    return cmocka_run_group_tests_name("lro", tests, setup_eal, NULL);
 }
