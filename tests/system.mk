@@ -37,6 +37,9 @@ system_testsuite_libs = \
 check_PROGRAMS += tools/vhost-user-frontend
 tools_vhost_user_frontend_SOURCES = \
 	tools/frontend.h \
+	tools/frontend-again.c \
+	tools/frontend-cases.h \
+	tools/frontend-memory.c \
 	tools/frontend-messages.c \
 	tools/frontend-peer.c \
 	tools/frontend-ring.c \

@@ -265,14 +265,20 @@ peer_negotiate(struct peer *peer)
 void
 peer_share_memory(struct peer *peer)
 {
-    union payload p;
-
     peer->mem_fd = make_memfd(MEM_SIZE, MFD_ALLOW_SEALING);
     peer->mem = mmap(NULL, MEM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
                      peer->mem_fd, 0);
     if (peer->mem == MAP_FAILED) {
         fatal("mmap: %s", strerror(errno));
     }
+    peer_share_same_memory(peer);
+}
+
+void
+peer_share_same_memory(struct peer *peer)
+{
+    union payload p;
+
     memset(&p, 0, sizeof p);
     p.memory.n_regions = 1;
     p.memory.regions[0].guest_addr = GUEST_BASE;
@@ -298,8 +304,8 @@ peer_set_ring_addr(struct peer *peer, unsigned int index)
     peer_send(peer, SET_VRING_ADDR, &p, sizeof p.addr, NULL, 0);
 }
 
-static void
-send_eventfd(struct peer *peer, uint32_t request, unsigned int index)
+void
+peer_send_eventfd(struct peer *peer, uint32_t request, uint32_t index)
 {
     int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 
@@ -317,15 +323,17 @@ peer_start_ring(struct peer *peer, unsigned int index)
     ring->index = index;
     ring->area = peer->mem + index * RING_AREA;
     ring->bufs = peer->mem + MAX_RINGS * RING_AREA + index * BUF_AREA;
-    memset(ring->area, 0, RING_AREA);
+    if (!peer->keep_rings) {
+        memset(ring->area, 0, RING_AREA);
+    }
     /* No notifications: we poll. */
     ring->area[RING_AVAIL + (peer->packed ? 2 : 0)] = 1;
 
     peer_send_state(peer, SET_VRING_NUM, index, peer->ring_size);
     peer_send_state(peer, SET_VRING_BASE, index, peer->packed ? 0x8000 : 0);
     peer_set_ring_addr(peer, index);
-    send_eventfd(peer, SET_VRING_KICK, index);
-    send_eventfd(peer, SET_VRING_CALL, index);
+    peer_send_eventfd(peer, SET_VRING_KICK, index);
+    peer_send_eventfd(peer, SET_VRING_CALL, index);
     peer_send_state(peer, SET_VRING_ENABLE, index, 1);
 }
 

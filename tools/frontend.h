@@ -167,6 +167,7 @@ struct peer {
     int fd;                     /* Of the connection, or -1. */
     bool packed;
     bool mergeable;
+    bool keep_rings;            /* Start rings with what they hold. */
     unsigned int n_pairs;
     unsigned int ring_size;     /* A power of two, at least N_BUFS. */
     uint64_t offered;           /* Virtio features. */
@@ -211,6 +212,7 @@ bool peer_send_u64(struct peer *, uint32_t request, uint64_t);
 bool peer_send_state(struct peer *, uint32_t request, uint32_t index,
                      uint32_t num);
 bool peer_send_file(struct peer *, uint32_t request, uint32_t index, int fd);
+void peer_send_eventfd(struct peer *, uint32_t request, uint32_t index);
 bool peer_recv(struct peer *, struct msg *, int timeout);
 bool peer_get_u64(struct peer *, uint32_t request, uint64_t *);
 
@@ -222,9 +224,11 @@ bool peer_is_gone(struct peer *, int timeout);
 bool peer_is_alive(struct peer *);
 
 /* The steps of a good front-end, each of which ends the program if it fails:
- * features; memory; rings; all of it.  peer_start_ring() is for one ring. */
+ * features; memory, new or the same again; rings; all of it.
+ * peer_start_ring() is for one ring. */
 void peer_negotiate(struct peer *);
 void peer_share_memory(struct peer *);
+void peer_share_same_memory(struct peer *);
 void peer_start_ring(struct peer *, unsigned int index);
 void peer_set_ring_addr(struct peer *, unsigned int index);
 void peer_start(struct peer *);
@@ -257,6 +261,8 @@ int scenario_messages(struct peer *, int argc, char *argv[]);
 int scenario_files(struct peer *, int argc, char *argv[]);
 int scenario_cuts(struct peer *, int argc, char *argv[]);
 int scenario_rings(struct peer *, int argc, char *argv[]);
+int scenario_shorter(struct peer *, int argc, char *argv[]);
+int scenario_flaps(struct peer *, int argc, char *argv[]);
 
 /* Ends the traffic of scenario_rings() and the like: set by SIGTERM. */
 extern volatile bool stopping;

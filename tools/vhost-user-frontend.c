@@ -41,6 +41,12 @@ static const struct scenario scenarios[] = {
       "files [N]        send N messages with unexpected files; 200" },
     { "cuts", scenario_cuts,
       "cuts [N]         disconnect N times in the middle of things; 1000" },
+    { "shorter", scenario_shorter,
+      "shorter [N]      reconnect N times with ever the same memory and\n"
+      "                   positions, but shorter rings; 20" },
+    { "flaps", scenario_flaps,
+      "flaps [SEND]     end each connection at once, or after a message with\n"
+      "                   SEND, until SIGTERM" },
     { "rings", scenario_rings,
       "rings tx|rx      16 queue pairs, 15 of which lie, until SIGTERM" },
 };

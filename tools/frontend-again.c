@@ -1,0 +1,106 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+/* Scenarios of front-ends that come again and again. */
+
+#include "frontend.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Ends the connection, as a crash does, and accepts the next one, which has the
+ * same memory. */
+static void
+reconnect(struct peer *peer)
+{
+    close(peer->fd);
+    peer->fd = -1;
+    if (!peer_accept(peer, 30000)) {
+        fatal("the back-end does not connect any more");
+    }
+    peer_negotiate(peer);
+    peer_share_same_memory(peer);
+}
+
+/* Sends for a while, so that rings have been processed far. */
+static void
+send_for_a_while(struct peer *peer, unsigned int n)
+{
+    long long int end = now_ms() + 5000;
+
+    while (peer->rings[1].n_done < n && now_ms() < end) {
+        traffic_poll(peer, 0, true, false);
+    }
+    if (peer->rings[1].n_done < n) {
+        fatal("the back-end takes nothing");
+    }
+}
+
+/* How far a packed ring of 4096 has been processed means nothing for one of
+ * 256 in the same place. */
+int
+scenario_shorter(struct peer *peer, int argc, char *argv[])
+{
+    int n = argc ? atoi(argv[0]) : 20;
+
+    for (int i = 0; i < n; i++) {
+        peer->ring_size = RING_SIZE_MAX;
+        if (i) {
+            reconnect(peer);
+            peer_start_ring(peer, 0);
+            peer_start_ring(peer, 1);
+        } else {
+            if (!peer_accept(peer, 30000)) {
+                fatal("the back-end does not connect");
+            }
+            peer_start(peer);
+        }
+        send_for_a_while(peer, 4000);
+
+        peer->ring_size = RING_SIZE;
+        peer->keep_rings = true;        /* It looks like one that was used. */
+        reconnect(peer);
+        peer_start_ring(peer, 0);
+        peer_start_ring(peer, 1);
+        peer->keep_rings = false;
+        if (!peer_is_alive(peer)) {
+            fatal("a shorter ring is refused");
+        }
+        send_for_a_while(peer, 1000);
+    }
+    printf("%d times shorter rings\n", n);
+    peer_close(peer);
+    return 0;
+}
+
+int
+scenario_flaps(struct peer *peer, int argc, char *argv[])
+{
+    bool send = argc && !strcmp(argv[0], "SEND");
+    unsigned int n = 0;
+
+    while (!stopping) {
+        if (peer_accept(peer, 100)) {
+            if (send) {
+                peer_send_u64(peer, SET_FEATURES, 0);
+            }
+            peer_close(peer);
+            n++;
+        }
+    }
+    printf("%u connections\n", n);
+    return 0;
+}
