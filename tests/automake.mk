@@ -5,8 +5,11 @@ unit_tests = \
 	tests/unit/test-events \
 	tests/unit/test-guard \
 	tests/unit/test-lro \
+	tests/unit/test-gate \
 	tests/unit/test-options \
+	tests/unit/test-positions \
 	tests/unit/test-relay \
+	tests/unit/test-relay-turns \
 	tests/unit/test-ring \
 	tests/unit/test-walk \
 	tests/unit/test-walk-threads
@@ -34,6 +37,10 @@ tests_unit_test_events_SOURCES = tests/unit/test-events.c lib/port/events.c
 tests_unit_test_events_LDADD = $(unit_LDADD)
 tests_unit_test_events_LINK = $(unit_LINK)
 
+tests_unit_test_gate_SOURCES = tests/unit/test-gate.c
+tests_unit_test_gate_LDADD = $(unit_LDADD)
+tests_unit_test_gate_LINK = $(unit_LINK)
+
 tests_unit_test_guard_SOURCES = tests/unit/test-guard.c lib/vhost/book.c \
 	lib/vhost/guard.c
 tests_unit_test_guard_LDADD = $(unit_LDADD)
@@ -43,11 +50,26 @@ tests_unit_test_options_SOURCES = tests/unit/test-options.c lib/port/options.c
 tests_unit_test_options_LDADD = $(unit_LDADD)
 tests_unit_test_options_LINK = $(unit_LINK)
 
-# This one includes lib/dpdk-vdpa-relay.c.
-tests_unit_test_relay_SOURCES = tests/unit/test-relay.c
+# This one includes lib/vhost/positions.c, with functions of its own in place
+# of the vhost library's.
+tests_unit_test_positions_SOURCES = tests/unit/test-positions.c \
+	lib/vhost/book.c
+tests_unit_test_positions_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_unit_test_positions_LDADD = $(unit_LDADD)
+tests_unit_test_positions_LINK = $(unit_LINK)
+
+# These two include lib/dpdk-vdpa-relay.c.
+tests_unit_test_relay_SOURCES = tests/unit/test-relay.c \
+	tests/unit/relay-fixture.h
 tests_unit_test_relay_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_relay_LDADD = $(unit_LDADD)
 tests_unit_test_relay_LINK = $(unit_LINK)
+
+tests_unit_test_relay_turns_SOURCES = tests/unit/test-relay-turns.c \
+	tests/unit/relay-fixture.h
+tests_unit_test_relay_turns_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_unit_test_relay_turns_LDADD = $(unit_LDADD)
+tests_unit_test_relay_turns_LINK = $(unit_LINK)
 
 # This one lib/vhost/ring.c.
 tests_unit_test_ring_SOURCES = tests/unit/test-ring.c tests/unit/test-guest.h

@@ -1,0 +1,268 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+/* Unit tests of the relay: when it looks where. */
+
+#include <config.h>
+
+#include "tests/unit/relay-fixture.h"
+
+static void
+test_full_sink_for_ever(void **state)
+{
+    struct fixture *f = *state;
+    struct dpdk_vdpa_counters c;
+
+    f->vm.n_input[0] = 1000;
+    f->vf.room[0] = 0;
+    f->vf.n_input[0] = 7;               /* The other lane goes on. */
+    for (int i = 0; i < 1000; i++) {
+        poll_one(f, 0);
+    }
+    c = get_counters(f, DPDK_VDPA_VM_TO_VF);
+    assert_int_equal(c.rx_packets, DPDK_VDPA_BURST);
+    assert_int_equal(c.pending, DPDK_VDPA_BURST);
+    assert_int_equal(f->vm.n_input[0], 1000 - DPDK_VDPA_BURST);
+    assert_int_equal(f->vm.n_sent[0], 7);
+    check_conservation(f);
+}
+
+static void
+test_refuses_all(void **state)
+{
+    struct fixture *f = *state;
+    unsigned int n_calls;
+
+    f->vm.never_fits = true;
+    f->vm.room[0] = 0;
+    for (int i = 0; i < REFUSED_MAX / REFUSED_WEIGHT; i++) {
+        f->vf.n_input[0] = 1;
+        assert_int_equal(poll_one(f, 0), 1);
+    }
+    f->vf.n_input[0] = 2;
+    n_calls = f->vm.n_send_calls;
+    for (int i = 0; i < 2 * REFUSED_INTERVAL; i++) {
+        poll_one(f, 0);
+    }
+    assert_int_equal(f->vm.n_send_calls, n_calls + 4);
+
+    /* Until it takes one. */
+    f->vm.room[0] = UINT_MAX;
+    f->vf.n_input[0] = 1;
+    for (int i = 0; i < REFUSED_INTERVAL; i++) {
+        poll_one(f, 0);
+    }
+    assert_int_equal(f->vm.n_sent[0], 1);
+    f->vf.n_input[0] = 1;
+    poll_one(f, 0);
+    assert_int_equal(f->vm.n_sent[0], 2);
+    check_conservation(f);
+}
+
+static void
+test_backoff(void **state)
+{
+    struct fixture *f = *state;
+    unsigned int n_calls;
+
+    dpdk_vdpa_relay_set_backoff(f->relay, DPDK_VDPA_VM_TO_VF, 0, true);
+    n_calls = f->vm.n_recv_calls;
+    for (int i = 0; i < 4 * BACKOFF_INTERVAL; i++) {
+        poll_one(f, 0);
+    }
+    assert_int_equal(f->vm.n_recv_calls - n_calls, 4);
+
+    dpdk_vdpa_relay_set_backoff(f->relay, DPDK_VDPA_VM_TO_VF, 0, false);
+    f->vm.n_input[0] = 1;
+    assert_int_equal(poll_one(f, 0), 1);
+}
+
+static void
+test_idle(void **state)
+{
+    struct fixture *f = *state;
+    unsigned int n_calls = f->vm.n_recv_calls;
+    int waited = 0;
+
+    for (int i = 0; i <= IDLE_MAX; i++) {
+        poll_one(f, 0);
+    }
+    assert_int_equal(f->vm.n_recv_calls - n_calls, IDLE_MAX + 1);
+
+    n_calls = f->vm.n_recv_calls;
+    for (int i = 0; i < 10 * IDLE_INTERVAL; i++) {
+        poll_one(f, 0);
+    }
+    assert_int_equal(f->vm.n_recv_calls - n_calls, 10);
+    n_calls = f->vm.n_recv_calls;
+    for (int i = 0; i < 10; i++) {
+        dpdk_vdpa_relay_poll(dpdk_vdpa_relay_get_poller(f->relay, 0), true);
+    }
+    assert_int_equal(f->vm.n_recv_calls - n_calls, 10);
+
+    f->vm.n_input[0] = 1;
+    while (!poll_one(f, 0)) {
+        waited++;
+    }
+    assert_true(waited < IDLE_INTERVAL);
+    n_calls = f->vm.n_recv_calls;
+    for (int i = 0; i < 10; i++) {
+        poll_one(f, 0);
+    }
+    assert_int_equal(f->vm.n_recv_calls - n_calls, 10);
+    check_conservation(f);
+}
+
+static void
+test_paused(void **state)
+{
+    struct fixture *f = *state;
+
+    f->vm.n_input[0] = 5;
+    f->vf.room[0] = 2;
+    poll_one(f, 0);
+    f->config.paused = true;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    f->vf.room[0] = UINT_MAX;
+    assert_int_equal(poll_one(f, 0), 0);
+    assert_int_equal(f->vf.n_sent[0], 2);
+
+    /* A pause loses nothing. */
+    f->config.paused = false;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    poll_one(f, 0);
+    check_in_order(&f->vf, 0, 5);
+    check_conservation(f);
+}
+
+/* One poll moves a bounded number of packets, over all lanes, and the next one
+ * goes on where it stopped: everybody has the same. */
+static void
+test_budget(void **state)
+{
+    struct fixture *f = *state;
+    unsigned int total = 0;
+
+    f->config.n_vf_pairs = 4;
+    for (int i = 0; i < 4; i++) {
+        f->config.vm_enabled[i] = true;
+    }
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    for (int i = 0; i < 4; i++) {
+        f->vm.n_input[i] = f->vf.n_input[i] = 100000;
+    }
+    for (int i = 0; i < 80; i++) {
+        unsigned int n = poll_one(f, 0);
+
+        assert_true(n >= POLL_BUDGET);
+        assert_true(n < POLL_BUDGET + DPDK_VDPA_BURST);
+        total += n;
+    }
+    for (int i = 0; i < 4; i++) {
+        unsigned int up = 100000 - f->vm.n_input[i];
+        unsigned int down = 100000 - f->vf.n_input[i];
+
+        assert_in_range(up, total / 8 - POLL_BUDGET, total / 8 + POLL_BUDGET);
+        assert_in_range(down, total / 8 - POLL_BUDGET,
+                        total / 8 + POLL_BUDGET);
+    }
+    check_conservation(f);
+}
+
+/* After a full burst a lane looks for more, until it has looked in vain: then
+ * it does not for some turns. */
+static void
+test_more(void **state)
+{
+    struct fixture *f = *state;
+
+    f->vm.n_input[0] = 2 * DPDK_VDPA_BURST;
+    assert_int_equal(poll_one(f, 0), 2 * DPDK_VDPA_BURST);
+    f->vm.n_input[0] = DPDK_VDPA_BURST;
+    assert_int_equal(poll_one(f, 0), DPDK_VDPA_BURST);
+    for (int i = 0; i < MORE_INTERVAL; i++) {
+        f->vm.n_input[0] = 2 * DPDK_VDPA_BURST;
+        assert_int_equal(poll_one(f, 0), DPDK_VDPA_BURST);
+        f->vm.n_input[0] = 0;
+    }
+    f->vm.n_input[0] = 2 * DPDK_VDPA_BURST;
+    assert_int_equal(poll_one(f, 0), 2 * DPDK_VDPA_BURST);
+}
+
+/* A source that is not looked at is told: while its packets find no way, and
+ * while the relay is paused. */
+static void
+test_settle(void **state)
+{
+    struct fixture *f = *state;
+
+    f->vm.n_input[0] = 3;
+    poll_one(f, 0);
+    poll_one(f, 0);
+    assert_int_equal(f->vm.n_settled[0], 0);
+    f->vm.n_input[0] = 3;
+    f->vf.room[0] = 1;
+    for (unsigned int i = 1; i < 5; i++) {
+        poll_one(f, 0);
+        assert_int_equal(f->vm.n_settled[0], i);
+    }
+    f->vf.room[0] = 2;
+    poll_one(f, 0);
+    assert_int_equal(f->vm.n_settled[0], 4);
+    f->config.paused = true;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    assert_int_equal(f->vm.n_settled[0], 5);
+    f->config.paused = false;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    assert_int_equal(f->vm.n_settled[0], 5);
+}
+
+/* A configuration that is in force already disturbs nobody: a lane that is
+ * left alone for its idleness stays so. */
+static void
+test_same_configuration(void **state)
+{
+    struct fixture *f = *state;
+    struct lane *lane;
+
+    for (int i = 0; i < IDLE_MAX + 2; i++) {
+        poll_one(f, 0);
+    }
+    lane = f->relay->lanes[DPDK_VDPA_VM_TO_VF][0];
+    assert_true(lane->wait > 0);
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    assert_true(lane->wait > 0);
+    f->config.tx_retries_max++;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    assert_int_equal(lane->wait, 0);
+}
+
+int
+main(void)
+{
+#define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_full_sink_for_ever),
+        TEST(test_refuses_all),
+        TEST(test_backoff),
+        TEST(test_idle),
+        TEST(test_paused),
+        TEST(test_budget),
+        TEST(test_more),
+        TEST(test_settle),
+        TEST(test_same_configuration),
+    };
+
+    return cmocka_run_group_tests_name("relay-turns", tests, setup_eal, NULL);
+}
