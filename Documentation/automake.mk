@@ -4,6 +4,7 @@ EXTRA_DIST += \
 	Documentation/images/cycles-vf-to-guest.svg
 documentation = \
 	Documentation/benchmarks.rst \
+	Documentation/dpdk-reconnect.rst \
 	Documentation/hardware-mode.rst \
 	Documentation/internals.rst \
 	Documentation/port-guide.rst \

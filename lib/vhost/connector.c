@@ -60,6 +60,7 @@ struct dpdk_vdpa_connector {
     long long int due;          /* When to try or to look next, in ms. */
     unsigned int delay;         /* After the next attempt in vain, in ms. */
     bool may_hurry;             /* A new socket makes it due at once. */
+    int error;                  /* Of the last look at the socket. */
 };
 
 /* Protects the following.  A leaf: nothing is called with it held. */
@@ -178,25 +179,40 @@ read_events(void)
     }
 }
 
-/* Returns true if a process has the socket at 'path' open, as far as can be
- * told without connecting to it, which the process would notice: a socket of
- * another type cannot connect to it, for this reason (EPROTOTYPE) or for
- * another. */
-static bool
-is_served(const char *path)
+/* Looks whether a process has the socket at 'path' open, as far as can be told
+ * without connecting to it, which the process would notice: a socket of another
+ * type cannot connect to it, for this reason (EPROTOTYPE) or for another.
+ * Returns 0 if so, else the other reason. */
+static int
+look_at_socket(const char *path)
 {
     struct sockaddr_un un = { .sun_family = AF_UNIX };
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    bool served;
+    int error = 0;
 
     if (fd < 0) {
-        return true;            /* The attempt will tell. */
+        return 0;               /* The attempt will tell. */
     }
     ovs_strlcpy(un.sun_path, path, sizeof un.sun_path);
-    served = (connect(fd, (struct sockaddr *) &un, sizeof un)
-              && errno == EPROTOTYPE);
+    if (!connect(fd, (struct sockaddr *) &un, sizeof un)) {
+        error = EPROTOTYPE;     /* It is of our type: no server. */
+    } else if (errno != EPROTOTYPE) {
+        error = errno;
+    }
     close(fd);
-    return served;
+    return error;
+}
+
+/* Takes note of what a look at the socket of 'c' said. */
+static void
+connector_set_error(struct dpdk_vdpa_connector *c, int error)
+    OVS_REQUIRES(mutex)
+{
+    if (error && error != c->error) {
+        VLOG_INFO("%s: waiting for somebody to serve it (%s)", c->path,
+                  ovs_strerror(error));
+    }
+    c->error = error;
 }
 
 bool
@@ -208,7 +224,10 @@ dpdk_vdpa_connector_is_due(struct dpdk_vdpa_connector *c)
     ovs_mutex_lock(&mutex);
     read_events();
     due = !c->connected && now >= c->due;
-    if (due && !is_served(c->path)) {
+    if (due) {
+        connector_set_error(c, look_at_socket(c->path));
+    }
+    if (due && c->error) {
         connector_watch(c);
         c->due = now + LOOK_INTERVAL;
         c->may_hurry = true;
@@ -240,6 +259,12 @@ dpdk_vdpa_connector_set_connected(struct dpdk_vdpa_connector *c,
     c->connected = connected;
     c->since = now;
     ovs_mutex_unlock(&mutex);
+}
+
+int
+dpdk_vdpa_connector_error(const struct dpdk_vdpa_connector *c)
+{
+    return c->error;
 }
 
 void

@@ -678,6 +678,9 @@ dpdk_vdpa_vm_get_info(const struct dpdk_vdpa_vm *vm_,
     memset(info, 0, sizeof *info);
     info->numa_node = -1;
     dpdk_vdpa_walk_get_info(vm->session.walk, &info->walk);
+    if (vm->connector && !vm->registered) {
+        info->socket_error = dpdk_vdpa_connector_error(vm->connector);
+    }
     if (!dpdk_vdpa_vm_is_up(vm)) {
         return false;
     }

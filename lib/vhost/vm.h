@@ -83,6 +83,8 @@ struct dpdk_vdpa_vm_info {
     bool packed;                /* Packed rings. */
     bool migrating;             /* Dirty pages are being logged. */
     struct dpdk_vdpa_walk_info walk;    /* Whether or not it is connected. */
+    int socket_error;           /* Why nobody can be connected to, as an errno
+                                 * value, or 0.  Likewise. */
 };
 
 /* Creates a VM end.  Returns 0, or a positive errno value and an error for the

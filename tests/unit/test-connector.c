@@ -18,6 +18,7 @@
 
 #include "vhost/connector.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -82,6 +83,7 @@ test_served(void **state OVS_UNUSED)
     struct dpdk_vdpa_connector *c = dpdk_vdpa_connector_create(path);
 
     assert_true(dpdk_vdpa_connector_is_due(c));
+    assert_int_equal(dpdk_vdpa_connector_error(c), 0);
     dpdk_vdpa_connector_set_connected(c, true);
     assert_false(dpdk_vdpa_connector_is_due(c));
     dpdk_vdpa_connector_destroy(c);
@@ -121,6 +123,7 @@ test_appears(void **state OVS_UNUSED)
         int fd;
 
         assert_true(wait_due(c, 50) >= 50);
+        assert_int_equal(dpdk_vdpa_connector_error(c), ENOENT);
         fd = make_server(path);
         assert_true(wait_due(c, 5000) < 500);
         assert_false(dpdk_vdpa_connector_is_due(other));
@@ -130,6 +133,7 @@ test_appears(void **state OVS_UNUSED)
         close(fd);
         dpdk_vdpa_connector_set_connected(c, false);
         assert_true(wait_due(c, 50) >= 50);
+        assert_int_equal(dpdk_vdpa_connector_error(c), ECONNREFUSED);
         unlink(path);
     }
     dpdk_vdpa_connector_destroy(c);
