@@ -123,7 +123,9 @@ test_appears(void **state OVS_UNUSED)
         int fd;
 
         assert_true(wait_due(c, 50) >= 50);
-        assert_int_equal(dpdk_vdpa_connector_error(c), ENOENT);
+        /* It does not look all the time. */
+        assert_int_equal(dpdk_vdpa_connector_error(c),
+                         i ? ECONNREFUSED : ENOENT);
         fd = make_server(path);
         assert_true(wait_due(c, 5000) < 500);
         assert_false(dpdk_vdpa_connector_is_due(other));
