@@ -2,8 +2,8 @@
 
 #include "test-sim.h"
 
-#include "sim_devargs.h"
-#include "sim_fault.h"
+#include "devargs.h"
+#include "base/fault.h"
 
 static void
 test_pf_good(void **state)

@@ -7,8 +7,8 @@
 #include <rte_cycles.h>
 #include <rte_malloc.h>
 
-#include "sim_eswitch.h"
-#include "sim_rcu.h"
+#include "eswitch/eswitch.h"
+#include "base/rcu.h"
 
 #define N_RULES 10000
 

@@ -2,7 +2,7 @@
 
 /* Unit tests of the simulated NIC's large receive offload. */
 
-#include "sim_lro.h"
+#include "packet/lro.h"
 #include "test-sim.h"
 
 #define MSS 1000

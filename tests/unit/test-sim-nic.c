@@ -10,7 +10,7 @@
 #include <rte_dev.h>
 #include <rte_ethdev.h>
 
-#include "sim_nic.h"
+#include "nic/nic.h"
 
 #define NONE RTE_MAX_ETHPORTS
 

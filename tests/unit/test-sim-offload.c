@@ -2,7 +2,7 @@
 
 #include "test-sim.h"
 
-#include "sim_offload.h"
+#include "packet/offload.h"
 
 static struct rte_mempool *pool, *segments;
 

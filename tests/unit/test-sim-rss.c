@@ -5,7 +5,7 @@
 #include <rte_ethdev.h>
 #include <rte_thash.h>
 
-#include "sim_rss.h"
+#include "packet/rss.h"
 
 static struct sim_rss rss;
 

@@ -13,10 +13,10 @@
 #include <rte_dev.h>
 #include <rte_ethdev.h>
 
-#include "sim_fault.h"
-#include "sim_nic.h"
-#include "sim_rcu.h"
-#include "sim_vdpa_dev.h"
+#include "base/fault.h"
+#include "nic/nic.h"
+#include "base/rcu.h"
+#include "vdpa/device/device.h"
 #include "test-sim-vring.h"
 
 #define BIT(n) (UINT64_C(1) << (n))

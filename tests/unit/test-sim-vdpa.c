@@ -21,9 +21,9 @@
 #include <rte_vdpa.h>
 #include <rte_vhost.h>
 
-#include "sim_fault.h"
-#include "sim_nic.h"
-#include "sim_vdpa_drv.h"
+#include "base/fault.h"
+#include "nic/nic.h"
+#include "vdpa/driver/state.h"
 #include "test-sim-vring.h"
 
 #define BIT(n) (UINT64_C(1) << (n))

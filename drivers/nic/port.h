@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef SIM_NIC_PORT_H
+#define SIM_NIC_PORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_ring.h>
+
+#include <ethdev_driver.h>
+
+#include "eswitch/eswitch.h"
+#include "base/fault.h"
+#include "packet/rss.h"
+
+/*
+ * What all ethdevs of the simulated NIC share: uplink, representor and VF are
+ * one port each, which differ in their endpoint of the e-switch and little
+ * else.
+ *
+ * Receiving: whoever sends puts mbufs into the ring of one of this port's rx
+ * queues, with sim_port's endpoint 'receive'; the rx burst function takes them
+ * out.  All mbufs in a ring come from that queue's own mempool, as ethdev
+ * promises and OVS relies on: an mbuf of that pool goes in by pointer, any
+ * other is copied, as a NIC's DMA would.
+ *
+ * Sending: the tx burst function gives the packets to the e-switch, which
+ * takes them to other ports' rings in the same call.
+ */
+
+enum sim_port_kind {
+	SIM_PORT_UPLINK,
+	SIM_PORT_REP,
+	SIM_PORT_VF,
+};
+
+#define SIM_MAX_FRAME	9728
+#define SIM_MAX_MTU	(SIM_MAX_FRAME - RTE_ETHER_HDR_LEN - 2 * 4)
+#define SIM_MAX_MACS	16
+#define SIM_MAX_DESC	8192
+#define SIM_MIN_DESC	32
+
+struct sim_nic;
+struct sim_port;
+
+TAILQ_HEAD(sim_flow_list, rte_flow);
+
+struct sim_rxq {
+	struct rte_ring *ring;
+	struct rte_mempool *mp;
+	struct sim_port *port;
+	uint32_t reader;		/* For sim_rcu_enter(). */
+	uint32_t max_frame;		/* Set when the port starts. */
+	uint16_t id;
+	uint16_t room;			/* Bytes of data in one mbuf. */
+	uint16_t nb_desc;
+	bool scatter;
+	uint32_t max_lro;		/* 0: no large receive offload. */
+
+	/* Written by the thread that polls the queue. */
+	uint64_t packets __rte_cache_aligned;
+	uint64_t bytes;
+
+	/* Written by senders, relaxed atomics. */
+	uint64_t missed __rte_cache_aligned;
+	uint64_t nombuf;
+	uint64_t oversize;
+	uint64_t copied;
+	uint64_t flushed;		/* In the ring when the port stopped. */
+	uint64_t merged;		/* Became a part of another packet. */
+};
+
+struct sim_txq {
+	struct sim_port *port;
+	struct sim_eswitch *esw;
+	struct rte_mempool *segments;	/* NULL: no segmentation offload. */
+	uint32_t reader;
+	uint16_t ep_id;
+	uint16_t id;
+	uint16_t nb_desc;
+
+	/* Written by the thread that sends on the queue. */
+	uint64_t packets __rte_cache_aligned;
+	uint64_t bytes;
+	uint64_t link_down;		/* Sent while the link was down. */
+	uint64_t bad_offload;		/* Asked for what cannot be done. */
+};
+
+struct sim_port {
+	struct sim_endpoint ep;
+	struct rte_eth_dev_data *data;
+	struct sim_nic *nic;
+	struct rte_eth_dev *dev;
+	enum sim_port_kind kind;
+	uint16_t ep_id;
+	uint16_t vf;			/* Of a VF or a representor. */
+
+	/* Read by the datapath, written by the control path. */
+	uint32_t faults;		/* Relaxed atomic. */
+	uint32_t fault_queues;		/* Bit Q: queue Q may be stuck. */
+	bool link_up;			/* Relaxed atomic. */
+	bool filter;			/* Addresses are filtered; likewise. */
+	bool rss_on;
+	struct sim_rss *rss;		/* Under RCU; NULL: queue 0 only. */
+	struct sim_rxq *rxq[SIM_MAX_QUEUES];	/* While attached. */
+	uint16_t n_rxq;
+
+	bool admin_down;		/* dev_set_link_down; sim_nic_lock. */
+	bool attached;			/* To the e-switch; sim_nic_lock. */
+	struct rte_ether_addr mc[SIM_MAX_MACS];	/* Under RCU with n_mc. */
+	uint32_t n_mc;
+	struct sim_flow_list flows;	/* Of flow.c; its lock. */
+
+	uint64_t filtered __rte_cache_aligned;	/* Relaxed atomic. */
+};
+
+struct sim_port_params {
+	struct sim_nic *nic;
+	enum sim_port_kind kind;
+	uint16_t vf;			/* Of a VF or a representor. */
+	uint32_t faults;
+};
+
+/* For rte_eth_dev_create(): 'params' is a struct sim_port_params. */
+int sim_port_init(struct rte_eth_dev *dev, void *params);
+
+/* Stops and closes the port and gives back its ethdev. */
+void sim_port_remove(struct rte_eth_dev *dev);
+
+/* The endpoint of a port. */
+uint16_t sim_port_endpoint(enum sim_port_kind kind, uint16_t vf);
+
+/* Works out the link; true if it changed.  With sim_nic_lock held. */
+bool sim_port_update_link(struct sim_port *p);
+
+/* Puts faults in and takes them out.  With sim_nic_lock held. */
+void sim_port_set_faults(struct sim_port *p, uint32_t set, uint32_t clear);
+
+/* Calls the application's handlers of an event, in EAL's interrupt thread as
+ * a real NIC would, soon after this returns. */
+void sim_port_raise_lsc(struct sim_port *p);
+void sim_port_raise_rmv(struct sim_port *p);
+
+static inline bool
+sim_port_has_fault(const struct sim_port *p, uint32_t fault)
+{
+	return (__atomic_load_n(&p->faults, __ATOMIC_RELAXED) & fault) != 0;
+}
+
+/* What makes a whole port dead. */
+#define SIM_FAULTS_DEAD	(SIM_FAULT_REMOVED | SIM_FAULT_RESET)
+
+/* Whether queue 'id' does nothing because of 'stuck' or of its port. */
+static inline bool
+sim_port_queue_is_dead(const struct sim_port *p, uint32_t stuck, uint16_t id)
+{
+	uint32_t faults = __atomic_load_n(&p->faults, __ATOMIC_RELAXED);
+
+	if (likely((faults & (stuck | SIM_FAULTS_DEAD)) == 0))
+		return false;
+	return (faults & SIM_FAULTS_DEAD) ||
+		(__atomic_load_n(&p->fault_queues, __ATOMIC_RELAXED) &
+		 (1u << id));
+}
+
+#endif /* SIM_NIC_PORT_H */

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <rte_malloc.h>
+#include <rte_net.h>
+
+#include "base/log.h"
+#include "nic/nic.h"
+#include "packet/offload.h"
+#include "base/rcu.h"
+#include "nic/tx.h"
+
+static void
+discard(struct sim_txq *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	q->link_down += n;
+	rte_pktmbuf_free_bulk(pkts, n);
+}
+
+static inline void
+emit(struct sim_txq *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	uint64_t bytes = 0;
+	uint16_t i;
+
+	for (i = 0; i < n; i++)
+		bytes += pkts[i]->pkt_len;
+	q->packets += n;
+	q->bytes += bytes;
+	sim_eswitch_send(q->esw, q->ep_id, pkts, n);
+}
+
+static void
+emit_offloaded(void *ctx, struct rte_mbuf **pkts, uint16_t n)
+{
+	emit(ctx, pkts, n);
+}
+
+/* Packets that want something done to them, one by one: each may become
+ * many. */
+static void
+send_offloaded(struct sim_txq *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	uint16_t i;
+
+	for (i = 0; i < n; i++) {
+		if (sim_offload(q->segments, pkts[i], emit_offloaded, q) != 0)
+			q->bad_offload++;
+	}
+}
+
+static inline void
+send_chunk(struct sim_txq *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	struct rte_mbuf *chunk[SIM_BURST];
+	uint64_t flags = 0;
+	uint16_t i;
+
+	/* The caller's array stays as it is: what goes through the e-switch
+	 * is reordered and replaced on its way. */
+	for (i = 0; i < n; i++) {
+		chunk[i] = pkts[i];
+		flags |= pkts[i]->ol_flags;
+	}
+	if (likely((flags & SIM_OFFLOAD_FLAGS) == 0))
+		emit(q, chunk, n);
+	else
+		send_offloaded(q, chunk, n);
+}
+
+uint16_t
+sim_tx_burst(void *txq, struct rte_mbuf **pkts, uint16_t n)
+{
+	struct sim_txq *q = txq;
+	struct sim_port *p = q->port;
+	uint16_t done, k;
+
+	if (unlikely(sim_port_queue_is_dead(p, SIM_FAULT_TX_STUCK, q->id)))
+		return 0;
+	sim_rcu_enter(q->reader);
+	if (likely(__atomic_load_n(&p->link_up, __ATOMIC_RELAXED))) {
+		for (done = 0; done < n; done += k) {
+			k = RTE_MIN(n - done, SIM_BURST);
+			send_chunk(q, &pkts[done], k);
+		}
+	} else {
+		discard(q, pkts, n);
+	}
+	sim_rcu_exit(q->reader);
+	return n;
+}
+
+uint16_t
+sim_tx_prepare(void *txq, struct rte_mbuf **pkts, uint16_t n)
+{
+	struct sim_txq *q = txq;
+	uint16_t i;
+	int ret;
+
+	for (i = 0; i < n; i++) {
+		ret = sim_offload_check(q->segments, pkts[i]);
+		if (ret != 0) {
+			rte_errno = -ret;
+			break;
+		}
+	}
+	return i;
+}
+
+int
+sim_tx_descriptor_status(void *txq, uint16_t offset)
+{
+	struct sim_txq *q = txq;
+
+	/* A packet has left before the call that sent it returns. */
+	return offset >= q->nb_desc ? -EINVAL : RTE_ETH_TX_DESC_DONE;
+}
+
+struct sim_txq *
+sim_txq_create(struct sim_port *p, uint16_t id, uint16_t nb_desc, int socket,
+	       uint64_t offloads)
+{
+	struct sim_txq *q;
+
+	q = rte_zmalloc_socket("simnic_txq", sizeof(*q), RTE_CACHE_LINE_SIZE,
+			       socket);
+	if (q == NULL)
+		return NULL;
+	q->port = p;
+	q->esw = &p->nic->esw;
+	q->ep_id = p->ep_id;
+	q->id = id;
+	q->nb_desc = nb_desc;
+	q->reader = sim_rcu_reader_add();
+	if (q->reader == SIM_RCU_NO_READER)
+		goto fail;
+	if (offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO) {
+		q->segments = sim_segment_pool_get();
+		if (q->segments == NULL)
+			goto fail;
+	}
+	return q;
+fail:
+	SIM_LOG(ERR, "%s: no memory for tx queue %u", p->data->name, id);
+	sim_txq_destroy(q);
+	return NULL;
+}
+
+void
+sim_txq_destroy(struct sim_txq *q)
+{
+	if (q == NULL)
+		return;
+	sim_segment_pool_put(q->segments);
+	sim_rcu_reader_remove(q->reader);
+	rte_free(q);
+}

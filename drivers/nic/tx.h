@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef SIM_NIC_TX_H
+#define SIM_NIC_TX_H
+
+#include "nic/port.h"
+
+/* The sending half of a port's datapath: see port.h. */
+
+uint16_t sim_tx_burst(void *txq, struct rte_mbuf **pkts, uint16_t n);
+uint16_t sim_tx_prepare(void *txq, struct rte_mbuf **pkts, uint16_t n);
+int sim_tx_descriptor_status(void *txq, uint16_t offset);
+
+struct sim_txq *sim_txq_create(struct sim_port *p, uint16_t id,
+			       uint16_t nb_desc, int socket,
+			       uint64_t offloads);
+void sim_txq_destroy(struct sim_txq *q);
+
+#endif /* SIM_NIC_TX_H */
