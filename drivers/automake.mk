@@ -4,9 +4,10 @@
 # objects.
 
 vdpasim_sources = \
+	drivers/base/devargs.c \
 	drivers/base/fault.c \
+	drivers/base/log.c \
 	drivers/base/rcu.c \
-	drivers/devargs.c \
 	drivers/eswitch/edit.c \
 	drivers/eswitch/eswitch.c \
 	drivers/eswitch/table.c \
@@ -22,6 +23,7 @@ vdpasim_sources = \
 	drivers/nic/tx.c \
 	drivers/packet/key.c \
 	drivers/packet/lro.c \
+	drivers/packet/mbuf.c \
 	drivers/packet/offload.c \
 	drivers/packet/rss.c \
 	drivers/pf.c \
@@ -41,10 +43,11 @@ vdpasim_sources = \
 	drivers/vf.c
 
 vdpasim_headers = \
+	drivers/base/devargs.h \
 	drivers/base/fault.h \
+	drivers/base/limits.h \
 	drivers/base/log.h \
 	drivers/base/rcu.h \
-	drivers/devargs.h \
 	drivers/eswitch/edit.h \
 	drivers/eswitch/eswitch.h \
 	drivers/eswitch/table.h \
@@ -57,6 +60,7 @@ vdpasim_headers = \
 	drivers/nic/tx.h \
 	drivers/packet/key.h \
 	drivers/packet/lro.h \
+	drivers/packet/mbuf.h \
 	drivers/packet/offload.h \
 	drivers/packet/rss.h \
 	drivers/vdpa/device/device.h \

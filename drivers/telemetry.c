@@ -39,23 +39,6 @@ static const char * const kind_names[] = {
 	[SIM_PORT_VF] = "vf",
 };
 
-void
-sim_telemetry_format_faults(uint32_t faults, char *buf, size_t size)
-{
-	size_t used = 0;
-	uint32_t bit;
-
-	buf[0] = '\0';
-	for (bit = 1; bit != 0; bit <<= 1) {
-		if (!(faults & bit))
-			continue;
-		used += snprintf(buf + used, size - used, "%s%s",
-				 used == 0 ? "" : " ", sim_fault_name(bit));
-		if (used >= size)
-			break;
-	}
-}
-
 static void
 add_port(struct rte_tel_data *d, const struct sim_port *p)
 {
@@ -64,7 +47,7 @@ add_port(struct rte_tel_data *d, const struct sim_port *p)
 
 	if (port == NULL)
 		return;
-	sim_telemetry_format_faults(p->faults, faults, sizeof(faults));
+	sim_faults_format(&p->faults, faults, sizeof(faults));
 	rte_tel_data_start_dict(port);
 	rte_tel_data_add_dict_string(port, "kind", kind_names[p->kind]);
 	rte_tel_data_add_dict_string(port, "pf", p->nic->name);
@@ -164,15 +147,20 @@ handle_vdpa(const char *cmd, const char *params, struct rte_tel_data *d)
 	return v == NULL ? -EINVAL : 0;
 }
 
+/* A vDPA device has two virtqueues per pair, and SIM_FAULT_DMA counts those. */
 static bool
-parse_queue(const char *word, uint32_t *queues)
+parse_queue(const char *word, struct request *r)
 {
+	unsigned long n, max = SIM_MAX_QUEUES;
 	char *end;
-	unsigned long n = strtoul(word, &end, 10);
 
-	if (*word < '0' || *word > '9' || *end != '\0' || n >= SIM_MAX_QUEUES)
+	if (r->fault == SIM_FAULT_DMA)
+		max *= 2;
+	n = strtoul(word, &end, 10);
+	if (*word < '0' || *word > '9' || *end != '\0' || n >= max ||
+	    !(r->fault & SIM_FAULT_OF_QUEUES))
 		return false;
-	*queues = 1u << n;
+	r->queues = 1u << n;
 	return true;
 }
 
@@ -189,9 +177,9 @@ parse_request(char *params, struct request *r)
 	r->port = words[0];
 	r->fault = sim_fault_from_name(words[1]);
 	r->on = strcmp(words[2], "on") == 0;
-	r->queues = UINT32_MAX;
+	r->queues = SIM_ALL_QUEUES;
 	return r->fault != 0 && (r->on || strcmp(words[2], "off") == 0) &&
-		(n == 3 || parse_queue(words[3], &r->queues));
+		(n == 3 || parse_queue(words[3], r));
 }
 
 /* Both with sim_nic_lock held. */
@@ -199,9 +187,8 @@ static void
 set_port_fault(const struct request *r, struct sim_port *p,
 	       struct rte_tel_data *d)
 {
-	if (r->on)
-		p->fault_queues = r->queues;
-	sim_port_set_faults(p, r->on ? r->fault : 0, r->on ? 0 : r->fault);
+	sim_port_set_faults(p, r->on ? r->fault : 0, r->on ? 0 : r->fault,
+			    r->queues);
 	add_port(d, p);
 }
 
@@ -255,7 +242,8 @@ handle_fault(const char *cmd, const char *params, struct rte_tel_data *d)
 	copy = params == NULL ? NULL : strdup(params);
 	if (copy == NULL || !parse_request(copy, &r)) {
 		SIM_LOG(ERR, "fault: \"%s\" is not valid: give port,("
-			SIM_FAULT_NAMES "),(on or off)[,queue]",
+			SIM_FAULT_NAMES "),(on or off)[,queue]; a queue only "
+			"with rx-stuck, tx-stuck or dma-fault",
 			params == NULL ? "" : params);
 		ret = -EINVAL;
 	} else {

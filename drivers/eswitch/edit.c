@@ -4,30 +4,10 @@
 #include <rte_ip.h>
 
 #include "eswitch/edit.h"
+#include "packet/mbuf.h"
 
 /* Where the edits look at most: MACs, two tags and an IPv6 header. */
 #define EDIT_HEADERS 64
-
-struct rte_mbuf *
-sim_make_writable(struct rte_mbuf *m, uint32_t len)
-{
-	struct rte_mempool *pool = m->pool;
-	struct rte_mbuf *copy;
-
-	if (RTE_MBUF_DIRECT(m) && rte_mbuf_refcnt_read(m) == 1 &&
-	    (m->nb_segs == 1 || rte_pktmbuf_data_len(m) >= len))
-		return m;
-	/* An indirect mbuf's own pool has no room for data. */
-	if (RTE_MBUF_CLONED(m))
-		pool = rte_mbuf_from_indirect(m)->pool;
-	copy = rte_pktmbuf_copy(m, pool, 0, UINT32_MAX);
-	if (copy != NULL) {
-		copy->ol_flags |= m->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK;
-		copy->tx_offload = m->tx_offload;
-	}
-	rte_pktmbuf_free(m);
-	return copy;
-}
 
 static bool
 is_tagged(const struct rte_ether_hdr *eth)

@@ -7,11 +7,6 @@
 
 #include "eswitch/table.h"
 
-/* The first 'len' bytes belong to this packet alone and lie in its first
- * segment: returns the packet itself if so, else a copy, or NULL (and the packet
- * is freed) without memory for one. */
-struct rte_mbuf *sim_make_writable(struct rte_mbuf *m, uint32_t len);
-
 /* Carries out the edits of a rule on a packet.  Returns the packet, which may
  * be another mbuf if the old one was shared, or NULL (and the packet is freed)
  * if there was no memory or no room for a tag. */

@@ -7,7 +7,7 @@
 
 #include <rte_mbuf.h>
 
-#include "devargs.h"
+#include "base/limits.h"
 #include "eswitch/table.h"
 
 /*
@@ -37,9 +37,6 @@
 #define SIM_EP_MAX	(2 + 2 * SIM_MAX_VFS)
 #define SIM_EP_PEER(id)	((id) ^ 1)
 #define SIM_EP_HAS_RULES(id) (((id) & 1) == 0)
-
-/* More packets than a burst function handles at a time. */
-#define SIM_BURST	64
 
 struct sim_endpoint {
 	/* Takes all packets: whatever it does not keep it frees and counts.

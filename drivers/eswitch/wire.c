@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/rcu.h"
 #include "eswitch/wire.h"
+#include "packet/mbuf.h"
 
 /* A packet that crossed this many cables has gone round in circles. */
 #define WIRE_MAX_HOPS 4
@@ -327,32 +328,6 @@ sim_wire_counters(struct sim_wire *w)
 	return &w->counters;
 }
 
-/* An empty chain of mbufs that has room for 'max_frame' bytes. */
-static struct rte_mbuf *
-alloc_chain(struct rte_mempool *pool, uint32_t max_frame)
-{
-	struct rte_mbuf *head = rte_pktmbuf_alloc(pool);
-	struct rte_mbuf *tail = head;
-	uint32_t room;
-
-	if (head == NULL)
-		return NULL;
-	room = rte_pktmbuf_tailroom(head);
-	while (room < max_frame) {
-		tail->next = rte_pktmbuf_alloc(pool);
-		if (tail->next == NULL || head->nb_segs == WIRE_MAX_SEGS) {
-			rte_pktmbuf_free(head);
-			return NULL;
-		}
-		tail = tail->next;
-		/* As behind a NIC, only the first has headroom. */
-		tail->data_off = 0;
-		room += tail->buf_len;
-		head->nb_segs++;
-	}
-	return head;
-}
-
 /* Sets the lengths of a chain that 'len' bytes were read into. */
 static void
 trim_chain(struct rte_mbuf *head, uint32_t len)
@@ -380,12 +355,13 @@ trim_chain(struct rte_mbuf *head, uint32_t len)
 static struct rte_mbuf *
 tap_read(struct sim_wire *w, struct rte_mempool *pool, uint32_t max_frame)
 {
-	struct rte_mbuf *head = alloc_chain(pool, max_frame), *m;
+	struct rte_mbuf *head = sim_mbuf_alloc(pool, max_frame), *m;
 	struct iovec iov[WIRE_MAX_SEGS];
 	ssize_t len;
 	int n = 0;
 
-	if (head == NULL) {
+	if (head == NULL || head->nb_segs > WIRE_MAX_SEGS) {
+		rte_pktmbuf_free(head);
 		count(&w->counters.rx_nombuf, 1);
 		return NULL;
 	}
@@ -396,7 +372,6 @@ tap_read(struct sim_wire *w, struct rte_mempool *pool, uint32_t max_frame)
 	}
 	len = readv(w->fd, iov, n);
 	if (len <= 0) {
-		head->nb_segs = n;
 		rte_pktmbuf_free(head);
 		return NULL;
 	}

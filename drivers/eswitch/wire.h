@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "devargs.h"
+#include "base/devargs.h"
 #include "eswitch/eswitch.h"
 
 /*

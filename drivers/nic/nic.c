@@ -10,8 +10,6 @@
 #include "base/rcu.h"
 #include "vdpa/driver/driver.h"
 
-RTE_LOG_REGISTER(sim_logtype, pmd.net.simnic, NOTICE);
-
 static pthread_mutex_t nic_lock = PTHREAD_MUTEX_INITIALIZER;
 static TAILQ_HEAD(, sim_nic) nics = TAILQ_HEAD_INITIALIZER(nics);
 
@@ -190,10 +188,11 @@ sim_nic_retire(struct sim_nic *nic)
 	for (k = 0; k < nic->vfs; k++) {
 		vf = nic->port[SIM_EP_VF(k)];
 		if (vf != NULL)
-			sim_port_set_faults(vf, SIM_FAULT_REMOVED, 0);
+			sim_port_set_faults(vf, SIM_FAULT_REMOVED, 0,
+					    SIM_ALL_QUEUES);
 		if (nic->vdpa[k] != NULL)
 			sim_vdpa_set_faults(nic->vdpa[k], SIM_FAULT_REMOVED,
-					    0, UINT32_MAX);
+					    0, SIM_ALL_QUEUES);
 	}
 	wire = nic->wire;
 	nic->wire = NULL;

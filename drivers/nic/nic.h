@@ -9,7 +9,7 @@
 
 #include <bus_vdev_driver.h>
 
-#include "devargs.h"
+#include "base/devargs.h"
 #include "eswitch/eswitch.h"
 #include "nic/port.h"
 #include "eswitch/wire.h"

@@ -169,12 +169,14 @@ take_away(struct sim_port *p)
 }
 
 void
-sim_port_set_faults(struct sim_port *p, uint32_t set, uint32_t clear)
+sim_port_set_faults(struct sim_port *p, uint32_t set, uint32_t clear,
+		    uint32_t queues)
 {
-	uint32_t old = p->faults;
-	uint32_t new = (old | set) & ~clear;
+	uint32_t old = p->faults.on, new;
 
-	__atomic_store_n(&p->faults, new, __ATOMIC_RELAXED);
+	sim_faults_put(&p->faults, set, queues);
+	sim_faults_take(&p->faults, clear, queues);
+	new = p->faults.on;
 	if (p->kind == SIM_PORT_UPLINK && p->nic->wire != NULL)
 		sim_wire_set_broken(p->nic->wire,
 				    (new & SIM_FAULT_LINK_DOWN) != 0);
@@ -436,7 +438,7 @@ port_reset(struct rte_eth_dev *dev)
 	struct sim_port *p = get_port(dev);
 
 	sim_nic_lock();
-	sim_port_set_faults(p, 0, SIM_FAULT_RESET);
+	sim_port_set_faults(p, 0, SIM_FAULT_RESET, SIM_ALL_QUEUES);
 	sim_nic_unlock();
 	return 0;
 }
@@ -799,8 +801,7 @@ init_fields(struct sim_port *p, struct rte_eth_dev *dev,
 	p->kind = params->kind;
 	p->vf = params->vf;
 	p->ep_id = sim_port_endpoint(p->kind, p->vf);
-	p->faults = params->faults;
-	p->fault_queues = UINT32_MAX;
+	sim_faults_put(&p->faults, params->faults, SIM_ALL_QUEUES);
 	p->filter = p->kind != SIM_PORT_REP;
 	TAILQ_INIT(&p->flows);
 }
@@ -867,8 +868,8 @@ sim_port_init(struct rte_eth_dev *dev, void *arg)
 
 	sim_nic_lock();
 	ret = sim_nic_plug(p->nic, p->ep_id, p);
-	if (ret == 0 && p->faults != 0)
-		sim_port_set_faults(p, 0, 0);
+	if (ret == 0 && params->faults != 0)
+		sim_port_set_faults(p, 0, 0, SIM_ALL_QUEUES);
 	sim_nic_unlock();
 	if (ret != 0)
 		SIM_LOG(ERR, "%s: VF %u of %s is in use already: a VF has one "

@@ -35,7 +35,6 @@ enum sim_port_kind {
 	SIM_PORT_VF,
 };
 
-#define SIM_MAX_FRAME	9728
 #define SIM_MAX_MTU	(SIM_MAX_FRAME - RTE_ETHER_HDR_LEN - 2 * 4)
 #define SIM_MAX_MACS	16
 #define SIM_MAX_DESC	8192
@@ -97,8 +96,7 @@ struct sim_port {
 	uint16_t vf;			/* Of a VF or a representor. */
 
 	/* Read by the datapath, written by the control path. */
-	uint32_t faults;		/* Relaxed atomic. */
-	uint32_t fault_queues;		/* Bit Q: queue Q may be stuck. */
+	struct sim_faults faults;
 	bool link_up;			/* Relaxed atomic. */
 	bool filter;			/* Addresses are filtered; likewise. */
 	bool rss_on;
@@ -134,8 +132,9 @@ uint16_t sim_port_endpoint(enum sim_port_kind kind, uint16_t vf);
 /* Works out the link; true if it changed.  With sim_nic_lock held. */
 bool sim_port_update_link(struct sim_port *p);
 
-/* Puts faults in and takes them out.  With sim_nic_lock held. */
-void sim_port_set_faults(struct sim_port *p, uint32_t set, uint32_t clear);
+/* Puts faults into queues, or takes them out.  With sim_nic_lock held. */
+void sim_port_set_faults(struct sim_port *p, uint32_t set, uint32_t clear,
+			 uint32_t queues);
 
 /* Calls the application's handlers of an event, in EAL's interrupt thread as
  * a real NIC would, soon after this returns. */
@@ -145,7 +144,7 @@ void sim_port_raise_rmv(struct sim_port *p);
 static inline bool
 sim_port_has_fault(const struct sim_port *p, uint32_t fault)
 {
-	return (__atomic_load_n(&p->faults, __ATOMIC_RELAXED) & fault) != 0;
+	return sim_faults_any(&p->faults, fault);
 }
 
 /* What makes a whole port dead. */
@@ -155,13 +154,10 @@ sim_port_has_fault(const struct sim_port *p, uint32_t fault)
 static inline bool
 sim_port_queue_is_dead(const struct sim_port *p, uint32_t stuck, uint16_t id)
 {
-	uint32_t faults = __atomic_load_n(&p->faults, __ATOMIC_RELAXED);
-
-	if (likely((faults & (stuck | SIM_FAULTS_DEAD)) == 0))
+	if (likely(!sim_faults_any(&p->faults, stuck | SIM_FAULTS_DEAD)))
 		return false;
-	return (faults & SIM_FAULTS_DEAD) ||
-		(__atomic_load_n(&p->fault_queues, __ATOMIC_RELAXED) &
-		 (1u << id));
+	return sim_faults_any(&p->faults, SIM_FAULTS_DEAD) ||
+		(sim_faults_queues(&p->faults, stuck) & (1u << id));
 }
 
 #endif /* SIM_NIC_PORT_H */

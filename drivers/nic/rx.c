@@ -7,6 +7,7 @@
 #include "nic/nic.h"
 #include "base/rcu.h"
 #include "nic/rx.h"
+#include "packet/mbuf.h"
 
 static inline void
 count(uint64_t *counter, uint64_t n)
@@ -51,25 +52,6 @@ set_metadata(const struct sim_rxq *q, struct rte_mbuf *m)
 	m->tx_offload = 0;
 }
 
-/* Appends empty segments until 'dst' has room for 'len' bytes. */
-static bool
-extend(const struct sim_rxq *q, struct rte_mbuf *dst, uint32_t len)
-{
-	struct rte_mbuf *tail = dst;
-	uint32_t room = rte_pktmbuf_tailroom(dst);
-
-	while (room < len) {
-		tail->next = rte_pktmbuf_alloc(q->mp);
-		if (tail->next == NULL)
-			return false;
-		tail = tail->next;
-		tail->data_off = 0;
-		room += tail->buf_len;
-		dst->nb_segs++;
-	}
-	return true;
-}
-
 static void
 copy_segments(struct rte_mbuf *dst, const struct rte_mbuf *src)
 {
@@ -104,7 +86,7 @@ copy_packet(const struct sim_rxq *q, struct rte_mbuf *dst,
 		dst->pkt_len = src->data_len;
 		return true;
 	}
-	if (!extend(q, dst, src->pkt_len))
+	if (!sim_mbuf_extend(dst, q->mp, src->pkt_len))
 		return false;
 	copy_segments(dst, src);
 	return true;

@@ -3,15 +3,15 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include <rte_ether.h>
 #include <rte_ip.h>
 #include <rte_mbuf.h>
 #include <rte_tcp.h>
 #include <rte_udp.h>
 
-#include "eswitch/edit.h"
 #include "base/log.h"
+#include "packet/mbuf.h"
 #include "packet/offload.h"
-#include "nic/port.h"
 
 /* Enough for sixteen threads that segment at the same time. */
 #define SEGMENT_POOL_SIZE 511

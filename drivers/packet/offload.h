@@ -5,6 +5,8 @@
 
 #include <rte_mbuf.h>
 
+#include "base/limits.h"
+
 /*
  * What a NIC does to a packet on transmit: IPv4, TCP and UDP checksums, and
  * TCP segmentation over IPv4 and IPv6.  (librte_gso knows no IPv6.)

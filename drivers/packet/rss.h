@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "devargs.h"
+#include "base/limits.h"
 #include "packet/key.h"
 
 /*

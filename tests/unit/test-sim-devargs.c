@@ -2,7 +2,7 @@
 
 #include "test-sim.h"
 
-#include "devargs.h"
+#include "base/devargs.h"
 #include "base/fault.h"
 
 static void

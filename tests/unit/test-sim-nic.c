@@ -80,7 +80,7 @@ set_fault(uint16_t id, uint32_t set, uint32_t clear)
 	struct sim_port *p = rte_eth_devices[id].data->dev_private;
 
 	sim_nic_lock();
-	sim_port_set_faults(p, set, clear);
+	sim_port_set_faults(p, set, clear, SIM_ALL_QUEUES);
 	sim_nic_unlock();
 }
 

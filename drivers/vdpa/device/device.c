@@ -602,11 +602,8 @@ void
 sim_vdpa_dev_set_faults(struct sim_vdpa_dev *dev, uint32_t set,
 			uint32_t clear, uint32_t queues)
 {
-	if (set != 0)
-		__atomic_store_n(&dev->fault_queues, queues,
-				 __ATOMIC_RELAXED);
-	__atomic_fetch_or(&dev->faults, set, __ATOMIC_RELAXED);
-	__atomic_fetch_and(&dev->faults, ~clear, __ATOMIC_RELAXED);
+	sim_faults_put(&dev->faults, set, queues);
+	sim_faults_take(&dev->faults, clear, queues);
 	sim_vdpa_dev_update_link(dev);
 	/* A device that was pulled out does no DMA any more. */
 	if (set & SIM_FAULT_REMOVED)
@@ -692,7 +689,6 @@ init_fields(struct sim_vdpa_dev *dev, const char *name, struct sim_nic *nic,
 	dev->ep_id = SIM_EP_VF(vf);
 	dev->n_vqs = 2 * pairs;
 	dev->mac = mac;
-	dev->fault_queues = UINT32_MAX;
 	for (i = 0; i < RTE_DIM(dev->irqfd); i++)
 		dev->irqfd[i] = -1;
 }

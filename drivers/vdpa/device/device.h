@@ -7,10 +7,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <rte_dev.h>
 #include <rte_ether.h>
 #include <rte_mempool.h>
 #include <rte_ring.h>
 
+#include "base/fault.h"
 #include "eswitch/eswitch.h"
 #include "packet/rss.h"
 #include "vdpa/device/iommu.h"
@@ -105,8 +107,7 @@ struct sim_vdpa_dev {
 	bool link_up;
 	bool running;			/* DRIVER_OK. */
 	uint32_t rx_enabled;		/* Bit I: receive queue I. */
-	uint32_t faults;		/* SIM_FAULT_*. */
-	uint32_t fault_queues;
+	struct sim_faults faults;
 
 	/* Guarded by 'lock', read by the engine under RCU. */
 	pthread_mutex_t lock;
@@ -175,7 +176,7 @@ uint64_t sim_vdpa_dev_log_mismatches(struct sim_vdpa_dev *dev);
 static inline bool
 sim_vdpa_dev_has_fault(const struct sim_vdpa_dev *dev, uint32_t fault)
 {
-	return (__atomic_load_n(&dev->faults, __ATOMIC_RELAXED) & fault) != 0;
+	return sim_faults_any(&dev->faults, fault);
 }
 
 static inline bool

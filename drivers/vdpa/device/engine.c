@@ -29,15 +29,17 @@ set_dma(struct sim_vdpa_dev *dev)
 	dev->dma.last = 0;
 }
 
-/* Whether a DMA fault was injected for this queue. */
-static bool
+/* The virtqueues that one DMA fault was injected for, if this is one of
+ * them; else 0. */
+static uint32_t
 shall_fault(const struct sim_vdpa_vq *q)
 {
-	uint32_t queues = __atomic_load_n(&q->dev->fault_queues,
-					  __ATOMIC_RELAXED);
+	uint32_t queues;
 
-	return unlikely(sim_vdpa_dev_has_fault(q->dev, SIM_FAULT_DMA)) &&
-		(queues == UINT32_MAX || (queues & (1u << q->index)));
+	if (likely(!sim_vdpa_dev_has_fault(q->dev, SIM_FAULT_DMA)))
+		return 0;
+	queues = sim_faults_queues(&q->dev->faults, SIM_FAULT_DMA);
+	return queues == SIM_ALL_QUEUES ? queues : queues & (1u << q->index);
 }
 
 static bool
@@ -50,7 +52,7 @@ is_stuck(const struct sim_vdpa_vq *q)
 					   SIM_FAULT_REMOVED)))
 		return false;
 	return sim_vdpa_dev_has_fault(q->dev, SIM_FAULT_REMOVED) ||
-		(__atomic_load_n(&q->dev->fault_queues, __ATOMIC_RELAXED) &
+		(sim_faults_queues(&q->dev->faults, stuck) &
 		 (1u << q->index / 2));
 }
 
@@ -96,7 +98,7 @@ interrupt(struct sim_vdpa_vq *q)
 static uint16_t
 work_on(struct sim_vdpa_vq *q)
 {
-	bool fault;
+	uint32_t fault;
 	uint16_t n;
 
 	if (!enter_queue(q))
@@ -104,11 +106,10 @@ work_on(struct sim_vdpa_vq *q)
 	if (q->starved && !q->vr.ops->pending(&q->vr, q->starved_at))
 		return 0;
 	fault = shall_fault(q);
-	q->dev->dma.fail = fault;
+	q->dev->dma.fail = fault != 0;
 	n = sim_vdpa_is_rx(q) ? sim_vdpa_net_rx(q) : sim_vdpa_net_tx(q);
-	if (unlikely(fault && !q->dev->dma.fail))	/* It happened. */
-		__atomic_fetch_and(&q->dev->faults, ~SIM_FAULT_DMA,
-				   __ATOMIC_RELAXED);
+	if (unlikely(fault != 0 && !q->dev->dma.fail))	/* It happened. */
+		sim_faults_take(&q->dev->faults, SIM_FAULT_DMA, fault);
 	q->dev->dma.fail = false;
 	/* Kicks of the driver are in vain as long as we look ourselves. */
 	if (n > 0 && !q->vr.quiet && !q->failed)

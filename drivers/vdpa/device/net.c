@@ -12,6 +12,7 @@
 
 #include "base/fault.h"
 #include "nic/nic.h"
+#include "packet/mbuf.h"
 #include "packet/offload.h"
 #include "nic/port.h"
 #include "vdpa/device/device.h"
@@ -207,29 +208,6 @@ read_chain(struct sim_dma *dma, const struct sim_chain *c, uint8_t *header,
 	return true;
 }
 
-/* A packet with room for 'len' bytes. */
-static struct rte_mbuf *
-alloc_packet(struct rte_mempool *pool, uint32_t len)
-{
-	struct rte_mbuf *m = rte_pktmbuf_alloc(pool), *tail = m;
-	uint32_t room = m == NULL ? 0 : rte_pktmbuf_tailroom(m);
-
-	while (m != NULL && room < len) {
-		tail->next = rte_pktmbuf_alloc(pool);
-		if (tail->next == NULL) {
-			rte_pktmbuf_free(m);
-			return NULL;
-		}
-		tail = tail->next;
-		tail->data_off = 0;
-		room += tail->buf_len;
-		m->nb_segs++;
-	}
-	if (m != NULL)
-		m->pkt_len = len;
-	return m;
-}
-
 /* One chain.  False if the ring is broken; a packet that cannot be sent is
  * counted. */
 static bool
@@ -252,11 +230,12 @@ send_chain(struct batch *b, const struct sim_chain *c)
 		sim_vdpa_count(&q->counters.drop_runt, 1);
 		return true;
 	}
-	m = alloc_packet(q->dev->tx_pool, c->read_len - hlen);
+	m = sim_mbuf_alloc(q->dev->tx_pool, c->read_len - hlen);
 	if (unlikely(m == NULL)) {
 		sim_vdpa_count(&q->counters.drop_nombuf, 1);
 		return true;
 	}
+	m->pkt_len = c->read_len - hlen;
 	if (unlikely(!read_chain(&q->dev->dma, c, (uint8_t *)&h, hlen, m))) {
 		rte_pktmbuf_free(m);
 		sim_vring_fail(&q->vr, SIM_VRING_ERR_DMA);

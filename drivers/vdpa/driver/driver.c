@@ -766,7 +766,7 @@ create(struct rte_device *device, struct sim_nic *nic,
 	v->sw_lm = args->sw_lm;
 	v->device = device;
 	v->vid = -1;
-	sim_vdpa_dev_set_faults(v->dev, args->faults, 0, UINT32_MAX);
+	sim_vdpa_dev_set_faults(v->dev, args->faults, 0, SIM_ALL_QUEUES);
 	return v;
 }
 

@@ -8,7 +8,7 @@
 #include <rte_dev.h>
 #include <rte_telemetry.h>
 
-#include "devargs.h"
+#include "base/devargs.h"
 
 /*
  * The vDPA driver of the simulated VF: it knows rte_vdpa and vhost on one
@@ -34,8 +34,5 @@ void sim_vdpa_set_faults(struct sim_vdpa *v, uint32_t set, uint32_t clear,
 /* Telemetry: the device as a whole, and a dictionary for each virtqueue. */
 void sim_vdpa_describe(const struct sim_vdpa *v, struct rte_tel_data *d);
 void sim_vdpa_describe_queues(struct sim_vdpa *v, struct rte_tel_data *d);
-
-/* Of telemetry.c: SIM_FAULT_* as words. */
-void sim_telemetry_format_faults(uint32_t faults, char *buf, size_t size);
 
 #endif /* SIM_VDPA_DRIVER_DRIVER_H */

@@ -31,9 +31,7 @@ sim_vdpa_describe(const struct sim_vdpa *v, struct rte_tel_data *d)
 	const struct sim_vdpa_dev *dev = v->dev;
 	char faults[128];
 
-	sim_telemetry_format_faults(__atomic_load_n(&dev->faults,
-				    __ATOMIC_RELAXED), faults,
-				    sizeof(faults));
+	sim_faults_format(&dev->faults, faults, sizeof(faults));
 	rte_tel_data_add_dict_string(d, "kind", "vdpa");
 	rte_tel_data_add_dict_string(d, "pf", v->nic->name);
 	rte_tel_data_add_dict_int(d, "vf", v->vf);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-#ifndef SIM_DEVARGS_H
-#define SIM_DEVARGS_H
+#ifndef SIM_BASE_DEVARGS_H
+#define SIM_BASE_DEVARGS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include <rte_dev.h>
+
+#include "base/limits.h"
 
 /*
  * The device arguments of net_simpf and net_simvf.
@@ -16,9 +18,6 @@
  * refused with -EINVAL and one sentence in the log that names the device, the
  * key, the value and what would be right.
  */
-
-#define SIM_MAX_VFS	14
-#define SIM_MAX_QUEUES	16
 
 enum sim_wire_kind {
 	SIM_WIRE_NONE,		/* A sink: swallows and counts. */
@@ -52,4 +51,4 @@ int sim_devargs_parse_pf(const char *dev, const char *args,
 int sim_devargs_parse_vf(const char *dev, const char *args,
 			 struct sim_vf_args *out);
 
-#endif /* SIM_DEVARGS_H */
+#endif /* SIM_BASE_DEVARGS_H */

@@ -10,7 +10,7 @@
 
 #include <ethdev_driver.h>
 
-#include "devargs.h"
+#include "base/devargs.h"
 #include "base/fault.h"
 #include "base/log.h"
 

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef SIM_BASE_LIMITS_H
+#define SIM_BASE_LIMITS_H
+
+/* What the simulated NIC has at most. */
+
+#define SIM_MAX_VFS	14
+#define SIM_MAX_QUEUES	16	/* Of an ethdev; pairs of a vDPA device. */
+#define SIM_MAX_FRAME	9728
+
+/* More packets than a burst function handles at a time. */
+#define SIM_BURST	64
+
+#endif /* SIM_BASE_LIMITS_H */
