@@ -8,16 +8,19 @@ vdpasim_sources = \
 	drivers/base/fault.c \
 	drivers/base/log.c \
 	drivers/base/rcu.c \
+	drivers/base/signal.c \
 	drivers/eswitch/edit.c \
 	drivers/eswitch/eswitch.c \
 	drivers/eswitch/table.c \
 	drivers/eswitch/wire.c \
+	drivers/nic/ethdev.c \
 	drivers/nic/flow.c \
 	drivers/nic/flow_action.c \
 	drivers/nic/flow_pattern.c \
 	drivers/nic/flow_rss.c \
 	drivers/nic/nic.c \
 	drivers/nic/port.c \
+	drivers/nic/port_rss.c \
 	drivers/nic/rx.c \
 	drivers/nic/stats.c \
 	drivers/nic/tx.c \
@@ -29,16 +32,25 @@ vdpasim_sources = \
 	drivers/pf.c \
 	drivers/telemetry.c \
 	drivers/vdpa/device/device.c \
+	drivers/vdpa/device/dma.c \
 	drivers/vdpa/device/engine.c \
 	drivers/vdpa/device/iommu.c \
 	drivers/vdpa/device/log.c \
-	drivers/vdpa/device/net.c \
+	drivers/vdpa/device/registers.c \
+	drivers/vdpa/device/rx.c \
+	drivers/vdpa/device/state.c \
+	drivers/vdpa/device/tx.c \
 	drivers/vdpa/device/vring.c \
 	drivers/vdpa/device/vring_packed.c \
 	drivers/vdpa/device/vring_split.c \
+	drivers/vdpa/driver/announce.c \
 	drivers/vdpa/driver/driver.c \
+	drivers/vdpa/driver/kick.c \
+	drivers/vdpa/driver/log.c \
+	drivers/vdpa/driver/mediate.c \
+	drivers/vdpa/driver/memory.c \
 	drivers/vdpa/driver/migration.c \
-	drivers/vdpa/driver/relay.c \
+	drivers/vdpa/driver/queue.c \
 	drivers/vdpa/driver/telemetry.c \
 	drivers/vf.c
 
@@ -48,13 +60,20 @@ vdpasim_headers = \
 	drivers/base/limits.h \
 	drivers/base/log.h \
 	drivers/base/rcu.h \
+	drivers/base/signal.h \
 	drivers/eswitch/edit.h \
 	drivers/eswitch/eswitch.h \
 	drivers/eswitch/table.h \
 	drivers/eswitch/wire.h \
+	drivers/nic/ethdev.h \
 	drivers/nic/flow.h \
+	drivers/nic/flow_action.h \
+	drivers/nic/flow_entry.h \
+	drivers/nic/flow_pattern.h \
+	drivers/nic/flow_rss.h \
 	drivers/nic/nic.h \
 	drivers/nic/port.h \
+	drivers/nic/port_rss.h \
 	drivers/nic/rx.h \
 	drivers/nic/stats.h \
 	drivers/nic/tx.h \
@@ -64,12 +83,26 @@ vdpasim_headers = \
 	drivers/packet/offload.h \
 	drivers/packet/rss.h \
 	drivers/vdpa/device/device.h \
+	drivers/vdpa/device/dma.h \
+	drivers/vdpa/device/engine.h \
 	drivers/vdpa/device/iommu.h \
 	drivers/vdpa/device/log.h \
+	drivers/vdpa/device/registers.h \
 	drivers/vdpa/device/regs.h \
+	drivers/vdpa/device/rx.h \
+	drivers/vdpa/device/state.h \
+	drivers/vdpa/device/tx.h \
 	drivers/vdpa/device/vring.h \
+	drivers/vdpa/driver/announce.h \
 	drivers/vdpa/driver/driver.h \
-	drivers/vdpa/driver/state.h
+	drivers/vdpa/driver/kick.h \
+	drivers/vdpa/driver/log.h \
+	drivers/vdpa/driver/mediate.h \
+	drivers/vdpa/driver/memory.h \
+	drivers/vdpa/driver/migration.h \
+	drivers/vdpa/driver/queue.h \
+	drivers/vdpa/driver/state.h \
+	drivers/vdpa/driver/telemetry.h
 
 EXTRA_DIST += $(vdpasim_sources) $(vdpasim_headers)
 
@@ -114,12 +147,16 @@ if HAVE_CMOCKA
 sim_unit_tests = \
 	tests/unit/test-sim-devargs \
 	tests/unit/test-sim-eswitch \
+	tests/unit/test-sim-flow \
 	tests/unit/test-sim-lro \
 	tests/unit/test-sim-nic \
 	tests/unit/test-sim-offload \
 	tests/unit/test-sim-rss \
 	tests/unit/test-sim-vdpa \
-	tests/unit/test-sim-vdpa-dev
+	tests/unit/test-sim-vdpa-dev \
+	tests/unit/test-sim-vdpa-lies \
+	tests/unit/test-sim-vdpa-lm \
+	tests/unit/test-sim-vdpa-packets
 
 check_PROGRAMS += $(sim_unit_tests)
 TESTS += $(sim_unit_tests)
@@ -142,12 +179,19 @@ tests_unit_test_sim_eswitch_CPPFLAGS = $(sim_unit_CPPFLAGS)
 tests_unit_test_sim_eswitch_CFLAGS = $(sim_unit_CFLAGS)
 tests_unit_test_sim_eswitch_LDADD = $(sim_unit_LDADD)
 
+tests_unit_test_sim_flow_SOURCES = tests/unit/test-sim-flow.c \
+	tests/unit/test-sim-ports.c tests/unit/test-sim-ports.h
+tests_unit_test_sim_flow_CPPFLAGS = $(sim_unit_CPPFLAGS)
+tests_unit_test_sim_flow_CFLAGS = $(sim_unit_CFLAGS)
+tests_unit_test_sim_flow_LDADD = $(sim_unit_LDADD)
+
 tests_unit_test_sim_lro_SOURCES = tests/unit/test-sim-lro.c
 tests_unit_test_sim_lro_CPPFLAGS = $(sim_unit_CPPFLAGS)
 tests_unit_test_sim_lro_CFLAGS = $(sim_unit_CFLAGS)
 tests_unit_test_sim_lro_LDADD = $(sim_unit_LDADD)
 
-tests_unit_test_sim_nic_SOURCES = tests/unit/test-sim-nic.c
+tests_unit_test_sim_nic_SOURCES = tests/unit/test-sim-nic.c \
+	tests/unit/test-sim-ports.c tests/unit/test-sim-ports.h
 tests_unit_test_sim_nic_CPPFLAGS = $(sim_unit_CPPFLAGS)
 tests_unit_test_sim_nic_CFLAGS = $(sim_unit_CFLAGS)
 tests_unit_test_sim_nic_LDADD = $(sim_unit_LDADD)
@@ -162,15 +206,35 @@ tests_unit_test_sim_rss_CPPFLAGS = $(sim_unit_CPPFLAGS)
 tests_unit_test_sim_rss_CFLAGS = $(sim_unit_CFLAGS)
 tests_unit_test_sim_rss_LDADD = $(sim_unit_LDADD)
 
-tests_unit_test_sim_vdpa_SOURCES = tests/unit/test-sim-vdpa.c
+tests_unit_test_sim_vdpa_SOURCES = tests/unit/test-sim-vdpa.c \
+	tests/unit/test-sim-frontend.c tests/unit/test-sim-frontend.h
 tests_unit_test_sim_vdpa_CPPFLAGS = $(sim_unit_CPPFLAGS)
 tests_unit_test_sim_vdpa_CFLAGS = $(sim_unit_CFLAGS)
 tests_unit_test_sim_vdpa_LDADD = $(sim_unit_LDADD)
 
-tests_unit_test_sim_vdpa_dev_SOURCES = tests/unit/test-sim-vdpa-dev.c
+tests_unit_test_sim_vdpa_dev_SOURCES = tests/unit/test-sim-vdpa-dev.c \
+	tests/unit/test-sim-device.c tests/unit/test-sim-device.h
 tests_unit_test_sim_vdpa_dev_CPPFLAGS = $(sim_unit_CPPFLAGS)
 tests_unit_test_sim_vdpa_dev_CFLAGS = $(sim_unit_CFLAGS)
 tests_unit_test_sim_vdpa_dev_LDADD = $(sim_unit_LDADD)
+
+tests_unit_test_sim_vdpa_lies_SOURCES = tests/unit/test-sim-vdpa-lies.c \
+	tests/unit/test-sim-device.c tests/unit/test-sim-device.h
+tests_unit_test_sim_vdpa_lies_CPPFLAGS = $(sim_unit_CPPFLAGS)
+tests_unit_test_sim_vdpa_lies_CFLAGS = $(sim_unit_CFLAGS)
+tests_unit_test_sim_vdpa_lies_LDADD = $(sim_unit_LDADD)
+
+tests_unit_test_sim_vdpa_lm_SOURCES = tests/unit/test-sim-vdpa-lm.c \
+	tests/unit/test-sim-frontend.c tests/unit/test-sim-frontend.h
+tests_unit_test_sim_vdpa_lm_CPPFLAGS = $(sim_unit_CPPFLAGS)
+tests_unit_test_sim_vdpa_lm_CFLAGS = $(sim_unit_CFLAGS)
+tests_unit_test_sim_vdpa_lm_LDADD = $(sim_unit_LDADD)
+
+tests_unit_test_sim_vdpa_packets_SOURCES = tests/unit/test-sim-vdpa-packets.c \
+	tests/unit/test-sim-device.c tests/unit/test-sim-device.h
+tests_unit_test_sim_vdpa_packets_CPPFLAGS = $(sim_unit_CPPFLAGS)
+tests_unit_test_sim_vdpa_packets_CFLAGS = $(sim_unit_CFLAGS)
+tests_unit_test_sim_vdpa_packets_LDADD = $(sim_unit_LDADD)
 endif
 
 if BUILD_DRIVERS
@@ -184,7 +248,6 @@ endif
 EXTRA_DIST += \
 	Documentation/simulated-nic.rst \
 	tests/drivers-testpmd.sh \
-	tests/unit/test-sim-vring.h \
 	tests/unit/test-sim-vring.h \
 	tests/unit/test-sim.h
 

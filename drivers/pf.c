@@ -16,13 +16,13 @@
 #include <ethdev_vdev.h>
 
 #include "base/log.h"
-#include "nic/nic.h"
+#include "nic/ethdev.h"
 
 static int
 create_port(struct sim_nic *nic, enum sim_port_kind kind, uint16_t vf,
 	    uint32_t faults)
 {
-	struct sim_port_params params = {
+	struct sim_ethdev_params params = {
 		.nic = nic,
 		.kind = kind,
 		.vf = vf,
@@ -43,7 +43,7 @@ create_port(struct sim_nic *nic, enum sim_port_kind kind, uint16_t vf,
 	}
 	ret = rte_eth_dev_create(&nic->vdev->device, name,
 				 sizeof(struct sim_port), NULL, NULL,
-				 sim_port_init, &params);
+				 sim_ethdev_init, &params);
 	if (ret != 0)
 		SIM_LOG(ERR, "%s: cannot create the port %s: %s", nic->name,
 			name, rte_strerror(-ret));
@@ -56,7 +56,7 @@ is_missing(struct sim_nic *nic, uint16_t ep_id)
 	bool missing;
 
 	sim_nic_lock();
-	missing = nic->port[ep_id] == NULL;
+	missing = nic->plug[ep_id] == NULL;
 	sim_nic_unlock();
 	return missing;
 }
@@ -69,10 +69,10 @@ set_backer(struct sim_nic *nic)
 	uint16_t k;
 
 	sim_nic_lock();
-	uplink = nic->port[SIM_EP_UPLINK];
+	uplink = sim_port_at(nic, SIM_EP_UPLINK);
 	nic->uplink_id = uplink->data->port_id;
 	for (k = 0; k < nic->vfs; k++) {
-		rep = nic->port[SIM_EP_REP(k)];
+		rep = sim_port_at(nic, SIM_EP_REP(k));
 		if (rep != NULL)
 			rep->data->backer_port_id = nic->uplink_id;
 	}
@@ -112,16 +112,18 @@ static void
 remove_ports(struct sim_nic *nic)
 {
 	struct rte_eth_dev *dev;
+	struct sim_port *p;
 	uint16_t id;
 
 	for (id = 0; id < SIM_EP_MAX; id++) {
 		if (SIM_EP_HAS_RULES(id))
 			continue;	/* A VF is a device of its own. */
 		sim_nic_lock();
-		dev = nic->port[id] == NULL ? NULL : nic->port[id]->dev;
+		p = sim_port_at(nic, id);
+		dev = p == NULL ? NULL : p->dev;
 		sim_nic_unlock();
 		if (dev != NULL)
-			sim_port_remove(dev);
+			sim_ethdev_remove(dev);
 	}
 }
 

@@ -18,7 +18,6 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "nic/nic.h"
-#include "vdpa/driver/driver.h"
 
 #define HELP_VDPA "Shows a simulated vDPA device.  Parameter: its name"
 #define HELP_PORTS "Lists the simulated NICs' ports.  Takes no parameters."
@@ -33,121 +32,88 @@ struct request {
 	uint32_t queues;	/* Bit Q: queue Q. */
 };
 
-static const char * const kind_names[] = {
-	[SIM_PORT_UPLINK] = "uplink",
-	[SIM_PORT_REP] = "representor",
-	[SIM_PORT_VF] = "vf",
-};
-
-static void
-add_port(struct rte_tel_data *d, const struct sim_port *p)
+/* All that is plugged into any NIC, as a loop; with sim_nic_lock held. */
+static struct sim_plug *
+next_plug(struct sim_nic **nic, uint16_t *id)
 {
-	struct rte_tel_data *port = rte_tel_data_alloc();
-	char faults[128];
-
-	if (port == NULL)
-		return;
-	sim_faults_format(&p->faults, faults, sizeof(faults));
-	rte_tel_data_start_dict(port);
-	rte_tel_data_add_dict_string(port, "kind", kind_names[p->kind]);
-	rte_tel_data_add_dict_string(port, "pf", p->nic->name);
-	rte_tel_data_add_dict_int(port, "port_id", p->data->port_id);
-	rte_tel_data_add_dict_string(port, "link", p->link_up ? "up" : "down");
-	rte_tel_data_add_dict_string(port, "faults", faults);
-	rte_tel_data_add_dict_container(d, p->data->name, port, 0);
+	for (; *nic != NULL; *nic = sim_nic_next(*nic), *id = 0) {
+		while (*id < SIM_EP_MAX) {
+			if ((*nic)->plug[(*id)++] != NULL)
+				return (*nic)->plug[*id - 1];
+		}
+	}
+	return NULL;
 }
 
 static void
-add_vdpa(struct rte_tel_data *d, const struct sim_vdpa *v)
+add_plug(struct rte_tel_data *d, struct sim_plug *plug)
 {
-	struct rte_tel_data *dev = rte_tel_data_alloc();
+	struct rte_tel_data *inner = rte_tel_data_alloc();
 
-	if (dev == NULL)
+	if (inner == NULL)
 		return;
-	rte_tel_data_start_dict(dev);
-	sim_vdpa_describe(v, dev);
-	rte_tel_data_add_dict_container(d, sim_vdpa_name(v), dev, 0);
+	rte_tel_data_start_dict(inner);
+	plug->ops->describe(plug, inner);
+	rte_tel_data_add_dict_container(d, plug->name, inner, 0);
 }
 
 static int
 handle_ports(const char *cmd, const char *params, struct rte_tel_data *d)
 {
+	struct sim_plug *plug;
 	struct sim_nic *nic;
-	uint16_t id;
+	uint16_t id = 0;
 
 	RTE_SET_USED(cmd);
 	RTE_SET_USED(params);
 	rte_tel_data_start_dict(d);
 	sim_nic_lock();
-	for (nic = sim_nic_next(NULL); nic != NULL; nic = sim_nic_next(nic)) {
-		for (id = 0; id < SIM_EP_MAX; id++) {
-			if (nic->port[id] != NULL)
-				add_port(d, nic->port[id]);
-		}
-		for (id = 0; id < nic->vfs; id++) {
-			if (nic->vdpa[id] != NULL)
-				add_vdpa(d, nic->vdpa[id]);
-		}
-	}
+	nic = sim_nic_next(NULL);
+	while ((plug = next_plug(&nic, &id)) != NULL)
+		add_plug(d, plug);
 	sim_nic_unlock();
 	return 0;
 }
 
 /* With sim_nic_lock held. */
-static struct sim_port *
-find_port(const char *name)
+static struct sim_plug *
+find_plug(const char *name)
 {
-	struct sim_nic *nic;
-	uint16_t id;
+	struct sim_nic *nic = sim_nic_next(NULL);
+	struct sim_plug *plug;
+	uint16_t id = 0;
 
-	for (nic = sim_nic_next(NULL); nic != NULL; nic = sim_nic_next(nic)) {
-		for (id = 0; id < SIM_EP_MAX; id++) {
-			if (nic->port[id] != NULL &&
-			    strcmp(nic->port[id]->data->name, name) == 0)
-				return nic->port[id];
-		}
+	while ((plug = next_plug(&nic, &id)) != NULL) {
+		if (strcmp(plug->name, name) == 0)
+			break;
 	}
-	return NULL;
-}
-
-/* Likewise. */
-static struct sim_vdpa *
-find_vdpa(const char *name)
-{
-	struct sim_nic *nic;
-	uint16_t k;
-
-	for (nic = sim_nic_next(NULL); nic != NULL; nic = sim_nic_next(nic)) {
-		for (k = 0; k < nic->vfs; k++) {
-			if (nic->vdpa[k] != NULL &&
-			    strcmp(sim_vdpa_name(nic->vdpa[k]), name) == 0)
-				return nic->vdpa[k];
-		}
-	}
-	return NULL;
+	return plug;
 }
 
 static int
 handle_vdpa(const char *cmd, const char *params, struct rte_tel_data *d)
 {
-	struct sim_vdpa *v;
+	struct sim_plug *plug;
+	bool found;
 
 	RTE_SET_USED(cmd);
 	sim_nic_lock();
-	v = params == NULL ? NULL : find_vdpa(params);
-	if (v != NULL) {
+	plug = params == NULL ? NULL : find_plug(params);
+	found = plug != NULL && plug->ops->describe_queues != NULL;
+	if (found) {
 		rte_tel_data_start_dict(d);
-		sim_vdpa_describe(v, d);
-		sim_vdpa_describe_queues(v, d);
+		plug->ops->describe(plug, d);
+		plug->ops->describe_queues(plug, d);
 	} else {
 		SIM_LOG(ERR, "vdpa: there is no simulated vDPA device %s",
 			params == NULL ? "without a name" : params);
 	}
 	sim_nic_unlock();
-	return v == NULL ? -EINVAL : 0;
+	return found ? 0 : -EINVAL;
 }
 
-/* A vDPA device has two virtqueues per pair, and SIM_FAULT_DMA counts those. */
+/* A vDPA device has two virtqueues per pair, and SIM_FAULT_DMA counts
+ * those. */
 static bool
 parse_queue(const char *word, struct request *r)
 {
@@ -182,49 +148,27 @@ parse_request(char *params, struct request *r)
 		(n == 3 || parse_queue(words[3], r));
 }
 
-/* Both with sim_nic_lock held. */
-static void
-set_port_fault(const struct request *r, struct sim_port *p,
-	       struct rte_tel_data *d)
-{
-	sim_port_set_faults(p, r->on ? r->fault : 0, r->on ? 0 : r->fault,
-			    r->queues);
-	add_port(d, p);
-}
-
-static void
-set_vdpa_fault(const struct request *r, struct sim_vdpa *v,
-	       struct rte_tel_data *d)
-{
-	sim_vdpa_set_faults(v, r->on ? r->fault : 0, r->on ? 0 : r->fault,
-			    r->queues);
-	add_vdpa(d, v);
-}
-
 static int
 carry_out(const struct request *r, struct rte_tel_data *d)
 {
-	struct sim_vdpa *v;
-	struct sim_port *p;
+	struct sim_plug *plug;
 	int ret = -EINVAL;
 
 	sim_nic_lock();
-	p = find_port(r->port);
-	v = find_vdpa(r->port);
-	if (p == NULL && v == NULL) {
+	plug = find_plug(r->port);
+	if (plug == NULL) {
 		SIM_LOG(ERR, "fault: there is no simulated port %s", r->port);
 	} else if (r->fault == SIM_FAULT_REMOVED && !r->on) {
 		SIM_LOG(ERR, "fault: %s cannot come back from its removal: "
 			"unplug it and plug it in again", r->port);
-	} else if (v == NULL && (r->fault & SIM_FAULT_VDPA_ONLY)) {
+	} else if (!(plug->ops->faults & r->fault)) {
 		SIM_LOG(ERR, "fault: %s is no vDPA device, which %s is for",
 			r->port, sim_fault_name(r->fault));
 	} else {
+		plug->ops->set_faults(plug, r->on ? r->fault : 0,
+				      r->on ? 0 : r->fault, r->queues);
 		rte_tel_data_start_dict(d);
-		if (v != NULL)
-			set_vdpa_fault(r, v, d);
-		else
-			set_port_fault(r, p, d);
+		add_plug(d, plug);
 		ret = 0;
 	}
 	sim_nic_unlock();

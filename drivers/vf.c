@@ -7,7 +7,7 @@
 #include <ethdev_vdev.h>
 
 #include "base/log.h"
-#include "nic/nic.h"
+#include "nic/ethdev.h"
 #include "vdpa/driver/driver.h"
 
 /* The PF of a VF, with a reference. */
@@ -37,7 +37,7 @@ static int
 probe_port(struct rte_vdev_device *vdev, struct sim_nic *nic,
 	   const struct sim_vf_args *args)
 {
-	struct sim_port_params params = {
+	struct sim_ethdev_params params = {
 		.kind = SIM_PORT_VF,
 		.nic = nic,
 		.vf = args->vf,
@@ -46,7 +46,7 @@ probe_port(struct rte_vdev_device *vdev, struct sim_nic *nic,
 
 	return rte_eth_dev_create(&vdev->device, rte_vdev_device_name(vdev),
 				  sizeof(struct sim_port), NULL, NULL,
-				  sim_port_init, &params);
+				  sim_ethdev_init, &params);
 }
 
 static int
@@ -86,7 +86,7 @@ vf_remove(struct rte_vdev_device *vdev)
 		return ret;
 	dev = rte_eth_dev_allocated(rte_vdev_device_name(vdev));
 	if (dev != NULL)	/* The application may have closed it. */
-		sim_port_remove(dev);
+		sim_ethdev_remove(dev);
 	return 0;
 }
 

@@ -6,28 +6,15 @@
 #include <rte_malloc.h>
 
 #include "nic/flow.h"
-#include "nic/nic.h"
+#include "nic/flow_action.h"
+#include "nic/flow_entry.h"
+#include "nic/flow_pattern.h"
+#include "nic/flow_rss.h"
 
 /* Priorities there are: 0, the first that is asked, to this. */
 #define FLOW_MAX_PRIORITY 0xffff
 
 static pthread_mutex_t flow_lock = PTHREAD_MUTEX_INITIALIZER;
-
-uint16_t
-sim_flow_represented(const struct sim_port *p, uint32_t port_id)
-{
-	uint16_t id, found = SIM_EP_MAX;
-
-	sim_nic_lock();
-	for (id = 0; id < SIM_EP_MAX; id++) {
-		if (SIM_EP_HAS_RULES(id) || p->nic->port[id] == NULL)
-			continue;
-		if (p->nic->port[id]->data->port_id == port_id)
-			found = SIM_EP_PEER(id);
-	}
-	sim_nic_unlock();
-	return found;
-}
 
 static int
 check_attr(const struct rte_flow_attr *attr, struct rte_flow_error *error)

@@ -2,8 +2,7 @@
 
 #include <rte_flow.h>
 
-#include "eswitch/eswitch.h"
-#include "nic/flow.h"
+#include "nic/flow_action.h"
 
 struct actions {
 	const struct sim_port *port;
@@ -111,7 +110,7 @@ output_port_id(struct actions *as)
 {
 	const struct rte_flow_action_port_id *conf = as->action->conf;
 
-	return output(as, sim_flow_represented(as->port, conf->original ?
+	return output(as, sim_port_represented(as->port->nic, conf->original ?
 					       as->port->data->port_id :
 					       conf->id));
 }
@@ -121,7 +120,7 @@ output_represented(struct actions *as)
 {
 	const struct rte_flow_action_ethdev *conf = as->action->conf;
 
-	return output(as, sim_flow_represented(as->port, conf->port_id));
+	return output(as, sim_port_represented(as->port->nic, conf->port_id));
 }
 
 /* To the ethdev itself, for the application to receive. */
@@ -129,7 +128,7 @@ static int
 output_representor(struct actions *as)
 {
 	const struct rte_flow_action_ethdev *conf = as->action->conf;
-	uint16_t to = sim_flow_represented(as->port, conf->port_id);
+	uint16_t to = sim_port_represented(as->port->nic, conf->port_id);
 
 	return output(as, to == SIM_EP_MAX ? to : SIM_EP_PEER(to));
 }

@@ -4,8 +4,7 @@
 
 #include <rte_flow.h>
 
-#include "eswitch/eswitch.h"
-#include "nic/flow.h"
+#include "nic/flow_pattern.h"
 
 struct pattern {
 	const struct sim_port *port;
@@ -190,7 +189,7 @@ parse_udp(struct pattern *pt, const void *spec_, const void *mask_)
 static int
 set_source(struct pattern *pt, uint32_t port_id)
 {
-	uint16_t from = sim_flow_represented(pt->port, port_id);
+	uint16_t from = sim_port_represented(pt->port->nic, port_id);
 
 	if (from == SIM_EP_MAX)
 		return rte_flow_error_set(pt->error, EINVAL,

@@ -12,9 +12,9 @@
 #include <rte_flow.h>
 #include <rte_malloc.h>
 
-#include "nic/flow.h"
-#include "base/rcu.h"
-#include "packet/rss.h"
+#include "nic/flow_entry.h"
+#include "nic/flow_rss.h"
+#include "nic/port_rss.h"
 
 static int
 refuse(struct rte_flow_error *error, enum rte_flow_error_type type,
@@ -133,28 +133,17 @@ static int
 set_class(struct sim_port *p, uint8_t class,
 	  const struct rte_flow_action_rss *conf)
 {
-	struct sim_rss *old = p->rss, *new;
+	struct sim_rss *new = sim_port_rss_copy(p);
 	uint32_t i;
 
-	new = rte_zmalloc("simnic_rss", sizeof(*new), RTE_CACHE_LINE_SIZE);
 	if (new == NULL)
 		return -ENOMEM;
-	if (old != NULL) {
-		*new = *old;
-	} else {
-		/* RSS was not configured: all else stays on queue 0. */
-		sim_rss_set_key(new, sim_rss_default_key);
-	}
 	new->n_class_queues[class] = conf == NULL ? 0 : conf->queue_num;
 	for (i = 0; conf != NULL && i < conf->queue_num; i++)
 		new->class_queue[class][i] = conf->queue[i];
 	if (conf != NULL)
 		new->hf |= conf->types != 0 ? conf->types : SIM_RSS_HF;
-	__atomic_store_n(&p->rss, new, __ATOMIC_RELEASE);
-	if (old != NULL) {
-		sim_rcu_synchronize();
-		rte_free(old);
-	}
+	sim_port_rss_publish(p, new);
 	return 0;
 }
 

@@ -5,10 +5,12 @@
 #include <rte_malloc.h>
 #include <rte_string_fns.h>
 
+#include <ethdev_driver.h>
+
+#include "base/fault.h"
 #include "base/log.h"
-#include "nic/nic.h"
 #include "base/rcu.h"
-#include "vdpa/driver/driver.h"
+#include "nic/nic.h"
 
 static pthread_mutex_t nic_lock = PTHREAD_MUTEX_INITIALIZER;
 static TAILQ_HEAD(, sim_nic) nics = TAILQ_HEAD_INITIALIZER(nics);
@@ -178,7 +180,7 @@ void
 sim_nic_retire(struct sim_nic *nic)
 {
 	struct sim_wire *wire;
-	struct sim_port *vf;
+	struct sim_plug *vf;
 	uint16_t k;
 
 	sim_nic_lock();
@@ -186,13 +188,10 @@ sim_nic_retire(struct sim_nic *nic)
 	nic->gone = true;
 	nic->vdev = NULL;
 	for (k = 0; k < nic->vfs; k++) {
-		vf = nic->port[SIM_EP_VF(k)];
+		vf = nic->plug[SIM_EP_VF(k)];
 		if (vf != NULL)
-			sim_port_set_faults(vf, SIM_FAULT_REMOVED, 0,
+			vf->ops->set_faults(vf, SIM_FAULT_REMOVED, 0,
 					    SIM_ALL_QUEUES);
-		if (nic->vdpa[k] != NULL)
-			sim_vdpa_set_faults(nic->vdpa[k], SIM_FAULT_REMOVED,
-					    0, SIM_ALL_QUEUES);
 	}
 	wire = nic->wire;
 	nic->wire = NULL;
@@ -201,24 +200,12 @@ sim_nic_retire(struct sim_nic *nic)
 	sim_nic_unlock();
 }
 
-static bool
-is_taken(const struct sim_nic *nic, uint16_t id)
-{
-	uint16_t k;
-
-	for (k = 0; k < nic->vfs; k++) {
-		if (id == SIM_EP_VF(k) && nic->vdpa[k] != NULL)
-			return true;
-	}
-	return nic->port[id] != NULL;
-}
-
 int
-sim_nic_plug(struct sim_nic *nic, uint16_t id, struct sim_port *port)
+sim_nic_plug(struct sim_nic *nic, uint16_t id, struct sim_plug *plug)
 {
-	if (is_taken(nic, id))
+	if (nic->plug[id] != NULL)
 		return -EBUSY;
-	nic->port[id] = port;
+	nic->plug[id] = plug;
 	nic->refs++;
 	return 0;
 }
@@ -226,39 +213,48 @@ sim_nic_plug(struct sim_nic *nic, uint16_t id, struct sim_port *port)
 void
 sim_nic_unplug(struct sim_nic *nic, uint16_t id)
 {
-	nic->port[id] = NULL;
+	nic->plug[id] = NULL;
 }
 
-int
-sim_nic_plug_vdpa(struct sim_nic *nic, uint16_t vf, struct sim_vdpa *vdpa)
+uint16_t
+sim_nic_endpoint(enum sim_port_kind kind, uint16_t vf)
 {
-	if (is_taken(nic, SIM_EP_VF(vf)))
-		return -EBUSY;
-	nic->vdpa[vf] = vdpa;
-	nic->refs++;
-	return 0;
+	switch (kind) {
+	case SIM_PORT_UPLINK:
+		return SIM_EP_UPLINK;
+	case SIM_PORT_REP:
+		return SIM_EP_REP(vf);
+	default:
+		return SIM_EP_VF(vf);
+	}
 }
 
-void
-sim_nic_unplug_vdpa(struct sim_nic *nic, uint16_t vf)
+struct rte_ether_addr
+sim_nic_mac(const struct sim_nic *nic, enum sim_port_kind kind, uint16_t vf)
 {
-	nic->vdpa[vf] = NULL;
+	/* Locally administered; unique within the process. */
+	return (struct rte_ether_addr) { .addr_bytes = {
+		0x02, 'S', 'I', nic->index, kind, vf,
+	} };
+}
+
+bool
+sim_nic_link_is_up(const struct sim_nic *nic, uint16_t id)
+{
+	const struct sim_plug *plug = nic->plug[id];
+
+	return plug != NULL && plug->ops->link_is_up(plug);
 }
 
 void
 sim_nic_update_links(struct sim_nic *nic)
 {
-	uint16_t id, k;
+	uint16_t id;
 
 	/* Downwards: a VF's link follows its representor's, which has the
 	 * higher number. */
 	for (id = SIM_EP_MAX; id-- > 0;) {
-		if (nic->port[id] != NULL &&
-		    sim_port_update_link(nic->port[id]))
-			sim_port_raise_lsc(nic->port[id]);
-	}
-	for (k = 0; k < nic->vfs; k++) {
-		if (nic->vdpa[k] != NULL)
-			sim_vdpa_update_link(nic->vdpa[k]);
+		if (nic->plug[id] != NULL)
+			nic->plug[id]->ops->update_link(nic->plug[id]);
 	}
 }

@@ -11,7 +11,6 @@
 
 #include "base/devargs.h"
 #include "eswitch/eswitch.h"
-#include "nic/port.h"
 #include "eswitch/wire.h"
 
 /*
@@ -23,6 +22,38 @@
  * a driver or an application is called while it is held.  RCU grace periods
  * may be waited for under it, because the datapath never takes it.
  */
+
+struct rte_tel_data;
+struct sim_plug;
+
+/* What the NIC asks of whatever is plugged into it: an ethdev, or a VF that is
+ * a vDPA device.  All with sim_nic_lock held. */
+struct sim_plug_ops {
+	uint32_t faults;		/* SIM_FAULT_* that it can have. */
+	bool (*link_is_up)(const struct sim_plug *plug);
+	/* Works the link out again after something changed that may matter,
+	 * and tells the application. */
+	void (*update_link)(struct sim_plug *plug);
+	/* Puts faults into queues, or takes them out. */
+	void (*set_faults)(struct sim_plug *plug, uint32_t set, uint32_t clear,
+			   uint32_t queues);
+	/* For telemetry: fills in a dictionary that was begun. */
+	void (*describe)(struct sim_plug *plug, struct rte_tel_data *d);
+	/* What else there is to say; NULL: nothing. */
+	void (*describe_queues)(struct sim_plug *plug,
+				struct rte_tel_data *d);
+};
+
+struct sim_plug {
+	const struct sim_plug_ops *ops;
+	const char *name;
+};
+
+enum sim_port_kind {
+	SIM_PORT_UPLINK,
+	SIM_PORT_REP,
+	SIM_PORT_VF,
+};
 
 struct sim_nic {
 	TAILQ_ENTRY(sim_nic) next;	/* Guarded by sim_nic_lock. */
@@ -37,12 +68,9 @@ struct sim_nic {
 	struct rte_vdev_device *vdev;	/* NULL once gone. */
 	const void *seen_args;		/* See pf_rescan(); EAL main thread. */
 	struct sim_wire *wire;		/* NULL once gone. */
-	struct sim_port *port[SIM_EP_MAX];	/* Guarded by sim_nic_lock. */
-	struct sim_vdpa *vdpa[SIM_MAX_VFS];	/* Likewise: instead of ports. */
+	struct sim_plug *plug[SIM_EP_MAX];	/* Guarded by sim_nic_lock. */
 	struct sim_eswitch esw;
 };
-
-struct sim_vdpa;
 
 void sim_nic_lock(void);
 void sim_nic_unlock(void);
@@ -67,19 +95,27 @@ struct sim_nic *sim_nic_find(const char *name);
 /* For telemetry, with sim_nic_lock held: the first for NULL. */
 struct sim_nic *sim_nic_next(const struct sim_nic *nic);
 
-/* With sim_nic_lock held: claims endpoint 'id' for 'port' and takes a reference on the NIC.  Returns
- * -EBUSY if somebody else has it. */
-int sim_nic_plug(struct sim_nic *nic, uint16_t id, struct sim_port *port);
-/* Takes the port out, but leaves the reference to the caller.  The port must
- * be detached from the e-switch. */
+/* With sim_nic_lock held: claims endpoint 'id' for 'plug', which must stay
+ * until it is unplugged, and takes a reference on the NIC.  Returns -EBUSY if
+ * somebody else has it. */
+int sim_nic_plug(struct sim_nic *nic, uint16_t id, struct sim_plug *plug);
+/* Takes it out, but leaves the reference to the caller.  It must be detached
+ * from the e-switch. */
 void sim_nic_unplug(struct sim_nic *nic, uint16_t id);
 
-/* The same for a VF that is a vDPA device. */
-int sim_nic_plug_vdpa(struct sim_nic *nic, uint16_t vf, struct sim_vdpa *vdpa);
-void sim_nic_unplug_vdpa(struct sim_nic *nic, uint16_t vf);
+/* The endpoint of a port; 'vf' is of no matter for an uplink. */
+uint16_t sim_nic_endpoint(enum sim_port_kind kind, uint16_t vf);
 
-/* Works out every port's link again after something changed that may matter,
- * and raises LSC where it did.  With sim_nic_lock held. */
+/* The address that a port has until somebody gives it another. */
+struct rte_ether_addr sim_nic_mac(const struct sim_nic *nic,
+				  enum sim_port_kind kind, uint16_t vf);
+
+/* With sim_nic_lock held: whether there is something with a link at endpoint
+ * 'id'.  A VF's cable ends at its representor, its endpoint's peer. */
+bool sim_nic_link_is_up(const struct sim_nic *nic, uint16_t id);
+
+/* Works out every port's link again after something changed that may matter.
+ * With sim_nic_lock held. */
 void sim_nic_update_links(struct sim_nic *nic);
 /* The same for all NICs, when something happened to a cable. */
 void sim_nic_update_all_links(void);

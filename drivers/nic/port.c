@@ -1,42 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+/* A port as the NIC sees it: its link, its faults, its events. */
+
 #include <rte_alarm.h>
-#include <rte_malloc.h>
-#include <rte_string_fns.h>
+#include <rte_telemetry.h>
 
-#include "nic/flow.h"
-#include "base/log.h"
-#include "packet/lro.h"
-#include "nic/nic.h"
-#include "packet/offload.h"
-#include "base/rcu.h"
-#include "nic/rx.h"
-#include "nic/stats.h"
-#include "nic/tx.h"
+#include "nic/port.h"
 
-#define DEFAULT_DESC 1024
-#define DEFAULT_BURST 32
-
-/* What a frame has around the MTU at most: header and two tags. */
-#define FRAME_OVERHEAD (RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN)
-
-static inline struct sim_port *
-get_port(const struct rte_eth_dev *dev)
+static struct sim_port *
+from_plug(const struct sim_plug *plug)
 {
-	return dev->data->dev_private;
-}
-
-uint16_t
-sim_port_endpoint(enum sim_port_kind kind, uint16_t vf)
-{
-	switch (kind) {
-	case SIM_PORT_UPLINK:
-		return SIM_EP_UPLINK;
-	case SIM_PORT_REP:
-		return SIM_EP_REP(vf);
-	default:
-		return SIM_EP_VF(vf);
-	}
+	return container_of(plug, struct sim_port, plug);
 }
 
 /* Events. */
@@ -66,28 +40,61 @@ reset_alarm(void *arg)
 	rte_eth_dev_callback_process(p->dev, RTE_ETH_EVENT_INTR_RESET, NULL);
 }
 
-void
-sim_port_raise_lsc(struct sim_port *p)
+static void
+raise_lsc(struct sim_port *p)
 {
 	if (p->data->dev_conf.intr_conf.lsc != 0)
 		rte_eal_alarm_set(1, lsc_alarm, p);
 }
 
-void
-sim_port_raise_rmv(struct sim_port *p)
+static void
+raise_rmv(struct sim_port *p)
 {
 	/* Not only when intr_conf.rmv asks for it: ethdev's handlers are
 	 * registered apart from it. */
 	rte_eal_alarm_set(1, rmv_alarm, p);
 }
 
-/* Link. */
+void
+sim_port_cancel_events(struct sim_port *p)
+{
+	rte_eal_alarm_cancel(lsc_alarm, p);
+	rte_eal_alarm_cancel(rmv_alarm, p);
+	rte_eal_alarm_cancel(reset_alarm, p);
+}
+
+/* Who is who. */
+
+struct sim_port *
+sim_port_at(const struct sim_nic *nic, uint16_t id)
+{
+	struct sim_plug *plug = nic->plug[id];
+
+	return plug != NULL && plug->ops == &sim_port_plug_ops ?
+		from_plug(plug) : NULL;
+}
+
+uint16_t
+sim_port_represented(const struct sim_nic *nic, uint32_t port_id)
+{
+	uint16_t id, found = SIM_EP_MAX;
+	const struct sim_port *p;
+
+	sim_nic_lock();
+	for (id = 0; id < SIM_EP_MAX; id++) {
+		p = SIM_EP_HAS_RULES(id) ? NULL : sim_port_at(nic, id);
+		if (p != NULL && p->data->port_id == port_id)
+			found = SIM_EP_PEER(id);
+	}
+	sim_nic_unlock();
+	return found;
+}
+
+/* Link and faults. */
 
 static bool
 has_link(const struct sim_port *p)
 {
-	const struct sim_port *rep;
-
 	if (!p->attached || p->admin_down ||
 	    sim_port_has_fault(p, SIM_FAULT_LINK_DOWN | SIM_FAULT_REMOVED))
 		return false;
@@ -97,15 +104,15 @@ has_link(const struct sim_port *p)
 			sim_wire_link_is_up(p->nic->wire);
 	case SIM_PORT_VF:
 		/* A VF's cable ends at its representor. */
-		rep = p->nic->port[SIM_EP_PEER(p->ep_id)];
-		return rep != NULL && rep->link_up;
+		return sim_nic_link_is_up(p->nic, SIM_EP_PEER(p->ep_id));
 	default:
 		return true;
 	}
 }
 
-bool
-sim_port_update_link(struct sim_port *p)
+/* True if it changed. */
+static bool
+work_out_link(struct sim_port *p)
 {
 	struct rte_eth_link link = {
 		.link_speed = RTE_ETH_SPEED_NUM_100G,
@@ -126,46 +133,26 @@ sim_port_update_link(struct sim_port *p)
 	return true;
 }
 
-static int
-port_link_update(struct rte_eth_dev *dev, int wait __rte_unused)
+static bool
+link_is_up(const struct sim_plug *plug)
 {
-	/* Whoever changes something that matters works the link out at once:
-	 * there is nothing to ask. */
-	RTE_SET_USED(dev);
-	return 0;
+	return from_plug(plug)->link_up;
 }
 
-static int
-set_admin(struct rte_eth_dev *dev, bool down)
+static void
+update_link(struct sim_plug *plug)
 {
-	struct sim_port *p = get_port(dev);
+	struct sim_port *p = from_plug(plug);
 
-	sim_nic_lock();
-	p->admin_down = down;
-	sim_nic_update_links(p->nic);
-	sim_nic_unlock();
-	return 0;
+	if (work_out_link(p))
+		raise_lsc(p);
 }
-
-static int
-port_set_link_up(struct rte_eth_dev *dev)
-{
-	return set_admin(dev, false);
-}
-
-static int
-port_set_link_down(struct rte_eth_dev *dev)
-{
-	return set_admin(dev, true);
-}
-
-/* Faults. */
 
 static void
 take_away(struct sim_port *p)
 {
 	sim_eswitch_detach(&p->nic->esw, p->ep_id);
-	sim_port_raise_rmv(p);
+	raise_rmv(p);
 }
 
 void
@@ -189,701 +176,38 @@ sim_port_set_faults(struct sim_port *p, uint32_t set, uint32_t clear,
 		sim_nic_update_all_links();	/* Whoever is at its cable. */
 }
 
-static int
-port_is_removed(struct rte_eth_dev *dev)
+static void
+set_faults(struct sim_plug *plug, uint32_t set, uint32_t clear,
+	   uint32_t queues)
 {
-	return sim_port_has_fault(get_port(dev), SIM_FAULT_REMOVED);
+	sim_port_set_faults(from_plug(plug), set, clear, queues);
 }
 
-/* Receive-side scaling. */
-
-static struct sim_rss *
-rss_create(const struct sim_rss *from, int socket)
-{
-	struct sim_rss *rss;
-
-	rss = rte_zmalloc_socket("simnic_rss", sizeof(*rss),
-				 RTE_CACHE_LINE_SIZE, socket);
-	if (rss != NULL && from != NULL)
-		*rss = *from;
-	return rss;
-}
+/* Telemetry. */
 
 static void
-rss_publish(struct sim_port *p, struct sim_rss *rss)
+describe(struct sim_plug *plug, struct rte_tel_data *d)
 {
-	struct sim_rss *old = p->rss;
-
-	__atomic_store_n(&p->rss, rss, __ATOMIC_RELEASE);
-	if (old == NULL)
-		return;
-	sim_rcu_synchronize();
-	rte_free(old);
-}
-
-static int
-check_rss_conf(const struct rte_eth_rss_conf *conf)
-{
-	if (conf->rss_hf & ~SIM_RSS_HF)
-		return -EINVAL;
-	if (conf->rss_key != NULL && conf->rss_key_len != 0 &&
-	    conf->rss_key_len != SIM_RSS_KEY_LEN)
-		return -EINVAL;
-	return 0;
-}
-
-static int
-port_rss_hash_update(struct rte_eth_dev *dev, struct rte_eth_rss_conf *conf)
-{
-	struct sim_port *p = get_port(dev);
-	int ret = check_rss_conf(conf);
-	struct sim_rss *rss;
-
-	if (ret != 0)
-		return ret;
-	if (p->rss == NULL)
-		return conf->rss_hf == 0 ? 0 : -ENOTSUP;
-	rss = rss_create(p->rss, dev->data->numa_node);
-	if (rss == NULL)
-		return -ENOMEM;
-	rss->hf = conf->rss_hf;
-	if (conf->rss_key != NULL)
-		sim_rss_set_key(rss, conf->rss_key);
-	rss_publish(p, rss);
-	return 0;
-}
-
-static int
-port_rss_hash_conf_get(struct rte_eth_dev *dev, struct rte_eth_rss_conf *conf)
-{
-	struct sim_port *p = get_port(dev);
-
-	conf->rss_hf = p->rss == NULL ? 0 : p->rss->hf;
-	conf->rss_key_len = SIM_RSS_KEY_LEN;
-	if (conf->rss_key != NULL)
-		memcpy(conf->rss_key, p->rss == NULL ? sim_rss_default_key :
-		       p->rss->key, SIM_RSS_KEY_LEN);
-	return 0;
-}
-
-static int
-check_reta(const struct rte_eth_dev *dev,
-	   const struct rte_eth_rss_reta_entry64 *conf, uint16_t size)
-{
-	uint16_t i;
-
-	if (size != SIM_RSS_RETA_SIZE)
-		return -EINVAL;
-	for (i = 0; i < size; i++) {
-		const struct rte_eth_rss_reta_entry64 *e = &conf[i / 64];
-
-		if ((e->mask & (UINT64_C(1) << i % 64)) &&
-		    e->reta[i % 64] >= dev->data->nb_rx_queues)
-			return -EINVAL;
-	}
-	return 0;
-}
-
-static int
-port_reta_update(struct rte_eth_dev *dev,
-		 struct rte_eth_rss_reta_entry64 *conf, uint16_t size)
-{
-	struct sim_port *p = get_port(dev);
-	int ret = check_reta(dev, conf, size);
-	struct sim_rss *rss;
-	uint16_t i;
-
-	if (ret != 0)
-		return ret;
-	if (p->rss == NULL)
-		return -ENOTSUP;
-	/* All entries change at once for the datapath. */
-	rss = rss_create(p->rss, dev->data->numa_node);
-	if (rss == NULL)
-		return -ENOMEM;
-	for (i = 0; i < size; i++) {
-		if (conf[i / 64].mask & (UINT64_C(1) << i % 64))
-			rss->reta[i] = conf[i / 64].reta[i % 64];
-	}
-	rss_publish(p, rss);
-	return 0;
-}
-
-static int
-port_reta_query(struct rte_eth_dev *dev,
-		struct rte_eth_rss_reta_entry64 *conf, uint16_t size)
-{
-	struct sim_port *p = get_port(dev);
-	uint16_t i;
-
-	if (size != SIM_RSS_RETA_SIZE)
-		return -EINVAL;
-	for (i = 0; i < size; i++) {
-		if (conf[i / 64].mask & (UINT64_C(1) << i % 64))
-			conf[i / 64].reta[i % 64] =
-				p->rss == NULL ? 0 : p->rss->reta[i];
-	}
-	return 0;
-}
-
-/* Configure, start, stop. */
-
-static int
-port_configure(struct rte_eth_dev *dev)
-{
-	const struct rte_eth_conf *conf = &dev->data->dev_conf;
-	const struct rte_eth_rss_conf *rss_conf =
-		&conf->rx_adv_conf.rss_conf;
-	struct sim_port *p = get_port(dev);
-	struct sim_rss *rss = NULL;
-	int ret;
-
-	if ((conf->rxmode.mq_mode & RTE_ETH_MQ_RX_RSS_FLAG) &&
-	    dev->data->nb_rx_queues > 0) {
-		ret = check_rss_conf(rss_conf);
-		if (ret != 0)
-			return ret;
-		rss = rss_create(NULL, dev->data->numa_node);
-		if (rss == NULL)
-			return -ENOMEM;
-		rss->hf = rss_conf->rss_hf;
-		sim_rss_set_key(rss, rss_conf->rss_key != NULL ?
-				rss_conf->rss_key : sim_rss_default_key);
-		sim_rss_spread(rss, dev->data->nb_rx_queues);
-	}
-	rss_publish(p, rss);
-	return 0;
-}
-
-static int
-check_rxqs(const struct rte_eth_dev *dev, bool scatter)
-{
-	uint32_t max_frame = dev->data->mtu + RTE_ETHER_HDR_LEN;
-	const struct sim_rxq *q;
-	uint16_t i;
-
-	for (i = 0; i < dev->data->nb_rx_queues; i++) {
-		q = dev->data->rx_queues[i];
-		if (scatter || q->room >= max_frame)
-			continue;
-		SIM_LOG(ERR, "%s: the mbufs of rx queue %u hold %u bytes, "
-			"MTU %u needs %u: use larger mbufs, a smaller MTU or "
-			"the scatter offload", dev->data->name, i, q->room,
-			dev->data->mtu, max_frame);
-		return -EINVAL;
-	}
-	return 0;
-}
-
-/* Two tags are a courtesy: an mbuf need not have room for them. */
-static void
-set_max_frame(struct sim_rxq *q, uint16_t mtu)
-{
-	uint32_t max = mtu + FRAME_OVERHEAD;
-
-	if (!q->scatter)
-		max = RTE_MIN(max, q->room);
-	__atomic_store_n(&q->max_frame, max, __ATOMIC_RELAXED);
-}
-
-static void
-set_rxqs(struct sim_port *p, bool scatter)
-{
-	struct rte_eth_dev_data *data = p->data;
-	const struct rte_eth_rxmode *mode = &data->dev_conf.rxmode;
-	bool lro = mode->offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO;
-	uint16_t i;
-
-	for (i = 0; i < data->nb_rx_queues; i++) {
-		p->rxq[i] = data->rx_queues[i];
-		p->rxq[i]->scatter = scatter;
-		p->rxq[i]->max_lro = lro ? mode->max_lro_pkt_size : 0;
-		set_max_frame(p->rxq[i], data->mtu);
-		data->rx_queue_state[i] = RTE_ETH_QUEUE_STATE_STARTED;
-	}
-	for (i = 0; i < data->nb_tx_queues; i++)
-		data->tx_queue_state[i] = RTE_ETH_QUEUE_STATE_STARTED;
-	p->n_rxq = data->nb_rx_queues;
-	data->scattered_rx = scatter;
-}
-
-static int
-port_start(struct rte_eth_dev *dev)
-{
-	bool scatter = (dev->data->dev_conf.rxmode.offloads &
-			RTE_ETH_RX_OFFLOAD_SCATTER) != 0;
-	struct sim_port *p = get_port(dev);
-	int ret;
-
-	ret = check_rxqs(dev, scatter);
-	if (ret != 0)
-		return ret;
-	if (sim_port_has_fault(p, SIM_FAULTS_DEAD))
-		return -EIO;
-	set_rxqs(p, scatter);
-	if (p->kind == SIM_PORT_UPLINK)
-		sim_wire_set_mtu(p->nic->wire, dev->data->mtu);
-	sim_nic_lock();
-	if (p->n_rxq > 0)
-		sim_eswitch_attach(&p->nic->esw, p->ep_id, &p->ep);
-	p->attached = true;
-	sim_nic_update_links(p->nic);
-	sim_nic_unlock();
-	return 0;
-}
-
-static int
-port_reset(struct rte_eth_dev *dev)
-{
-	struct sim_port *p = get_port(dev);
-
-	sim_nic_lock();
-	sim_port_set_faults(p, 0, SIM_FAULT_RESET, SIM_ALL_QUEUES);
-	sim_nic_unlock();
-	return 0;
-}
-
-static int
-port_stop(struct rte_eth_dev *dev)
-{
-	struct sim_port *p = get_port(dev);
-	uint16_t i;
-
-	sim_nic_lock();
-	sim_eswitch_detach(&p->nic->esw, p->ep_id);
-	p->attached = false;
-	sim_nic_update_links(p->nic);
-	sim_nic_unlock();
-	/* ethdev has already taken the burst functions away; this waits for
-	 * those that were running. */
-	sim_rcu_synchronize();
-	for (i = 0; i < p->n_rxq; i++) {
-		sim_rxq_flush(p->rxq[i]);
-		dev->data->rx_queue_state[i] = RTE_ETH_QUEUE_STATE_STOPPED;
-	}
-	for (i = 0; i < dev->data->nb_tx_queues; i++)
-		dev->data->tx_queue_state[i] = RTE_ETH_QUEUE_STATE_STOPPED;
-	p->n_rxq = 0;
-	return 0;
-}
-
-static void
-port_rx_queue_release(struct rte_eth_dev *dev, uint16_t id)
-{
-	sim_rxq_destroy(dev->data->rx_queues[id]);
-	dev->data->rx_queues[id] = NULL;
-}
-
-static void
-port_tx_queue_release(struct rte_eth_dev *dev, uint16_t id)
-{
-	sim_txq_destroy(dev->data->tx_queues[id]);
-	dev->data->tx_queues[id] = NULL;
-}
-
-static int
-port_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc,
-		    unsigned int socket, const struct rte_eth_rxconf *conf,
-		    struct rte_mempool *mp)
-{
-	RTE_SET_USED(conf);
-	port_rx_queue_release(dev, id);
-	dev->data->rx_queues[id] = sim_rxq_create(get_port(dev), id, nb_desc,
-						  socket, mp);
-	return dev->data->rx_queues[id] == NULL ? -ENOMEM : 0;
-}
-
-static int
-port_tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc,
-		    unsigned int socket, const struct rte_eth_txconf *conf)
-{
-	uint64_t offloads = dev->data->dev_conf.txmode.offloads |
-		conf->offloads;
-
-	port_tx_queue_release(dev, id);
-	dev->data->tx_queues[id] = sim_txq_create(get_port(dev), id, nb_desc,
-						  socket, offloads);
-	return dev->data->tx_queues[id] == NULL ? -ENOMEM : 0;
-}
-
-/* An uplink that goes must not take its representors' ids with it: they are
- * looked up through their backer. */
-static void
-orphan_representors(struct sim_nic *nic)
-{
-	struct sim_port *rep;
-	uint16_t k;
-
-	nic->uplink_id = RTE_MAX_ETHPORTS;
-	for (k = 0; k < nic->vfs; k++) {
-		rep = nic->port[SIM_EP_REP(k)];
-		if (rep != NULL)
-			rep->data->backer_port_id = rep->data->port_id;
-	}
-}
-
-static void
-leave_nic(struct sim_port *p)
-{
-	sim_nic_lock();
-	if (p->kind == SIM_PORT_UPLINK)
-		orphan_representors(p->nic);
-	sim_nic_unplug(p->nic, p->ep_id);
-	sim_nic_update_links(p->nic);
-	sim_nic_unlock();
-}
-
-static int
-port_close(struct rte_eth_dev *dev)
-{
-	struct sim_port *p = get_port(dev);
-	uint16_t i;
-
-	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
-		return 0;
-	sim_flow_close(p);
-	leave_nic(p);
-	rte_eal_alarm_cancel(lsc_alarm, p);
-	rte_eal_alarm_cancel(rmv_alarm, p);
-	rte_eal_alarm_cancel(reset_alarm, p);
-	for (i = 0; i < dev->data->nb_rx_queues; i++)
-		port_rx_queue_release(dev, i);
-	for (i = 0; i < dev->data->nb_tx_queues; i++)
-		port_tx_queue_release(dev, i);
-	rte_free(p->rss);
-	p->rss = NULL;
-	sim_nic_unref(p->nic);
-	return 0;
-}
-
-/* Addresses and modes. */
-
-static int
-set_filter(struct rte_eth_dev *dev, bool filter)
-{
-	struct sim_port *p = get_port(dev);
-
-	if (!filter && sim_port_has_fault(p, SIM_FAULT_NO_PROMISC))
-		return -EPERM;
-	/* A representor sees all that its VF sends, whoever it is for. */
-	if (p->kind != SIM_PORT_REP)
-		__atomic_store_n(&p->filter, filter, __ATOMIC_RELAXED);
-	return 0;
-}
-
-static int
-port_promiscuous_enable(struct rte_eth_dev *dev)
-{
-	return set_filter(dev, false);
-}
-
-static int
-port_promiscuous_disable(struct rte_eth_dev *dev)
-{
-	return set_filter(dev, true);
-}
-
-/* The filter looks at ethdev's own flag. */
-static int
-port_allmulticast_set(struct rte_eth_dev *dev)
-{
-	RTE_SET_USED(dev);
-	return 0;
-}
-
-static int
-port_mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *addr)
-{
-	RTE_SET_USED(dev);
-	RTE_SET_USED(addr);
-	return 0;
-}
-
-static int
-port_mac_addr_add(struct rte_eth_dev *dev, struct rte_ether_addr *addr,
-		  uint32_t index, uint32_t vmdq)
-{
-	RTE_SET_USED(dev);
-	RTE_SET_USED(addr);
-	RTE_SET_USED(index);
-	return vmdq == 0 ? 0 : -ENOTSUP;
-}
-
-static void
-port_mac_addr_remove(struct rte_eth_dev *dev, uint32_t index)
-{
-	RTE_SET_USED(dev);
-	RTE_SET_USED(index);
-}
-
-static int
-port_set_mc_addr_list(struct rte_eth_dev *dev, struct rte_ether_addr *list,
-		      uint32_t n)
-{
-	struct sim_port *p = get_port(dev);
-
-	if (n > SIM_MAX_MACS)
-		return -ENOSPC;
-	__atomic_store_n(&p->n_mc, 0, __ATOMIC_RELEASE);
-	sim_rcu_synchronize();
-	if (n > 0)
-		memcpy(p->mc, list, n * sizeof(*list));
-	__atomic_store_n(&p->n_mc, n, __ATOMIC_RELEASE);
-	return 0;
-}
-
-static int
-port_mtu_set(struct rte_eth_dev *dev, uint16_t mtu)
-{
-	struct sim_port *p = get_port(dev);
-	bool scatter = dev->data->scattered_rx;
-	uint16_t i;
-
-	/* A port that runs takes the new MTU if its mbufs do. */
-	if (dev->data->dev_started) {
-		for (i = 0; i < p->n_rxq; i++) {
-			if (!scatter &&
-			    p->rxq[i]->room < mtu + RTE_ETHER_HDR_LEN)
-				return -EINVAL;
-		}
-		for (i = 0; i < p->n_rxq; i++)
-			set_max_frame(p->rxq[i], mtu);
-	}
-	if (p->kind == SIM_PORT_UPLINK && p->nic->wire != NULL)
-		sim_wire_set_mtu(p->nic->wire, mtu);
-	return 0;
-}
-
-/* Information. */
-
-static void
-fill_capabilities(struct rte_eth_dev_info *info)
-{
-	info->min_rx_bufsize = 64;
-	info->max_rx_pktlen = SIM_MAX_FRAME;
-	info->min_mtu = RTE_ETHER_MIN_MTU;
-	info->max_mtu = SIM_MAX_MTU;
-	info->max_mac_addrs = SIM_MAX_MACS;
-	info->speed_capa = RTE_ETH_LINK_SPEED_100G;
-	info->rx_offload_capa = RTE_ETH_RX_OFFLOAD_SCATTER |
-		RTE_ETH_RX_OFFLOAD_TCP_LRO | RTE_ETH_RX_OFFLOAD_RSS_HASH;
-	info->max_lro_pkt_size = SIM_MAX_LRO;
-	info->tx_offload_capa = SIM_TX_OFFLOADS;
-	info->tx_queue_offload_capa = 0;
-	info->reta_size = SIM_RSS_RETA_SIZE;
-	info->hash_key_size = SIM_RSS_KEY_LEN;
-	info->flow_type_rss_offloads = SIM_RSS_HF;
-	info->rx_desc_lim.nb_max = SIM_MAX_DESC;
-	info->rx_desc_lim.nb_min = SIM_MIN_DESC;
-	info->rx_desc_lim.nb_align = 1;
-	info->tx_desc_lim = info->rx_desc_lim;
-	info->tx_desc_lim.nb_seg_max = UINT16_MAX;
-	info->tx_desc_lim.nb_mtu_seg_max = UINT16_MAX;
-	info->default_rxportconf.ring_size = DEFAULT_DESC;
-	info->default_rxportconf.burst_size = DEFAULT_BURST;
-	info->default_rxportconf.nb_queues = 1;
-	info->default_txportconf = info->default_rxportconf;
-}
-
-static int
-port_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
-{
-	struct sim_port *p = get_port(dev);
-
-	fill_capabilities(info);
-	info->max_rx_queues = p->nic->queues;
-	info->max_tx_queues = p->nic->queues;
-	if (p->kind != SIM_PORT_VF) {
-		info->switch_info.name = p->nic->name;
-		info->switch_info.domain_id = p->nic->domain;
-		info->switch_info.port_id = p->kind == SIM_PORT_REP ? p->vf :
-			UINT16_MAX;
-	}
-	return 0;
-}
-
-static void
-port_rxq_info_get(struct rte_eth_dev *dev, uint16_t id,
-		  struct rte_eth_rxq_info *info)
-{
-	const struct sim_rxq *q = dev->data->rx_queues[id];
-
-	info->mp = q->mp;
-	info->nb_desc = q->nb_desc;
-	info->scattered_rx = q->scatter;
-	info->rx_buf_size = q->room;
-}
-
-static void
-port_txq_info_get(struct rte_eth_dev *dev, uint16_t id,
-		  struct rte_eth_txq_info *info)
-{
-	const struct sim_txq *q = dev->data->tx_queues[id];
-
-	info->nb_desc = q->nb_desc;
-	info->conf.offloads = dev->data->dev_conf.txmode.offloads;
-}
-
-static int
-port_representor_info_get(struct rte_eth_dev *dev,
-			  struct rte_eth_representor_info *info)
-{
-	struct sim_port *p = get_port(dev);
-
-	if (p->kind == SIM_PORT_VF)
-		return -ENOTSUP;
-	if (info == NULL)
-		return 1;
-	info->controller = 0;
-	info->pf = 0;
-	info->nb_ranges = 0;
-	if (info->nb_ranges_alloc == 0)
-		return 1;
-	info->nb_ranges = 1;
-	info->ranges[0] = (struct rte_eth_representor_range) {
-		.type = RTE_ETH_REPRESENTOR_VF,
-		.id_base = 0,
-		.id_end = p->nic->vfs - 1,
-		.name = "pf0vf",
+	static const char * const kinds[] = {
+		[SIM_PORT_UPLINK] = "uplink",
+		[SIM_PORT_REP] = "representor",
+		[SIM_PORT_VF] = "vf",
 	};
-	return 1;
+	const struct sim_port *p = from_plug(plug);
+	char faults[128];
+
+	sim_faults_format(&p->faults, faults, sizeof(faults));
+	rte_tel_data_add_dict_string(d, "kind", kinds[p->kind]);
+	rte_tel_data_add_dict_string(d, "pf", p->nic->name);
+	rte_tel_data_add_dict_int(d, "port_id", p->data->port_id);
+	rte_tel_data_add_dict_string(d, "link", p->link_up ? "up" : "down");
+	rte_tel_data_add_dict_string(d, "faults", faults);
 }
 
-static const struct eth_dev_ops port_ops = {
-	.dev_configure = port_configure,
-	.dev_start = port_start,
-	.dev_stop = port_stop,
-	.dev_close = port_close,
-	.dev_reset = port_reset,
-	.dev_set_link_up = port_set_link_up,
-	.dev_set_link_down = port_set_link_down,
-	.link_update = port_link_update,
-	.is_removed = port_is_removed,
-	.promiscuous_enable = port_promiscuous_enable,
-	.promiscuous_disable = port_promiscuous_disable,
-	.allmulticast_enable = port_allmulticast_set,
-	.allmulticast_disable = port_allmulticast_set,
-	.mac_addr_set = port_mac_addr_set,
-	.mac_addr_add = port_mac_addr_add,
-	.mac_addr_remove = port_mac_addr_remove,
-	.set_mc_addr_list = port_set_mc_addr_list,
-	.mtu_set = port_mtu_set,
-	.stats_get = sim_stats_get,
-	.stats_reset = sim_stats_reset,
-	.xstats_get = sim_xstats_get,
-	.xstats_get_names = sim_xstats_get_names,
-	.xstats_reset = sim_stats_reset,
-	.dev_infos_get = port_infos_get,
-	.rxq_info_get = port_rxq_info_get,
-	.txq_info_get = port_txq_info_get,
-	.rx_queue_setup = port_rx_queue_setup,
-	.rx_queue_release = port_rx_queue_release,
-	.tx_queue_setup = port_tx_queue_setup,
-	.tx_queue_release = port_tx_queue_release,
-	.rss_hash_update = port_rss_hash_update,
-	.rss_hash_conf_get = port_rss_hash_conf_get,
-	.reta_update = port_reta_update,
-	.reta_query = port_reta_query,
-	.representor_info_get = port_representor_info_get,
-	.flow_ops_get = sim_flow_ops_get,
+const struct sim_plug_ops sim_port_plug_ops = {
+	.faults = ~SIM_FAULT_VDPA_ONLY,
+	.link_is_up = link_is_up,
+	.update_link = update_link,
+	.set_faults = set_faults,
+	.describe = describe,
 };
-
-/* Creation and removal. */
-
-static void
-init_fields(struct sim_port *p, struct rte_eth_dev *dev,
-	    const struct sim_port_params *params)
-{
-	p->ep.receive = sim_rx_receive;
-	p->dev = dev;
-	p->data = dev->data;
-	p->nic = params->nic;
-	p->kind = params->kind;
-	p->vf = params->vf;
-	p->ep_id = sim_port_endpoint(p->kind, p->vf);
-	sim_faults_put(&p->faults, params->faults, SIM_ALL_QUEUES);
-	p->filter = p->kind != SIM_PORT_REP;
-	TAILQ_INIT(&p->flows);
-}
-
-static int
-init_data(struct rte_eth_dev *dev, const struct sim_port *p)
-{
-	struct rte_eth_dev_data *data = dev->data;
-	struct rte_ether_addr *mac;
-
-	data->mac_addrs = rte_zmalloc("simnic_macs",
-				      SIM_MAX_MACS * sizeof(*mac), 0);
-	if (data->mac_addrs == NULL)
-		return -ENOMEM;
-	/* Locally administered; unique within the process. */
-	mac = data->mac_addrs;
-	mac->addr_bytes[0] = 0x02;
-	mac->addr_bytes[1] = 'S';
-	mac->addr_bytes[2] = 'I';
-	mac->addr_bytes[3] = p->nic->index;
-	mac->addr_bytes[4] = p->kind;
-	mac->addr_bytes[5] = p->vf;
-
-	data->numa_node = SOCKET_ID_ANY;
-	data->dev_flags |= RTE_ETH_DEV_INTR_LSC | RTE_ETH_DEV_INTR_RMV |
-		RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS;
-	data->dev_link.link_autoneg = RTE_ETH_LINK_FIXED;
-	if (p->kind == SIM_PORT_REP) {
-		data->dev_flags |= RTE_ETH_DEV_REPRESENTOR;
-		data->representor_id = p->vf;
-		data->backer_port_id = p->nic->uplink_id < RTE_MAX_ETHPORTS ?
-			p->nic->uplink_id : data->port_id;
-	}
-	return 0;
-}
-
-static void
-init_functions(struct rte_eth_dev *dev, const struct sim_port *p)
-{
-	bool tap = p->kind == SIM_PORT_UPLINK &&
-		sim_wire_kind(p->nic->wire) == SIM_WIRE_TAP;
-
-	dev->dev_ops = &port_ops;
-	dev->rx_pkt_burst = tap ? sim_rx_burst_wire : sim_rx_burst;
-	dev->tx_pkt_burst = sim_tx_burst;
-	dev->tx_pkt_prepare = sim_tx_prepare;
-	dev->rx_queue_count = sim_rx_queue_count;
-	dev->rx_descriptor_status = sim_rx_descriptor_status;
-	dev->tx_descriptor_status = sim_tx_descriptor_status;
-}
-
-int
-sim_port_init(struct rte_eth_dev *dev, void *arg)
-{
-	const struct sim_port_params *params = arg;
-	struct sim_port *p = get_port(dev);
-	int ret;
-
-	init_fields(p, dev, params);
-	ret = init_data(dev, p);
-	if (ret != 0)
-		return ret;	/* ethdev frees what the port has. */
-	init_functions(dev, p);
-
-	sim_nic_lock();
-	ret = sim_nic_plug(p->nic, p->ep_id, p);
-	if (ret == 0 && params->faults != 0)
-		sim_port_set_faults(p, 0, 0, SIM_ALL_QUEUES);
-	sim_nic_unlock();
-	if (ret != 0)
-		SIM_LOG(ERR, "%s: VF %u of %s is in use already: a VF has one "
-			"owner at a time", dev->data->name, p->vf,
-			p->nic->name);
-	return ret;
-}
-
-void
-sim_port_remove(struct rte_eth_dev *dev)
-{
-	uint16_t id = dev->data->port_id;
-
-	if (dev->data->dev_started)
-		rte_eth_dev_stop(id);
-	rte_eth_dev_close(id);
-}

@@ -10,8 +10,9 @@
 
 #include <ethdev_driver.h>
 
-#include "eswitch/eswitch.h"
 #include "base/fault.h"
+#include "eswitch/eswitch.h"
+#include "nic/nic.h"
 #include "packet/rss.h"
 
 /*
@@ -29,18 +30,11 @@
  * takes them to other ports' rings in the same call.
  */
 
-enum sim_port_kind {
-	SIM_PORT_UPLINK,
-	SIM_PORT_REP,
-	SIM_PORT_VF,
-};
-
 #define SIM_MAX_MTU	(SIM_MAX_FRAME - RTE_ETHER_HDR_LEN - 2 * 4)
 #define SIM_MAX_MACS	16
 #define SIM_MAX_DESC	8192
 #define SIM_MIN_DESC	32
 
-struct sim_nic;
 struct sim_port;
 
 TAILQ_HEAD(sim_flow_list, rte_flow);
@@ -88,6 +82,7 @@ struct sim_txq {
 
 struct sim_port {
 	struct sim_endpoint ep;
+	struct sim_plug plug;
 	struct rte_eth_dev_data *data;
 	struct sim_nic *nic;
 	struct rte_eth_dev *dev;
@@ -113,33 +108,23 @@ struct sim_port {
 	uint64_t filtered __rte_cache_aligned;	/* Relaxed atomic. */
 };
 
-struct sim_port_params {
-	struct sim_nic *nic;
-	enum sim_port_kind kind;
-	uint16_t vf;			/* Of a VF or a representor. */
-	uint32_t faults;
-};
+/* How the NIC sees a port. */
+extern const struct sim_plug_ops sim_port_plug_ops;
 
-/* For rte_eth_dev_create(): 'params' is a struct sim_port_params. */
-int sim_port_init(struct rte_eth_dev *dev, void *params);
+/* With sim_nic_lock held: the ethdev at endpoint 'id', NULL if there is
+ * none. */
+struct sim_port *sim_port_at(const struct sim_nic *nic, uint16_t id);
 
-/* Stops and closes the port and gives back its ethdev. */
-void sim_port_remove(struct rte_eth_dev *dev);
-
-/* The endpoint of a port. */
-uint16_t sim_port_endpoint(enum sim_port_kind kind, uint16_t vf);
-
-/* Works out the link; true if it changed.  With sim_nic_lock held. */
-bool sim_port_update_link(struct sim_port *p);
+/* The endpoint that the ethdev 'port_id' represents: the wire for an uplink,
+ * the VF for a representor; SIM_EP_MAX if it is no such port of this NIC. */
+uint16_t sim_port_represented(const struct sim_nic *nic, uint32_t port_id);
 
 /* Puts faults into queues, or takes them out.  With sim_nic_lock held. */
 void sim_port_set_faults(struct sim_port *p, uint32_t set, uint32_t clear,
 			 uint32_t queues);
 
-/* Calls the application's handlers of an event, in EAL's interrupt thread as
- * a real NIC would, soon after this returns. */
-void sim_port_raise_lsc(struct sim_port *p);
-void sim_port_raise_rmv(struct sim_port *p);
+/* Events that were raised and not delivered yet will not be: the port goes. */
+void sim_port_cancel_events(struct sim_port *p);
 
 static inline bool
 sim_port_has_fault(const struct sim_port *p, uint32_t fault)

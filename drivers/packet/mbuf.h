@@ -10,8 +10,8 @@
 /* Packets of more than one mbuf, and mbufs of more than one packet. */
 
 /* The first 'len' bytes belong to this packet alone and lie in its first
- * segment: returns the packet itself if so, else a copy, or NULL (and the packet
- * is freed) without memory for one. */
+ * segment: returns the packet itself if so, else a copy, or NULL (and the
+ * packet is freed) without memory for one. */
 struct rte_mbuf *sim_make_writable(struct rte_mbuf *m, uint32_t len);
 
 /* Appends empty mbufs of 'pool' to 'head', which has one segment, until there

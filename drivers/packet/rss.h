@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+#include <rte_ethdev.h>
+
 #include "base/limits.h"
 #include "packet/key.h"
 

@@ -13,9 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sched.h>
+
 #include <cmocka.h>
 
+#include <rte_cycles.h>
 #include <rte_eal.h>
+#include <rte_ethdev.h>
 #include <rte_ether.h>
 #include <rte_ip.h>
 #include <rte_mbuf.h>
@@ -23,6 +27,17 @@
 #include <rte_udp.h>
 
 #define TEST_POOL_SIZE 1023
+
+/* Waits for a condition. */
+#define WAIT(CONDITION) \
+	do { \
+		uint64_t end_ = rte_get_tsc_cycles() + 10 * rte_get_tsc_hz(); \
+		while (!(CONDITION)) { \
+			if (rte_get_tsc_cycles() > end_) \
+				fail_msg("never: %s", #CONDITION); \
+			sched_yield(); \
+		} \
+	} while (0)
 
 /* EAL without root, hugepages, PCI or files. */
 static inline int
@@ -81,6 +96,27 @@ test_packet(struct rte_mempool *pool, uint8_t proto, uint32_t src,
 	if (proto == IPPROTO_TCP)
 		tcp->data_off = (sizeof(*tcp) / 4) << 4;
 	return m;
+}
+
+/* Starts the ethdev that 'devargs' name, with one queue of each kind. */
+static inline uint16_t
+test_start_port(const char *devargs, struct rte_mempool *pool)
+{
+	static const struct rte_eth_conf conf;
+	struct rte_dev_iterator it;
+	uint16_t id;
+
+	RTE_ETH_FOREACH_MATCHING_DEV(id, devargs, &it) {
+		rte_eth_iterator_cleanup(&it);
+		break;
+	}
+	assert_int_equal(rte_eth_dev_configure(id, 1, 1, &conf), 0);
+	assert_int_equal(rte_eth_rx_queue_setup(id, 0, 256, SOCKET_ID_ANY,
+						NULL, pool), 0);
+	assert_int_equal(rte_eth_tx_queue_setup(id, 0, 256, SOCKET_ID_ANY,
+						NULL), 0);
+	assert_int_equal(rte_eth_dev_start(id), 0);
+	return id;
 }
 
 #endif /* TEST_SIM_H */

@@ -14,7 +14,9 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/rcu.h"
-#include "vdpa/device/device.h"
+#include "vdpa/device/engine.h"
+#include "vdpa/device/rx.h"
+#include "vdpa/device/tx.h"
 
 /* How long it looks for work before it goes to sleep. */
 #define SPIN_US 20
@@ -65,21 +67,8 @@ enter_queue(struct sim_vdpa_vq *q)
 		return false;
 	if (likely(q->vr.ops->map(&q->vr, &q->dev->dma)))
 		return true;
-	sim_vdpa_engine_fail(q);
+	sim_vdpa_queue_fail(q);
 	return false;
-}
-
-void
-sim_vdpa_engine_fail(struct sim_vdpa_vq *q)
-{
-	if (q->vr.error == SIM_VRING_ERR_DMA)
-		sim_vdpa_count(&q->counters.dma_faults, 1);
-	sim_vdpa_count(&q->counters.ring_errors, 1);
-	if (sim_vdpa_is_rx(q))
-		__atomic_fetch_and(&q->dev->rx_enabled,
-				   ~(1u << q->index / 2), __ATOMIC_RELAXED);
-	__atomic_store_n(&q->enabled, false, __ATOMIC_RELEASE);
-	q->failed = true;
 }
 
 static void
@@ -88,11 +77,9 @@ interrupt(struct sim_vdpa_vq *q)
 	struct sim_vdpa_dev *dev = q->dev;
 	int fd = q->vector < SIM_VDPA_MAX_VQS ?
 		__atomic_load_n(&dev->irqfd[q->vector], __ATOMIC_ACQUIRE) : -1;
-	uint64_t one = 1;
 
-	if (fd < 0 || write(fd, &one, sizeof(one)) < 0)
-		return;		/* Full: an interrupt is pending anyway. */
-	sim_vdpa_count(&q->counters.interrupts, 1);
+	if (sim_vdpa_dev_signal(dev, fd))
+		sim_vdpa_count(&q->counters.interrupts, 1);
 }
 
 static uint16_t
@@ -107,7 +94,7 @@ work_on(struct sim_vdpa_vq *q)
 		return 0;
 	fault = shall_fault(q);
 	q->dev->dma.fail = fault != 0;
-	n = sim_vdpa_is_rx(q) ? sim_vdpa_net_rx(q) : sim_vdpa_net_tx(q);
+	n = sim_vdpa_is_rx(q) ? sim_vdpa_rx(q) : sim_vdpa_tx(q);
 	if (unlikely(fault != 0 && !q->dev->dma.fail))	/* It happened. */
 		sim_faults_take(&q->dev->faults, SIM_FAULT_DMA, fault);
 	q->dev->dma.fail = false;
@@ -143,7 +130,7 @@ work(struct sim_vdpa_dev *dev)
 
 	sim_rcu_enter(dev->reader);
 	set_dma(dev);
-	n += sim_vdpa_net_send_injected(dev);
+	n += sim_vdpa_tx_injected(dev);
 	if (__atomic_load_n(&dev->running, __ATOMIC_ACQUIRE)) {
 		for (i = 0; i < dev->n_vqs; i++)
 			n += work_on(&dev->vq[i]);
@@ -213,19 +200,6 @@ go_to_sleep(struct sim_vdpa_dev *dev)
 	__atomic_store_n(&dev->sleeping, false, __ATOMIC_SEQ_CST);
 	if (read(dev->wakefd, &value, sizeof(value)) < 0)
 		return;		/* There was nothing in it. */
-}
-
-void
-sim_vdpa_engine_wake(struct sim_vdpa_dev *dev)
-{
-	uint64_t one = 1;
-
-	/* Our caller's change must be seen before we look. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&dev->sleeping, __ATOMIC_RELAXED) &&
-	    __atomic_exchange_n(&dev->sleeping, false, __ATOMIC_SEQ_CST) &&
-	    write(dev->wakefd, &one, sizeof(one)) < 0)
-		return;		/* Full, which wakes as well. */
 }
 
 static void *

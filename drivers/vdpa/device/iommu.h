@@ -5,14 +5,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <string.h>
-
-#include <rte_branch_prediction.h>
-
-#include "vdpa/device/log.h"
 
 /*
- * The IOMMU of one vDPA device, and DMA through it.
+ * The IOMMU of one vDPA device.
  *
  * What the device may access are ranges of IO virtual addresses (IOVA), each
  * with the process's memory behind it.  Everything else faults: the access
@@ -49,53 +44,10 @@ int sim_iommu_map(struct sim_iommu *iommu, uint64_t iova, void *va,
 int sim_iommu_unmap(struct sim_iommu *iommu, uint64_t iova, uint64_t size);
 void sim_iommu_unmap_all(struct sim_iommu *iommu);
 
-/* DMA. */
-
-/* What the engine sees during one RCU section. */
-struct sim_dma {
-	const struct sim_iommu_table *table;
-	struct sim_log *log;	/* NULL: writes are not logged. */
-	uint32_t last;		/* The range that was hit last. */
-	bool fail;		/* Fault injection: the next one faults. */
-};
-
-/* The process's address of 'iova', and in '*len' how many bytes follow it
- * there; NULL if there is none. */
+/* The range that 'iova' is in, first looked for at number 'hint'; NULL if
+ * there is none. */
 const struct sim_iommu_range *
 sim_iommu_find(const struct sim_iommu_table *table, uint64_t iova,
 	       uint32_t hint);
-
-static inline void *
-sim_dma_translate(struct sim_dma *dma, uint64_t iova, uint64_t *len)
-{
-	const struct sim_iommu_range *r;
-
-	if (unlikely(dma->fail)) {
-		dma->fail = false;
-		return NULL;
-	}
-	r = sim_iommu_find(dma->table, iova, dma->last);
-	if (unlikely(r == NULL))
-		return NULL;
-	dma->last = r - dma->table->ranges;
-	*len = r->size - (iova - r->iova);
-	return r->va + (iova - r->iova);
-}
-
-/* The same for something that must lie in one piece; NULL if it does not. */
-static inline void *
-sim_dma_map(struct sim_dma *dma, uint64_t iova, uint64_t size)
-{
-	uint64_t len = 0;
-	void *va = sim_dma_translate(dma, iova, &len);
-
-	return len >= size ? va : NULL;
-}
-
-/* False if some of it is not mapped. */
-bool sim_dma_read(struct sim_dma *dma, void *dst, uint64_t iova, uint64_t len);
-/* Likewise.  What was written is logged. */
-bool sim_dma_write(struct sim_dma *dma, uint64_t iova, const void *src,
-		   uint64_t len);
 
 #endif /* SIM_VDPA_DEVICE_IOMMU_H */

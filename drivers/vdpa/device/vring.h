@@ -10,7 +10,7 @@
 #include <linux/virtio_ring.h>
 #include <linux/virtio_config.h>
 
-#include "vdpa/device/iommu.h"
+#include "vdpa/device/dma.h"
 
 /*
  * The device's side of a virtqueue: it takes chains of descriptors and gives
@@ -28,6 +28,14 @@
  */
 
 #define SIM_VRING_MAX_SIZE 32768
+
+/* Sizes of the three areas of a split ring. */
+#define SIM_VRING_DESC_LEN(size) ((size) * sizeof(struct vring_desc))
+#define SIM_VRING_AVAIL_LEN(size) (sizeof(struct vring_avail) + \
+				   ((size) + 1) * sizeof(uint16_t))
+#define SIM_VRING_USED_LEN(size) (sizeof(struct vring_used) + \
+				  (size) * sizeof(struct vring_used_elem) + \
+				  sizeof(uint16_t))
 
 /* X(symbol, name, meaning) */
 #define SIM_VRING_ERRORS \

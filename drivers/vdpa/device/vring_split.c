@@ -9,14 +9,6 @@
 
 #include "vdpa/device/vring.h"
 
-/* Sizes of the three areas. */
-#define DESC_LEN(size) ((size) * sizeof(struct vring_desc))
-#define AVAIL_LEN(size) (sizeof(struct vring_avail) + \
-			 ((size) + 1) * sizeof(uint16_t))
-#define USED_LEN(size) (sizeof(struct vring_used) + \
-			(size) * sizeof(struct vring_used_elem) + \
-			sizeof(uint16_t))
-
 static inline struct vring_avail *
 avail_of(const struct sim_vring *vr)
 {
@@ -54,9 +46,10 @@ split_check(const struct sim_vring *vr)
 static bool
 split_map(struct sim_vring *vr, struct sim_dma *dma)
 {
-	vr->desc_va = sim_dma_map(dma, vr->desc, DESC_LEN(vr->size));
-	vr->avail_va = sim_dma_map(dma, vr->avail, AVAIL_LEN(vr->size));
-	vr->used_va = sim_dma_map(dma, vr->used, USED_LEN(vr->size));
+	vr->desc_va = sim_dma_map(dma, vr->desc, SIM_VRING_DESC_LEN(vr->size));
+	vr->avail_va = sim_dma_map(dma, vr->avail,
+				   SIM_VRING_AVAIL_LEN(vr->size));
+	vr->used_va = sim_dma_map(dma, vr->used, SIM_VRING_USED_LEN(vr->size));
 	if (likely(vr->desc_va != NULL && vr->avail_va != NULL &&
 		   vr->used_va != NULL))
 		return true;

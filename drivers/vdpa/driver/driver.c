@@ -3,21 +3,22 @@
 /* The vDPA driver: the operations that the vhost library calls. */
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include <string.h>
 
 #include <rte_alarm.h>
 #include <rte_common.h>
-#include <rte_eal_paging.h>
 #include <rte_malloc.h>
 #include <rte_string_fns.h>
 
 #include "base/fault.h"
 #include "base/log.h"
-#include "nic/nic.h"
-#include "vdpa/driver/state.h"
+#include "vdpa/driver/announce.h"
+#include "vdpa/driver/driver.h"
+#include "vdpa/driver/kick.h"
+#include "vdpa/driver/memory.h"
+#include "vdpa/driver/migration.h"
+#include "vdpa/driver/queue.h"
+#include "vdpa/driver/telemetry.h"
 
 #define BIT(n) (UINT64_C(1) << (n))
 
@@ -80,218 +81,6 @@ release(struct sim_vdpa *v)
 	pthread_mutex_unlock(&v->lock);
 }
 
-static const char *
-name_of(const struct sim_vdpa *v)
-{
-	return v->dev->name;
-}
-
-/* Guest memory. */
-
-/* Whether the library's pointer leads anywhere.  After a memory table that it
- * could not map the library has no guest memory, but still believes that it
- * is ready, and rte_vhost_get_mem_table() would crash. */
-static bool
-is_mapped(void *p)
-{
-	size_t page = rte_mem_page_size();
-	unsigned char vec;
-
-	return p != NULL && mincore(RTE_PTR_ALIGN_FLOOR(p, page), page,
-				    &vec) == 0;
-}
-
-static int
-map_memory(struct sim_vdpa *v)
-{
-	const struct rte_vhost_mem_region *r;
-	struct rte_vhost_vring vring;
-	uint32_t i;
-	int ret;
-
-	if (rte_vhost_get_vhost_vring(v->vid, 0, &vring) != 0 ||
-	    !is_mapped(vring.desc) ||
-	    rte_vhost_get_mem_table(v->vid, &v->mem) != 0) {
-		SIM_LOG(ERR, "%s: the guest has no memory", name_of(v));
-		return -EFAULT;
-	}
-	for (i = 0; i < v->mem->nregions; i++) {
-		r = &v->mem->regions[i];
-		ret = sim_vdpa_dev_map(v->dev, r->guest_phys_addr,
-				       (void *)(uintptr_t)r->host_user_addr,
-				       r->size);
-		if (ret == 0)
-			continue;
-		SIM_LOG(ERR, "%s: cannot map the guest's memory at 0x%" PRIx64
-			", 0x%" PRIx64 " bytes: %s", name_of(v),
-			r->guest_phys_addr, r->size, strerror(-ret));
-		return ret;
-	}
-	return 0;
-}
-
-static void
-unmap_memory(struct sim_vdpa *v)
-{
-	sim_vdpa_dev_unmap_all(v->dev);
-	free(v->mem);
-	v->mem = NULL;
-}
-
-/* The IOVA of a pointer of the library's. */
-static bool
-to_iova(const struct sim_vdpa *v, const void *p, uint64_t *iova)
-{
-	uint64_t va = (uint64_t)(uintptr_t)p;
-	const struct rte_vhost_mem_region *r;
-	uint32_t i;
-
-	for (i = 0; p != NULL && i < v->mem->nregions; i++) {
-		r = &v->mem->regions[i];
-		if (va - r->host_user_addr < r->size) {
-			*iova = va - r->host_user_addr + r->guest_phys_addr;
-			return true;
-		}
-	}
-	return false;
-}
-
-/* Queues. */
-
-/* Our own copy of an eventfd, because the library closes its own when it
- * likes; it never blocks us.  -1 if there is none. */
-static int
-own_fd(int fd)
-{
-	int flags;
-
-	fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	if (fd < 0)
-		return -1;
-	flags = fcntl(fd, F_GETFL);
-	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-static void
-write_address(struct sim_vdpa *v, uint16_t i, uint32_t reg, uint64_t value)
-{
-	sim_vdpa_queue_write(v, i, reg, (uint32_t)value);
-	sim_vdpa_queue_write(v, i, reg + 4, value >> 32);
-}
-
-/* Where the guest has the ring; false, and a sentence, if nowhere. */
-static bool
-locate(struct sim_vdpa *v, uint16_t i)
-{
-	struct sim_vdpa_vring *vr = &v->vring[i];
-
-	if (rte_vhost_get_vhost_vring(v->vid, i, &vr->vhost) == 0 &&
-	    to_iova(v, vr->vhost.desc, &vr->desc) &&
-	    to_iova(v, vr->vhost.avail, &vr->avail) &&
-	    to_iova(v, vr->vhost.used, &vr->used)) {
-		vr->size = vr->vhost.size;
-		return true;
-	}
-	SIM_LOG(ERR, "%s: virtqueue %u lies outside the guest's memory",
-		name_of(v), i);
-	return false;
-}
-
-static int
-set_up_registers(struct sim_vdpa *v, uint16_t i)
-{
-	struct sim_vdpa_vring *vr = &v->vring[i];
-	uint16_t avail = 0, used = 0;
-	uint64_t used_iova;
-
-	rte_vhost_get_vring_base(v->vid, i, &avail, &used);
-	used_iova = sim_vdpa_lm_queue_start(v, i, used);
-	sim_vdpa_queue_write(v, i, SIM_QUEUE_SIZE, vr->size);
-	sim_vdpa_queue_write(v, i, SIM_QUEUE_VECTOR, i);
-	write_address(v, i, SIM_QUEUE_DESC_LOW, vr->desc);
-	write_address(v, i, SIM_QUEUE_AVAIL_LOW, vr->avail);
-	write_address(v, i, SIM_QUEUE_USED_LOW, used_iova);
-	sim_vdpa_reg_write(v, SIM_REG_RING_STATE(i),
-			   SIM_RING_STATE(avail, used));
-	sim_vdpa_queue_write(v, i, SIM_QUEUE_ENABLE, 1);
-	if (sim_vdpa_reg_read(v, SIM_REG_QUEUE(i) + SIM_QUEUE_ENABLE) == 1)
-		return 0;
-	SIM_LOG(ERR, "%s: the device refuses virtqueue %u of %u descriptors",
-		name_of(v), i, vr->size);
-	return -EINVAL;
-}
-
-int
-sim_vdpa_queue_start(struct sim_vdpa *v, uint16_t i)
-{
-	struct sim_vdpa_vring *vr = &v->vring[i];
-	int ret;
-
-	if (vr->started)
-		return 0;
-	if (!locate(v, i))
-		return -EFAULT;
-	vr->callfd = own_fd(vr->vhost.callfd);
-	vr->kickfd = own_fd(vr->vhost.kickfd);
-	vr->started = true;
-	sim_vdpa_dev_set_irq(v->dev, i, vr->callfd);
-	ret = set_up_registers(v, i);
-	if (ret == 0 && vr->kickfd >= 0)
-		ret = sim_vdpa_relay_add(v, i, vr->kickfd);
-	if (ret != 0) {
-		sim_vdpa_queue_stop(v, i);
-		return ret;
-	}
-	/* There may be something in it already. */
-	sim_vdpa_queue_write(v, i, SIM_QUEUE_NOTIFY, i);
-	return 0;
-}
-
-uint32_t
-sim_vdpa_queue_pause(struct sim_vdpa *v, uint16_t i)
-{
-	uint32_t state;
-
-	/* The write returns when the queue is quiet. */
-	sim_vdpa_queue_write(v, i, SIM_QUEUE_ENABLE, 0);
-	state = sim_vdpa_reg_read(v, SIM_REG_RING_STATE(i));
-	if (sim_vdpa_reg_read(v, SIM_REG_STATUS) == SIM_REG_GONE &&
-	    !(v->features & BIT(VIRTIO_F_RING_PACKED)))
-		/* It says nothing any more, but it has always used all that
-		 * it had taken. */
-		state = SIM_RING_STATE(v->vring[i].vhost.used->idx,
-				       v->vring[i].vhost.used->idx);
-	return state;
-}
-
-void
-sim_vdpa_queue_stop(struct sim_vdpa *v, uint16_t i)
-{
-	struct sim_vdpa_vring *vr = &v->vring[i];
-	uint32_t state;
-
-	if (!vr->started)
-		return;
-	if (vr->kickfd >= 0) {
-		sim_vdpa_relay_del(v, vr->kickfd);
-		close(vr->kickfd);
-	}
-	state = sim_vdpa_queue_pause(v, i);
-	if (state != SIM_REG_GONE)
-		rte_vhost_set_vring_base(v->vid, i,
-					 SIM_RING_STATE_AVAIL(state),
-					 SIM_RING_STATE_USED(state));
-	sim_vdpa_lm_queue_stop(v, i);
-	sim_vdpa_dev_set_irq(v->dev, i, -1);
-	if (vr->callfd >= 0)
-		close(vr->callfd);
-	vr->started = false;
-}
-
 /* Starting and stopping. */
 
 static int
@@ -309,24 +98,8 @@ negotiate(struct sim_vdpa *v)
 	if (sim_vdpa_reg_read(v, SIM_REG_STATUS) == status)
 		return 0;
 	SIM_LOG(ERR, "%s: the device does not take the features 0x%" PRIx64,
-		name_of(v), features);
+		sim_vdpa_name(v), features);
 	return -ENOTSUP;
-}
-
-static int
-start_queues(struct sim_vdpa *v)
-{
-	uint16_t i;
-	int ret;
-
-	for (i = 0; i < v->dev->n_vqs; i++) {
-		if (!(v->ready & (1u << i)))
-			continue;
-		ret = sim_vdpa_queue_start(v, i);
-		if (ret != 0)
-			return ret;
-	}
-	return 0;
 }
 
 static void
@@ -336,11 +109,11 @@ stop(struct sim_vdpa *v)
 
 	for (i = 0; i < v->dev->n_vqs; i++)
 		sim_vdpa_queue_stop(v, i);
-	sim_vdpa_lm_end(v);
+	sim_vdpa_migration_end(v);
 	sim_vdpa_reg_write(v, SIM_REG_STATUS, 0);
-	unmap_memory(v);
+	sim_vdpa_memory_unmap(v);
 	v->running = false;
-	sim_vdpa_relay_wake(v);
+	sim_vdpa_kick_wake(v);
 }
 
 static int
@@ -352,12 +125,12 @@ start(struct sim_vdpa *v)
 				   SIM_FAULT_REMOVED))
 		return -EIO;
 	rte_vhost_get_negotiated_features(v->vid, &v->features);
-	ret = map_memory(v);
+	ret = sim_vdpa_memory_map(v);
 	if (ret == 0)
 		ret = negotiate(v);
 	if (ret == 0) {
-		sim_vdpa_lm_begin(v);
-		ret = start_queues(v);
+		sim_vdpa_migration_begin(v);
+		ret = sim_vdpa_queue_start_all(v);
 	}
 	if (ret != 0) {
 		stop(v);
@@ -367,7 +140,8 @@ start(struct sim_vdpa *v)
 			   SIM_STATUS_DRIVER | SIM_STATUS_FEATURES_OK |
 			   SIM_STATUS_DRIVER_OK);
 	v->running = true;
-	sim_vdpa_relay_wake(v);
+	sim_vdpa_announce(v);
+	sim_vdpa_kick_wake(v);
 	return 0;
 }
 
@@ -380,7 +154,7 @@ set_vid(struct sim_vdpa *v, int vid)
 	v->vid = vid;
 	v->ready = 0;
 	v->conf_failed = false;
-	v->announce = 0;
+	v->announce = false;
 }
 
 static int
@@ -390,7 +164,7 @@ start_once(struct sim_vdpa *v, int vid)
 
 	if (v->running && v->vid != vid) {
 		SIM_LOG(ERR, "%s: the device serves another socket already",
-			name_of(v));
+			sim_vdpa_name(v));
 		return -EBUSY;
 	}
 	if (v->running)
@@ -400,9 +174,10 @@ start_once(struct sim_vdpa *v, int vid)
 	/* The library tries again at every message. */
 	if (ret != 0 && !v->conf_failed)
 		SIM_LOG(ERR, "%s: the device cannot be configured: %s",
-			name_of(v), strerror(-ret));
+			sim_vdpa_name(v), strerror(-ret));
 	else if (ret == 0)
-		SIM_LOG(INFO, "%s: the device serves the guest", name_of(v));
+		SIM_LOG(INFO, "%s: the device serves the guest",
+			sim_vdpa_name(v));
 	v->conf_failed = ret != 0;
 	return ret;
 }
@@ -468,7 +243,7 @@ op_dev_close(int vid)
 		return -1;
 	if (v->running && v->vid == vid) {
 		stop(v);
-		SIM_LOG(INFO, "%s: the device is idle", name_of(v));
+		SIM_LOG(INFO, "%s: the device is idle", sim_vdpa_name(v));
 	}
 	release(v);
 	return 0;
@@ -494,6 +269,7 @@ static int
 set_vring_state(struct sim_vdpa *v, uint16_t i, bool on)
 {
 	uint32_t bit = 1u << i;
+	int ret;
 
 	v->ready = on ? v->ready | bit : v->ready & ~bit;
 	if (!v->running)
@@ -502,7 +278,9 @@ set_vring_state(struct sim_vdpa *v, uint16_t i, bool on)
 		sim_vdpa_queue_stop(v, i);
 		return 0;
 	}
-	return sim_vdpa_queue_start(v, i);
+	ret = sim_vdpa_queue_start(v, i);
+	sim_vdpa_announce(v);
+	return ret;
 }
 
 static int
@@ -516,12 +294,12 @@ op_set_vring_state(int vid, int i, int state)
 	if (i < 0 || i >= v->dev->n_vqs) {
 		if (state != 0)
 			SIM_LOG(WARNING, "%s: there is no virtqueue %d: the "
-				"device has %u", name_of(v), i,
+				"device has %u", sim_vdpa_name(v), i,
 				v->dev->n_vqs);
 	} else if (!v->running || v->vid == vid) {
 		set_vid(v, vid);
 		ret = set_vring_state(v, i, state != 0) == 0 ? 0 : -1;
-		sim_vdpa_relay_wake(v);
+		sim_vdpa_kick_wake(v);
 	}
 	release(v);
 	return ret;
@@ -535,8 +313,8 @@ op_set_features(int vid)
 	if (v == NULL)
 		return -1;
 	if (v->running && v->vid == vid) {
-		sim_vdpa_lm_update(v);
-		sim_vdpa_relay_wake(v);
+		sim_vdpa_migration_update(v);
+		sim_vdpa_kick_wake(v);
 	}
 	release(v);
 	return 0;
@@ -551,8 +329,9 @@ op_migration_done(int vid)
 		return -1;
 	if (!v->running || v->vid == vid) {
 		set_vid(v, vid);
-		sim_vdpa_lm_announce(v);
-		sim_vdpa_relay_wake(v);
+		v->announce = true;
+		if (v->running)
+			sim_vdpa_announce(v);
 	}
 	release(v);
 	return 0;
@@ -662,16 +441,25 @@ static struct rte_vdpa_dev_ops ops = {
 
 /* What the NIC does to its VFs. */
 
-const char *
-sim_vdpa_name(const struct sim_vdpa *v)
+static struct sim_vdpa *
+from_plug(const struct sim_plug *plug)
 {
-	return name_of(v);
+	return container_of(plug, struct sim_vdpa, plug);
 }
 
-void
-sim_vdpa_update_link(struct sim_vdpa *v)
+static bool
+link_is_up(const struct sim_plug *plug)
 {
-	sim_vdpa_dev_update_link(v->dev);
+	return sim_vdpa_link_is_up(from_plug(plug)->dev);
+}
+
+static void
+update_link(struct sim_plug *plug)
+{
+	struct sim_vdpa *v = from_plug(plug);
+
+	sim_vdpa_dev_set_cable(v->dev, sim_nic_link_is_up(v->nic,
+			       SIM_EP_PEER(v->dev->ep_id)));
 }
 
 static void
@@ -679,13 +467,14 @@ removal_alarm(void *arg)
 {
 	struct sim_vdpa *v = arg;
 
-	rte_dev_event_callback_process(name_of(v), RTE_DEV_EVENT_REMOVE);
+	rte_dev_event_callback_process(sim_vdpa_name(v), RTE_DEV_EVENT_REMOVE);
 }
 
-void
-sim_vdpa_set_faults(struct sim_vdpa *v, uint32_t set, uint32_t clear,
-		    uint32_t queues)
+static void
+set_faults(struct sim_plug *plug, uint32_t set, uint32_t clear,
+	   uint32_t queues)
 {
+	struct sim_vdpa *v = from_plug(plug);
 	bool removed = sim_vdpa_dev_has_fault(v->dev, SIM_FAULT_REMOVED);
 
 	sim_vdpa_dev_set_faults(v->dev, set, clear, queues);
@@ -693,6 +482,15 @@ sim_vdpa_set_faults(struct sim_vdpa *v, uint32_t set, uint32_t clear,
 	if (!removed && (set & SIM_FAULT_REMOVED))
 		rte_eal_alarm_set(1, removal_alarm, v);
 }
+
+static const struct sim_plug_ops plug_ops = {
+	.faults = UINT32_MAX,
+	.link_is_up = link_is_up,
+	.update_link = update_link,
+	.set_faults = set_faults,
+	.describe = sim_vdpa_describe,
+	.describe_queues = sim_vdpa_describe_queues,
+};
 
 /* Probing and removal. */
 
@@ -702,15 +500,16 @@ plug(struct sim_vdpa *v)
 	int ret;
 
 	sim_nic_lock();
-	ret = sim_nic_plug_vdpa(v->nic, v->vf, v);
+	ret = sim_nic_plug(v->nic, v->dev->ep_id, &v->plug);
 	if (ret == 0) {
 		sim_eswitch_attach(&v->nic->esw, v->dev->ep_id, &v->dev->ep);
-		sim_vdpa_update_link(v);
+		update_link(&v->plug);
 	}
 	sim_nic_unlock();
 	if (ret != 0)
 		SIM_LOG(ERR, "%s: VF %u of %s is in use already: a VF has one "
-			"owner at a time", name_of(v), v->vf, v->nic->name);
+			"owner at a time", sim_vdpa_name(v), v->vf,
+			v->nic->name);
 	return ret;
 }
 
@@ -719,7 +518,7 @@ unplug(struct sim_vdpa *v)
 {
 	sim_nic_lock();
 	sim_eswitch_detach(&v->nic->esw, v->dev->ep_id);
-	sim_nic_unplug_vdpa(v->nic, v->vf);
+	sim_nic_unplug(v->nic, v->dev->ep_id);
 	sim_nic_unlock();
 	rte_eal_alarm_cancel(removal_alarm, v);
 }
@@ -734,33 +533,47 @@ publish(struct sim_vdpa *v)
 	pthread_mutex_unlock(&devices_lock);
 	if (v->vdev != NULL)
 		return 0;
-	SIM_LOG(ERR, "%s: cannot register the vDPA device", name_of(v));
+	SIM_LOG(ERR, "%s: cannot register the vDPA device", sim_vdpa_name(v));
 	return -ENOMEM;
+}
+
+static struct sim_vdpa_dev *
+create_device(struct rte_device *device, struct sim_nic *nic,
+	      const struct sim_vf_args *args)
+{
+	struct sim_vdpa_dev_params params = {
+		.name = device->name,
+		.esw = &nic->esw,
+		.ep_id = SIM_EP_VF(args->vf),
+		.pairs = args->queues != 0 ? args->queues : nic->queues,
+		.mac = sim_nic_mac(nic, SIM_PORT_VF, args->vf),
+	};
+
+	if (params.pairs <= nic->queues)
+		return sim_vdpa_dev_create(&params);
+	SIM_LOG(ERR, "%s: queues=%u is not valid: %s has %u", device->name,
+		params.pairs, nic->name, nic->queues);
+	return NULL;
 }
 
 static struct sim_vdpa *
 create(struct rte_device *device, struct sim_nic *nic,
        const struct sim_vf_args *args)
 {
-	uint16_t pairs = args->queues != 0 ? args->queues : nic->queues;
-	struct sim_vdpa *v;
+	struct sim_vdpa *v = rte_zmalloc("simvdpa", sizeof(*v), 0);
 
-	if (pairs > nic->queues) {
-		SIM_LOG(ERR, "%s: queues=%u is not valid: %s has %u",
-			device->name, pairs, nic->name, nic->queues);
-		return NULL;
-	}
-	v = rte_zmalloc("simvdpa", sizeof(*v), 0);
 	if (v == NULL) {
 		SIM_LOG(ERR, "%s: no memory", device->name);
 		return NULL;
 	}
-	v->dev = sim_vdpa_dev_create(device->name, nic, args->vf, pairs);
+	v->dev = create_device(device, nic, args);
 	if (v->dev == NULL) {
 		rte_free(v);
 		return NULL;
 	}
 	pthread_mutex_init(&v->lock, NULL);
+	v->plug.ops = &plug_ops;
+	v->plug.name = v->dev->name;
 	v->nic = nic;
 	v->vf = args->vf;
 	v->sw_lm = args->sw_lm;
@@ -795,7 +608,7 @@ sim_vdpa_probe(struct rte_device *device, struct sim_nic *nic,
 		destroy(v, NULL);
 		return ret;
 	}
-	ret = sim_vdpa_relay_create(v);
+	ret = sim_vdpa_kick_create(v, sim_vdpa_migration_tick);
 	if (ret != 0)
 		goto unplug;
 	ret = publish(v);
@@ -804,7 +617,7 @@ sim_vdpa_probe(struct rte_device *device, struct sim_nic *nic,
 	return 0;
 
 stop_relay:
-	sim_vdpa_relay_destroy(v);
+	sim_vdpa_kick_destroy(v);
 unplug:
 	unplug(v);
 	destroy(v, nic);
@@ -824,14 +637,14 @@ sim_vdpa_remove(struct rte_device *device)
 	pthread_mutex_unlock(&v->lock);
 	if (running) {
 		SIM_LOG(ERR, "%s: a guest uses the device: unregister its "
-			"vhost socket first", name_of(v));
+			"vhost socket first", sim_vdpa_name(v));
 		return -EBUSY;
 	}
 	pthread_mutex_lock(&devices_lock);
 	TAILQ_REMOVE(&devices, v, next);
 	pthread_mutex_unlock(&devices_lock);
 	rte_vdpa_unregister_device(v->vdev);
-	sim_vdpa_relay_destroy(v);
+	sim_vdpa_kick_destroy(v);
 	unplug(v);
 	destroy(v, v->nic);
 	return 0;

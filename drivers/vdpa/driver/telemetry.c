@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What telemetry shows of a vDPA device. */
-
 #include <inttypes.h>
 
 #include <rte_telemetry.h>
 
-#include "nic/nic.h"
-#include "vdpa/driver/state.h"
+#include "vdpa/driver/telemetry.h"
 
 /* The telemetry library has no hexadecimal numbers. */
 static void
@@ -26,8 +23,9 @@ load(const uint64_t *counter)
 }
 
 void
-sim_vdpa_describe(const struct sim_vdpa *v, struct rte_tel_data *d)
+sim_vdpa_describe(struct sim_plug *plug, struct rte_tel_data *d)
 {
+	const struct sim_vdpa *v = container_of(plug, struct sim_vdpa, plug);
 	const struct sim_vdpa_dev *dev = v->dev;
 	char faults[128];
 
@@ -36,8 +34,8 @@ sim_vdpa_describe(const struct sim_vdpa *v, struct rte_tel_data *d)
 	rte_tel_data_add_dict_string(d, "pf", v->nic->name);
 	rte_tel_data_add_dict_int(d, "vf", v->vf);
 	rte_tel_data_add_dict_int(d, "queue_pairs", dev->n_vqs / 2);
-	rte_tel_data_add_dict_string(d, "link", __atomic_load_n(&dev->link_up,
-				     __ATOMIC_RELAXED) ? "up" : "down");
+	rte_tel_data_add_dict_string(d, "link", sim_vdpa_link_is_up(dev) ?
+				     "up" : "down");
 	rte_tel_data_add_dict_string(d, "faults", faults);
 }
 
@@ -77,8 +75,9 @@ describe_log(struct sim_vdpa *v, struct rte_tel_data *d)
 }
 
 void
-sim_vdpa_describe_queues(struct sim_vdpa *v, struct rte_tel_data *d)
+sim_vdpa_describe_queues(struct sim_plug *plug, struct rte_tel_data *d)
 {
+	struct sim_vdpa *v = container_of(plug, struct sim_vdpa, plug);
 	struct sim_vdpa_dev *dev = v->dev;
 	struct rte_tel_data *queue;
 	char name[16];

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The driver's thread: it turns the guest's kicks into doorbells, and looks
- * after live migration. */
-
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -11,7 +8,7 @@
 #include <rte_lcore.h>
 
 #include "base/log.h"
-#include "vdpa/driver/state.h"
+#include "vdpa/driver/kick.h"
 
 #define WAKE UINT64_MAX		/* In an event: not a virtqueue. */
 
@@ -50,15 +47,16 @@ tick(struct sim_vdpa *v)
 	pthread_mutex_lock(&v->lock);
 	if (v->running) {
 		poll_queues(v);
-		sim_vdpa_lm_tick(v);
-		ms = must_poll(v) ? POLL_MS : sim_vdpa_lm_interval(v);
+		ms = v->tick(v);
+		if (must_poll(v))
+			ms = POLL_MS;
 	}
 	pthread_mutex_unlock(&v->lock);
 	return ms;
 }
 
 static void *
-relay(void *arg)
+look_after(void *arg)
 {
 	struct epoll_event events[SIM_VDPA_MAX_VQS + 1];
 	struct sim_vdpa *v = arg;
@@ -91,24 +89,24 @@ add(struct sim_vdpa *v, int fd, uint64_t what, uint32_t events)
 }
 
 int
-sim_vdpa_relay_add(struct sim_vdpa *v, uint16_t i, int fd)
+sim_vdpa_kick_add(struct sim_vdpa *v, uint16_t i, int fd)
 {
 	int ret = add(v, fd, i, EPOLLIN | EPOLLET);
 
 	if (ret != 0)
 		SIM_LOG(ERR, "%s: the kick file of virtqueue %u is no "
-			"eventfd: %s", v->dev->name, i, strerror(-ret));
+			"eventfd: %s", sim_vdpa_name(v), i, strerror(-ret));
 	return ret;
 }
 
 void
-sim_vdpa_relay_del(struct sim_vdpa *v, int fd)
+sim_vdpa_kick_del(struct sim_vdpa *v, int fd)
 {
 	epoll_ctl(v->epfd, EPOLL_CTL_DEL, fd, NULL);
 }
 
 void
-sim_vdpa_relay_wake(struct sim_vdpa *v)
+sim_vdpa_kick_wake(struct sim_vdpa *v)
 {
 	uint64_t one = 1;
 
@@ -117,11 +115,12 @@ sim_vdpa_relay_wake(struct sim_vdpa *v)
 }
 
 int
-sim_vdpa_relay_create(struct sim_vdpa *v)
+sim_vdpa_kick_create(struct sim_vdpa *v, int (*tick_fn)(struct sim_vdpa *v))
 {
 	char name[16];
 	int ret;
 
+	v->tick = tick_fn;
 	v->epfd = epoll_create1(EPOLL_CLOEXEC);
 	v->wakefd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (v->epfd < 0 || v->wakefd < 0) {
@@ -133,25 +132,25 @@ sim_vdpa_relay_create(struct sim_vdpa *v)
 		goto close_fds;
 	snprintf(name, sizeof(name), "simkick-%u-%u",
 		 v->dev->mac.addr_bytes[3], v->dev->mac.addr_bytes[5]);
-	ret = rte_ctrl_thread_create(&v->thread, name, NULL, relay, v);
+	ret = rte_ctrl_thread_create(&v->thread, name, NULL, look_after, v);
 	if (ret != 0)
 		goto close_fds;
 	v->thread_runs = true;
 	return 0;
 
 close_fds:
-	SIM_LOG(ERR, "%s: cannot start the driver's thread: %s", v->dev->name,
-		strerror(-ret));
-	sim_vdpa_relay_destroy(v);
+	SIM_LOG(ERR, "%s: cannot start the driver's thread: %s",
+		sim_vdpa_name(v), strerror(-ret));
+	sim_vdpa_kick_destroy(v);
 	return ret;
 }
 
 void
-sim_vdpa_relay_destroy(struct sim_vdpa *v)
+sim_vdpa_kick_destroy(struct sim_vdpa *v)
 {
 	if (v->thread_runs) {
 		__atomic_store_n(&v->stop, true, __ATOMIC_RELEASE);
-		sim_vdpa_relay_wake(v);
+		sim_vdpa_kick_wake(v);
 		pthread_join(v->thread, NULL);
 		v->thread_runs = false;
 	}

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Live migration of the simulated vDPA device, behind the vhost library. */
+
+#include "test-sim-frontend.h"
+
+static uint8_t *log_mem;
+
+static bool
+set_log_base(int fd)
+{
+	struct msg m = { .log = { .size = LOG_SIZE } };
+
+	return tell(&m, SET_LOG_BASE, 16, fd);
+}
+
+static int
+new_log(void)
+{
+	int fd = memfd_create("log", MFD_CLOEXEC);
+
+	assert_int_equal(ftruncate(fd, LOG_SIZE), 0);
+	if (log_mem != NULL)
+		munmap(log_mem, LOG_SIZE);
+	log_mem = mmap(NULL, LOG_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		       0);
+	assert_true(log_mem != MAP_FAILED);
+	return fd;
+}
+
+static void
+test_offers_sw(void **state)
+{
+	(void)state;
+	assert_false(ask(GET_FEATURES) & PACKED);
+}
+
+static bool
+is_dirty(uint64_t iova)
+{
+	return log_mem[iova / 4096 / 8] & (1u << iova / 4096 % 8);
+}
+
+/* Whether only the guest itself writes to this page. */
+static bool
+is_guests_own(uint64_t off)
+{
+	uint64_t in_queue = off % GQ_MEM;
+
+	if (off >= BUFS + 0x100000)
+		return true;		/* What it sends. */
+	if (off >= BUFS)
+		return false;
+	/* The device writes to the descriptors of a packed ring. */
+	return in_queue < GQ_AVAIL ? !(features & PACKED) :
+		in_queue < GQ_USED || in_queue >= GQ_INDIRECT;
+}
+
+/* A page that differs from 'before' and that the guest itself has not written
+ * is in the log. */
+static unsigned int
+assert_logged(const uint8_t *before)
+{
+	unsigned int changed = 0;
+	uint64_t off;
+
+	for (off = 0; off < MEM_SIZE; off += 4096) {
+		if (is_guests_own(off) ||
+		    memcmp(mem + off, before + off, 4096) == 0)
+			continue;
+		if (!is_dirty(MEM_IOVA + off))
+			fail_msg("the page at 0x%lx is not logged", off);
+		changed++;
+	}
+	return changed;
+}
+
+/* The source's side of a migration. */
+static void
+check_migration(uint64_t f)
+{
+	uint8_t *before = malloc(MEM_SIZE);
+	int fd = new_log();
+	uint32_t base[2];
+
+	set_up(f, 2, NULL);
+	guest_sends(0, 20);
+	guest_receives(0, 20);
+	assert_true(set_log_base(fd));
+	close(fd);
+	assert_true(tell_u64(SET_FEATURES, f | LOG_ALL, -1));
+	memcpy(before, mem, MEM_SIZE);
+	guest_sends(20, 150);
+	guest_receives(20, 150);
+	if (!drv()->sw_lm)
+		assert_int_equal(sim_vdpa_dev_log_mismatches(drv()->dev), 0);
+	base[RX] = get_base(RX);
+	base[TX] = get_base(TX);
+	assert_true(assert_logged(before) > 100);
+	/* It is cancelled: the guest goes on, without a log. */
+	memset(log_mem, 0, LOG_SIZE);
+	set_up(f, 2, base);
+	assert_true(tell_u64(SET_FEATURES, f, -1));
+	guest_sends(170, 20);
+	guest_receives(170, 20);
+	get_base(RX);
+	get_base(TX);
+	assert_false(is_dirty(MEM_IOVA + BUFS + 70 * 5000 + 4096));
+	free(before);
+}
+
+static void
+test_migration_split(void **state)
+{
+	(void)state;
+	check_migration(FEATURES);
+}
+
+static void
+test_migration_packed(void **state)
+{
+	(void)state;
+	check_migration(FEATURES | PACKED);
+}
+
+static void
+test_migration_sw(void **state)
+{
+	(void)state;
+	check_migration(FEATURES);
+}
+
+static void
+test_migration_sw_event(void **state)
+{
+	(void)state;
+	check_migration(FEATURES | EVENT);
+}
+
+/* A guest that wants no interrupts is served all the same, and one that wants
+ * them gets them. */
+static void
+test_sw_interrupts(void **state)
+{
+	int fd = new_log();
+
+	(void)state;
+	set_up(FEATURES, 2, NULL);
+	assert_true(set_log_base(fd));
+	close(fd);
+	assert_true(tell_u64(SET_FEATURES, FEATURES | LOG_ALL, -1));
+	assert_true(drv()->mediating);
+	was_called(RX);
+	gq_avail(&gq[RX])->flags = VRING_AVAIL_F_NO_INTERRUPT;
+	guest_receives(0, 50);
+	assert_false(was_called(RX));
+	gq_avail(&gq[RX])->flags = 0;
+	guest_receives(50, 1);
+	WAIT(was_called(RX));
+	assert_true(tell_u64(SET_FEATURES, FEATURES, -1));
+	assert_false(drv()->mediating);
+	guest_receives(51, 50);
+}
+
+/* Whether the driver has not noticed yet that the log was mapped anew. */
+static bool
+log_differs(struct sim_vdpa *v)
+{
+	uint64_t base, size;
+	bool differs;
+
+	pthread_mutex_lock(&v->lock);
+	rte_vhost_get_log_base(v->vid, &base, &size);
+	differs = base != v->lib_log;
+	pthread_mutex_unlock(&v->lock);
+	return differs;
+}
+
+/* The front-end replaces the log: the new one has all that may be in
+ * neither. */
+static void
+test_log_moves(void **state)
+{
+	int fd = new_log(), same = dup(fd);
+
+	(void)state;
+	set_up(FEATURES, 2, NULL);
+	assert_true(set_log_base(fd));
+	close(fd);
+	assert_true(tell_u64(SET_FEATURES, FEATURES | LOG_ALL, -1));
+	guest_receives(0, 3);
+	assert_true(is_dirty(MEM_IOVA + BUFS));
+	/* The same one again changes nothing. */
+	assert_true(set_log_base(same));
+	close(same);
+	WAIT(!log_differs(drv()));
+	assert_false(is_dirty(MEM_IOVA + BUFS + 0x80000));
+	memset(log_mem, 0, LOG_SIZE);
+	guest_receives(0, 3);
+	assert_true(is_dirty(MEM_IOVA + BUFS));
+	fd = new_log();
+	assert_true(set_log_base(fd));
+	close(fd);
+	WAIT(is_dirty(MEM_IOVA + BUFS));
+	memset(log_mem, 0, LOG_SIZE);
+	guest_receives(0, 3);
+	assert_true(is_dirty(MEM_IOVA + BUFS));
+	/* And once more just before the end. */
+	fd = new_log();
+	assert_true(set_log_base(fd));
+	close(fd);
+	get_base(RX);
+	assert_true(is_dirty(MEM_IOVA + BUFS));
+	assert_true(is_dirty(MEM_IOVA + GQ_USED));
+}
+
+/* LOG_ALL before there is a log. */
+static void
+test_log_comes_late(void **state)
+{
+	int fd = new_log();
+
+	(void)state;
+	set_up(FEATURES | LOG_ALL, 2, NULL);
+	guest_receives(0, 3);
+	assert_true(set_log_base(fd));
+	close(fd);
+	WAIT(is_dirty(MEM_IOVA + BUFS));
+}
+
+/* After a migration the guest is announced, between its own packets. */
+static void
+check_announcement(uint64_t f)
+{
+	static const uint8_t mac[8] = { 2, 0, 0, 1, 2, 3 };
+	struct rte_ether_hdr *eth;
+	unsigned int round, rarps;
+	struct rte_mbuf *m;
+	uint32_t got, want, len;
+	uint64_t value;
+
+	memcpy(&value, mac, sizeof(value));
+	set_up(f, 2, NULL);
+	for (round = 0; round < 10; round++) {
+		for (want = 0; want < 30; want++)
+			add_tx(TX, want);
+		kick(TX);
+		assert_true(tell_u64(SEND_RARP, value, -1));
+		for (want = 0, rarps = 0; want < 30 || rarps == 0;) {
+			m = received();
+			eth = rte_pktmbuf_mtod(m, struct rte_ether_hdr *);
+			memcpy(&got, (uint8_t *)eth + 20, sizeof(got));
+			if (eth->ether_type == RTE_BE16(RTE_ETHER_TYPE_RARP)) {
+				assert_memory_equal(&eth->src_addr, mac, 6);
+				rarps++;
+			} else {
+				assert_int_equal(got, want++);
+			}
+			rte_pktmbuf_free(m);
+		}
+		assert_int_equal(rarps, 1);
+		for (want = 0; want < 30; want++)
+			WAIT(gq_take(&gq[TX], &len));
+	}
+	guest_sends(0, 100);
+}
+
+static void
+test_announcement_split(void **state)
+{
+	(void)state;
+	check_announcement(FEATURES);
+}
+
+static void
+test_announcement_packed(void **state)
+{
+	(void)state;
+	check_announcement(FEATURES | PACKED);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST_SW(test_offers_sw), TEST(test_migration_split),
+		TEST(test_migration_packed), TEST_SW(test_migration_sw),
+		TEST_SW(test_migration_sw_event), TEST_SW(test_sw_interrupts),
+		TEST(test_log_moves), TEST(test_log_comes_late),
+		TEST(test_announcement_split), TEST(test_announcement_packed),
+	};
+
+	return RUN(tests);
+}
