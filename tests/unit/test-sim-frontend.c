@@ -102,19 +102,18 @@ set_mem_table(int fd, uint64_t size)
 	return tell(&m, SET_MEM_TABLE, 8 + 32, fd);
 }
 
-static void
-set_up_queue(uint16_t i, uint32_t base)
+void
+set_up_queue(uint16_t i, uint32_t base, uint64_t used)
 {
 	uint64_t user = MEM_USER + (gq[i].iova - MEM_IOVA);
 	struct msg m = { .addr = { .index = i, .desc_user_addr = user,
-		.avail_user_addr = user + GQ_AVAIL,
-		.used_user_addr = user + GQ_USED,
-		.log_guest_addr = gq[i].iova + GQ_USED } };
+		.avail_user_addr = user + GQ_AVAIL, .used_user_addr = used,
+		.log_guest_addr = used - MEM_USER + MEM_IOVA } };
 
 	assert_true(tell_u64(SET_VRING_CALL, i, calls[i]));
 	assert_true(tell_state(SET_VRING_NUM, i, SIZE));
 	assert_true(tell_state(SET_VRING_BASE, i, base));
-	assert_true(tell(&m, SET_VRING_ADDR, sizeof(m.addr), -1));
+	tell(&m, SET_VRING_ADDR, sizeof(m.addr), -1);
 	assert_true(tell_u64(SET_VRING_KICK, i, kicks[i]));
 	assert_true(tell_state(SET_VRING_ENABLE, i, 1));
 }
@@ -132,7 +131,8 @@ set_up(uint64_t f, uint16_t n, const uint32_t *base)
 			gq_init(&gq[i], (f & PACKED) != 0, SIZE,
 				mem + i * GQ_MEM, MEM_IOVA + i * GQ_MEM);
 		set_up_queue(i, base != NULL ? base[i] :
-			     f & PACKED ? 0x8000 : 0);
+			     f & PACKED ? 0x8000 : 0,
+			     MEM_USER + gq[i].iova - MEM_IOVA + GQ_USED);
 	}
 }
 
@@ -196,6 +196,26 @@ runs(uint16_t i)
 {
 	return sim_vdpa_dev_read(drv()->dev, SIM_REG_QUEUE(i) +
 				 SIM_QUEUE_ENABLE) == 1;
+}
+
+void
+remove_device(void)
+{
+	struct sim_plug *plug = &drv()->plug;
+
+	sim_nic_lock();
+	plug->ops->set_faults(plug, SIM_FAULT_REMOVED, 0, SIM_ALL_QUEUES);
+	sim_nic_unlock();
+}
+
+void
+fill_call(uint16_t i)
+{
+	uint64_t most = UINT64_MAX - 1;
+
+	was_called(i);
+	assert_int_equal(write(calls[i], &most, sizeof(most)), sizeof(most));
+	assert_int_equal(fcntl(calls[i], F_SETFL, 0), 0);
 }
 
 /* Fixtures. */
@@ -348,21 +368,28 @@ guest_sends(uint32_t first, uint32_t n)
 }
 
 void
+give_rx(uint32_t k)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+	uint32_t at = (k % 100) * 5000;
+
+	memset(mem + BUFS + at, 0, 1100);
+	add(RX, at, 1100, true);
+	kick(RX);
+	memset(rte_pktmbuf_append(m, 1000), k % 200 + 1, 1000);
+	assert_int_equal(rte_eth_tx_burst(rep, 0, &m, 1), 1);
+}
+
+void
 guest_receives(uint32_t first, uint32_t n)
 {
-	struct rte_mbuf *m;
 	uint32_t k, at, len;
 
 	for (k = first; k < first + n; k++) {
-		at = (k % 100) * 5000;
-		memset(mem + BUFS + at, 0, 1100);
-		add(RX, at, 1100, true);
-		kick(RX);
-		m = rte_pktmbuf_alloc(pool);
-		memset(rte_pktmbuf_append(m, 1000), k % 200 + 1, 1000);
-		assert_int_equal(rte_eth_tx_burst(rep, 0, &m, 1), 1);
+		give_rx(k);
 		WAIT(gq_take(&gq[RX], &len));
 		assert_int_equal(len, HLEN + 1000);
+		at = (k % 100) * 5000;
 		assert_int_equal(mem[BUFS + at + HLEN + 999], k % 200 + 1);
 	}
 }

@@ -90,6 +90,9 @@ bool tell(struct msg *m, uint32_t request, uint32_t size, int fd);
 bool tell_u64(uint32_t request, uint64_t value, int fd);
 bool tell_state(uint32_t request, uint32_t index, uint32_t num);
 bool set_mem_table(int fd, uint64_t size);
+/* Sets up a virtqueue whose used ring is at 'used', an address of the
+ * front-end's. */
+void set_up_queue(uint16_t i, uint32_t base, uint64_t used);
 /* Sets up 'n' virtqueues that go on from 'base', or from the beginning if it
  * is NULL. */
 void set_up(uint64_t f, uint16_t n, const uint32_t *base);
@@ -107,9 +110,16 @@ struct rte_mbuf *received(void);
 void add_tx(uint16_t i, uint32_t number);
 void expect_tx(uint32_t number);
 void guest_sends(uint32_t first, uint32_t n);
-/* The guest receives frames of 1000 bytes, one page and a bit apart. */
+/* Frame number K for the guest, which gives a buffer for it: 1000 bytes, one
+ * page and a bit from the one before. */
+void give_rx(uint32_t k);
+/* The guest receives such frames. */
 void guest_receives(uint32_t first, uint32_t n);
 bool was_called(uint16_t i);
+/* The device is pulled out. */
+void remove_device(void);
+/* Fills a call file, and whoever writes to it waits from now on. */
+void fill_call(uint16_t i);
 
 /* For main(): runs the tests. */
 #define RUN(TESTS) run_group(#TESTS, TESTS, RTE_DIM(TESTS))

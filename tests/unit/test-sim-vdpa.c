@@ -141,6 +141,26 @@ test_call_change(void **state)
 	guest_receives(0, 5);
 }
 
+/* A guest's call file is full, and whoever writes to it waits: the guest has
+ * fewer interrupts, and nobody has to wait. */
+static void
+test_call_full(void **state)
+{
+	uint64_t end;
+
+	(void)state;
+	set_up(FEATURES, 2, NULL);
+	guest_sends(0, 5);
+	fill_call(TX);
+	guest_sends(5, 5);
+	guest_receives(0, 5);
+	end = rte_get_tsc_cycles() + rte_get_tsc_hz();
+	get_base(TX);
+	assert_false(drv()->running);
+	get_base(RX);
+	assert_true(rte_get_tsc_cycles() < end);
+}
+
 static void
 reconnect(void)
 {
@@ -259,7 +279,7 @@ test_removed(void **state)
 			 on_event, NULL), 0);
 	set_up(FEATURES, 2, NULL);
 	guest_sends(0, 20);
-	fault(SIM_FAULT_REMOVED, 0);
+	remove_device();
 	WAIT(__atomic_load_n(&removals, __ATOMIC_RELAXED) == 1);
 	add_tx(TX, 99);
 	kick(TX);
@@ -293,7 +313,7 @@ main(void)
 		TEST(test_offers), TEST(test_traffic_split),
 		TEST(test_traffic_packed), TEST(test_more_queues),
 		TEST(test_memory_change), TEST(test_no_memory),
-		TEST(test_call_change), TEST(test_reconnect),
+		TEST(test_call_change), TEST(test_call_full), TEST(test_reconnect),
 		TEST(test_resume_split), TEST(test_resume_packed),
 		TEST(test_conf_fails), TEST(test_removed), TEST(test_busy),
 	};
