@@ -420,6 +420,24 @@ test_restart_packed(void **state)
 	check_restart(BASE_FEATURES | PACKED);
 }
 
+/* A queue fails while it is being enabled: nobody may send to it. */
+static void
+test_enable_fails(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	start_device(BASE_FEATURES, 4);
+	wr_queue(RX, SIM_QUEUE_ENABLE, 0);
+	wr_queue(RX, SIM_QUEUE_DESC_HIGH, 1);	/* Nowhere. */
+	for (i = 0; i < 20000; i++) {
+		wr_queue(RX, SIM_QUEUE_ENABLE, 1);
+		WAIT(rd_queue(RX, SIM_QUEUE_ERROR) == SIM_VRING_ERR_DMA);
+		assert_int_equal(__atomic_load_n(&dev->rx_enabled,
+						 __ATOMIC_RELAXED), 1u << 1);
+	}
+}
+
 /* Faults. */
 
 static void
@@ -504,7 +522,7 @@ main(void)
 		TEST(test_unmap_under_traffic), TEST(test_interrupts),
 		TEST(test_event_idx), TEST(test_sleep), TEST(test_logging),
 		TEST(test_short_log), TEST(test_restart_split),
-		TEST(test_restart_packed), TEST(test_fault_dma),
+		TEST(test_restart_packed), TEST(test_enable_fails), TEST(test_fault_dma),
 		TEST(test_fault_link), TEST(test_fault_removed),
 		TEST(test_fault_stuck),
 	};

@@ -111,8 +111,10 @@ enable(struct sim_vdpa_vq *q)
 	vr->error = SIM_VRING_ERR_NONE;
 	q->starved = false;
 	q->failed = false;
-	__atomic_store_n(&q->enabled, true, __ATOMIC_RELEASE);
+	/* In this order: the engine, which may stop the queue as soon as it is
+	 * enabled, takes both back. */
 	set_rx_enabled(q, true);
+	__atomic_store_n(&q->enabled, true, __ATOMIC_RELEASE);
 	sim_vdpa_wake(dev);
 }
 
