@@ -351,49 +351,79 @@ trim_chain(struct rte_mbuf *head, uint32_t len)
 		rte_pktmbuf_free(rest);
 }
 
-/* One frame, NULL if there is none. */
-static struct rte_mbuf *
-tap_read(struct sim_wire *w, struct rte_mempool *pool, uint32_t max_frame)
+/* Reads one frame into the empty chain 'head'.  Its length, 0 if there is none;
+ * more than the chain holds if it was cut. */
+static uint32_t
+read_frame(struct sim_wire *w, struct rte_mbuf *head)
 {
-	struct rte_mbuf *head = sim_mbuf_alloc(pool, max_frame), *m;
-	struct iovec iov[WIRE_MAX_SEGS];
+	struct iovec iov[WIRE_MAX_SEGS + 1];
+	struct rte_mbuf *m;
+	uint8_t beyond;
 	ssize_t len;
 	int n = 0;
 
-	if (head == NULL || head->nb_segs > WIRE_MAX_SEGS) {
-		rte_pktmbuf_free(head);
-		count(&w->counters.rx_nombuf, 1);
-		return NULL;
-	}
 	for (m = head; m != NULL; m = m->next) {
 		iov[n].iov_base = rte_pktmbuf_mtod(m, void *);
 		iov[n].iov_len = rte_pktmbuf_tailroom(m);
 		n++;
 	}
+	iov[n].iov_base = &beyond;
+	iov[n++].iov_len = sizeof(beyond);
 	len = readv(w->fd, iov, n);
-	if (len <= 0) {
+	return RTE_MAX(len, 0);
+}
+
+static uint32_t
+chain_room(const struct rte_mbuf *m)
+{
+	uint32_t room = 0;
+
+	for (; m != NULL; m = m->next)
+		room += rte_pktmbuf_tailroom(m);
+	return room;
+}
+
+/* One frame, NULL if there is none or it is lost; '*more' says which. */
+static struct rte_mbuf *
+tap_read(struct sim_wire *w, struct rte_mempool *pool, uint32_t max_frame,
+	 bool *more)
+{
+	struct rte_mbuf *head = sim_mbuf_alloc(pool, max_frame);
+	uint32_t len;
+
+	*more = false;
+	if (head == NULL || head->nb_segs > WIRE_MAX_SEGS) {
 		rte_pktmbuf_free(head);
+		count(&w->counters.rx_nombuf, 1);
 		return NULL;
 	}
-	trim_chain(head, len);
-	return head;
+	len = read_frame(w, head);
+	*more = len > 0;
+	if (likely(len > 0 && len <= chain_room(head))) {
+		trim_chain(head, len);
+		return head;
+	}
+	if (len > 0)
+		count(&w->counters.rx_oversize, 1);
+	rte_pktmbuf_free(head);
+	return NULL;
 }
 
 static uint16_t
 tap_read_burst(struct sim_wire *w, struct rte_mempool *pool,
 	       uint32_t max_frame, struct rte_mbuf **pkts, uint16_t n)
 {
-	uint16_t i;
+	uint16_t i, got = 0;
+	bool more = true;
 
-	for (i = 0; i < n; i++) {
-		pkts[i] = tap_read(w, pool, max_frame);
-		if (pkts[i] == NULL) {
-			w->idle_until = rte_rdtsc() + rte_get_tsc_hz() *
-				WIRE_IDLE_US / US_PER_S;
-			break;
-		}
+	for (i = 0; i < n && more; i++) {
+		pkts[got] = tap_read(w, pool, max_frame, &more);
+		got += pkts[got] != NULL;
 	}
-	return i;
+	if (!more)
+		w->idle_until = rte_rdtsc() + rte_get_tsc_hz() *
+			WIRE_IDLE_US / US_PER_S;
+	return got;
 }
 
 void

@@ -26,6 +26,7 @@ struct sim_wire_counters {		/* Relaxed atomics. */
 	uint64_t rx_packets;
 	uint64_t rx_bytes;
 	uint64_t rx_nombuf;		/* A TAP frame found no mbuf. */
+	uint64_t rx_oversize;		/* A TAP frame beyond those mbufs. */
 	uint64_t loops;			/* Went round between PFs. */
 };
 

@@ -106,6 +106,7 @@ reset_wire(struct sim_wire *w)
 	zero(&c->rx_packets);
 	zero(&c->rx_bytes);
 	zero(&c->rx_nombuf);
+	zero(&c->rx_oversize);
 	zero(&c->loops);
 }
 
@@ -214,6 +215,8 @@ static const struct {
 	  offsetof(struct sim_wire_counters, rx_bytes) },
 	{ "wire_rx_nombuf", FROM_WIRE,
 	  offsetof(struct sim_wire_counters, rx_nombuf) },
+	{ "wire_rx_oversize_packets", FROM_WIRE,
+	  offsetof(struct sim_wire_counters, rx_oversize) },
 	{ "wire_loop_packets", FROM_WIRE,
 	  offsetof(struct sim_wire_counters, loops) },
 };
