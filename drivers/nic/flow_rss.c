@@ -141,8 +141,13 @@ set_class(struct sim_port *p, uint8_t class,
 	new->n_class_queues[class] = conf == NULL ? 0 : conf->queue_num;
 	for (i = 0; conf != NULL && i < conf->queue_num; i++)
 		new->class_queue[class][i] = conf->queue[i];
-	if (conf != NULL)
-		new->hf |= conf->types != 0 ? conf->types : SIM_RSS_HF;
+	new->class_hf[class] = conf == NULL ? 0 :
+		conf->types != 0 ? conf->types : SIM_RSS_HF;
+	sim_rss_update_types(new);
+	if (sim_rss_is_unused(new)) {
+		rte_free(new);
+		new = NULL;
+	}
 	sim_port_rss_publish(p, new);
 	return 0;
 }

@@ -57,12 +57,13 @@ sim_port_rss_hash_update(struct rte_eth_dev *dev,
 
 	if (ret != 0)
 		return ret;
-	if (p->rss == NULL)
+	if (p->rss == NULL || !p->rss->of_port)
 		return conf->rss_hf == 0 ? 0 : -ENOTSUP;
 	rss = sim_port_rss_copy(p);
 	if (rss == NULL)
 		return -ENOMEM;
-	rss->hf = conf->rss_hf;
+	rss->port_hf = conf->rss_hf;
+	sim_rss_update_types(rss);
 	if (conf->rss_key != NULL)
 		sim_rss_set_key(rss, conf->rss_key);
 	sim_port_rss_publish(p, rss);
@@ -75,7 +76,7 @@ sim_port_rss_hash_conf_get(struct rte_eth_dev *dev,
 {
 	struct sim_port *p = dev->data->dev_private;
 
-	conf->rss_hf = p->rss == NULL ? 0 : p->rss->hf;
+	conf->rss_hf = p->rss == NULL ? 0 : p->rss->port_hf;
 	conf->rss_key_len = SIM_RSS_KEY_LEN;
 	if (conf->rss_key != NULL)
 		memcpy(conf->rss_key, p->rss == NULL ? sim_rss_default_key :
@@ -112,7 +113,7 @@ sim_port_reta_update(struct rte_eth_dev *dev,
 
 	if (ret != 0)
 		return ret;
-	if (p->rss == NULL)
+	if (p->rss == NULL || !p->rss->of_port)
 		return -ENOTSUP;
 	/* All entries change at once for the datapath. */
 	rss = sim_port_rss_copy(p);
@@ -161,7 +162,9 @@ sim_port_rss_configure(struct rte_eth_dev *dev)
 		rss = alloc_rss(p);
 		if (rss == NULL)
 			return -ENOMEM;
-		rss->hf = rss_conf->rss_hf;
+		rss->of_port = true;
+		rss->port_hf = rss_conf->rss_hf;
+		sim_rss_update_types(rss);
 		sim_rss_set_key(rss, rss_conf->rss_key != NULL ?
 				rss_conf->rss_key : sim_rss_default_key);
 		sim_rss_spread(rss, dev->data->nb_rx_queues);

@@ -48,6 +48,26 @@ sim_rss_set_key(struct sim_rss *rss, const uint8_t *key)
 }
 
 void
+sim_rss_update_types(struct sim_rss *rss)
+{
+	unsigned int i;
+
+	rss->hf = rss->port_hf;
+	for (i = 0; i < SIM_RSS_CLASSES; i++)
+		rss->hf |= rss->class_hf[i];
+}
+
+bool
+sim_rss_is_unused(const struct sim_rss *rss)
+{
+	unsigned int i, n = rss->of_port;
+
+	for (i = 0; i < SIM_RSS_CLASSES; i++)
+		n += rss->n_class_queues[i];
+	return n == 0;
+}
+
+void
 sim_rss_spread(struct sim_rss *rss, uint16_t n)
 {
 	unsigned int i;

@@ -3,6 +3,7 @@
 #ifndef SIM_PACKET_RSS_H
 #define SIM_PACKET_RSS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <rte_ethdev.h>
@@ -37,11 +38,14 @@ enum sim_rss_class {
 
 struct sim_rss {
 	uint32_t byte[SIM_RSS_TUPLE_LEN][256];
-	uint64_t hf;			/* RTE_ETH_RSS_*. */
+	uint64_t hf;			/* RTE_ETH_RSS_*, all together. */
 	uint16_t reta[SIM_RSS_RETA_SIZE];
 	uint8_t key[SIM_RSS_KEY_LEN];
+	bool of_port;			/* The port spreads, flows apart. */
+	uint64_t port_hf;		/* What of 'hf' it asked for. */
 	/* Queues of each class; a class without any has no flow. */
 	uint16_t n_class_queues[SIM_RSS_CLASSES];
+	uint64_t class_hf[SIM_RSS_CLASSES];	/* What of 'hf' flows want. */
 	uint16_t class_queue[SIM_RSS_CLASSES][SIM_MAX_QUEUES];
 };
 
@@ -50,6 +54,12 @@ extern const uint8_t sim_rss_default_key[SIM_RSS_KEY_LEN];
 #define SIM_RSS_HF (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP)
 
 void sim_rss_set_key(struct sim_rss *rss, const uint8_t *key);
+
+/* Works out 'hf' after the port, or a flow of it, wants other types. */
+void sim_rss_update_types(struct sim_rss *rss);
+
+/* Whether nobody wants any packet spread. */
+bool sim_rss_is_unused(const struct sim_rss *rss);
 
 /* Spreads the redirection table evenly over 'n' queues. */
 void sim_rss_spread(struct sim_rss *rss, uint16_t n);

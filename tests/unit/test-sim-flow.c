@@ -9,18 +9,14 @@ struct rss_flow {
 	uint16_t queues[2];
 };
 
-static void
-test_rss_flow(void **state)
+/* Spreads everything over two queues, by types that the port itself leaves
+ * out. */
+static struct rte_flow *
+add_rss_flow(uint16_t vf)
 {
-	struct rte_eth_conf conf = {
-		.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS,
-		.rx_adv_conf.rss_conf.rss_hf = RTE_ETH_RSS_IP |
-			RTE_ETH_RSS_UDP,
-	};
-	uint16_t rep = find("net_simpf0,representor=[0]");
-	uint16_t vf = plug("net_simvf0,pf=net_simpf0,vf=0");
 	struct rss_flow f = {
-		.rss = { .queue_num = 2, .types = RTE_ETH_RSS_IP },
+		.rss = { .queue_num = 2, .types = RTE_ETH_RSS_IP |
+			 RTE_ETH_RSS_TCP },
 		.queues = { 2, 3 },
 	};
 	const struct rte_flow_attr attr = { .ingress = 1 };
@@ -32,31 +28,100 @@ test_rss_flow(void **state)
 		{ .type = RTE_FLOW_ACTION_TYPE_RSS, .conf = &f.rss },
 		{ .type = RTE_FLOW_ACTION_TYPE_END },
 	};
-	unsigned int i, q, n[4] = { 0 };
 	struct rte_flow_error error;
-	struct rte_mbuf *m, *got[64];
 	struct rte_flow *flow;
 
-	(void)state;
-	start_port(rep, pool_b, 1, NULL);
-	start_port(vf, pool_a, 4, &conf);
 	f.rss.queue = f.queues;
 	flow = rte_flow_create(vf, &attr, items, actions, &error);
 	assert_non_null(flow);
+	return flow;
+}
+
+static uint64_t
+hash_types(uint16_t vf)
+{
+	struct rte_eth_rss_conf conf = { .rss_key = NULL };
+
+	assert_int_equal(rte_eth_dev_rss_hash_conf_get(vf, &conf), 0);
+	return conf.rss_hf;
+}
+
+/* Sends packets to the VF and sees in which of its queues they arrive, and
+ * how many of them have a hash. */
+static unsigned int
+count_hashed(uint16_t rep, uint16_t vf, uint8_t proto, unsigned int n[4])
+{
+	struct rte_mbuf *m, *got[64];
+	unsigned int i, q, hashed = 0;
+
 	for (i = 0; i < 64; i++) {
-		m = test_packet(pool_b, IPPROTO_UDP, 1, i, 3, i, 10);
+		m = test_packet(pool_b, proto, 1, i, 3, i, 10);
 		assert_int_equal(rte_eth_tx_burst(rep, 0, &m, 1), 1);
 	}
 	for (q = 0; q < 4; q++) {
 		n[q] = rte_eth_rx_burst(vf, q, got, 64);
-		if (n[q] > 0)
-			assert_true(got[0]->ol_flags & RTE_MBUF_F_RX_RSS_HASH);
+		for (i = 0; i < n[q]; i++)
+			hashed += (got[i]->ol_flags &
+				   RTE_MBUF_F_RX_RSS_HASH) != 0;
 		rte_pktmbuf_free_bulk(got, n[q]);
 	}
+	return hashed;
+}
+
+static void
+test_rss_flow(void **state)
+{
+	struct rte_eth_conf conf = {
+		.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS,
+		.rx_adv_conf.rss_conf.rss_hf = RTE_ETH_RSS_NONFRAG_IPV4_UDP,
+	};
+	uint16_t rep = find("net_simpf0,representor=[0]");
+	uint16_t vf = plug("net_simvf0,pf=net_simpf0,vf=0");
+	struct rte_flow_error error;
+	struct rte_flow *flow;
+	unsigned int n[4];
+
+	(void)state;
+	start_port(rep, pool_b, 1, NULL);
+	start_port(vf, pool_a, 4, &conf);
+	assert_int_equal(count_hashed(rep, vf, IPPROTO_TCP, n), 0);
+	flow = add_rss_flow(vf);
+	assert_int_equal(count_hashed(rep, vf, IPPROTO_TCP, n), 64);
 	assert_int_equal(n[0] + n[1], 0);
-	assert_int_equal(n[2] + n[3], 64);
 	assert_true(n[2] > 0 && n[3] > 0);
+	/* The port's own types go on, and may change meanwhile. */
+	assert_int_equal(count_hashed(rep, vf, IPPROTO_UDP, n), 64);
+	assert_int_equal(hash_types(vf), RTE_ETH_RSS_NONFRAG_IPV4_UDP);
+	conf.rx_adv_conf.rss_conf.rss_hf = RTE_ETH_RSS_NONFRAG_IPV6_UDP;
+	assert_int_equal(rte_eth_dev_rss_hash_update(vf,
+			 &conf.rx_adv_conf.rss_conf), 0);
+	assert_int_equal(count_hashed(rep, vf, IPPROTO_TCP, n), 64);
+	/* Without the flow everything is as it was. */
 	assert_int_equal(rte_flow_destroy(vf, flow, &error), 0);
+	assert_int_equal(hash_types(vf), RTE_ETH_RSS_NONFRAG_IPV6_UDP);
+	assert_int_equal(count_hashed(rep, vf, IPPROTO_TCP, n), 0);
+	remove_device("net_simvf0");
+}
+
+/* The same of a port without RSS: nothing is left of it. */
+static void
+test_rss_flow_alone(void **state)
+{
+	uint16_t rep = find("net_simpf0,representor=[0]");
+	uint16_t vf = plug("net_simvf0,pf=net_simpf0,vf=0");
+	struct rte_flow_error error;
+	struct rte_flow *flow;
+	unsigned int n[4];
+
+	(void)state;
+	start_port(rep, pool_b, 1, NULL);
+	start_port(vf, pool_a, 4, NULL);
+	flow = add_rss_flow(vf);
+	assert_int_equal(count_hashed(rep, vf, IPPROTO_TCP, n), 64);
+	assert_int_equal(n[2] + n[3], 64);
+	assert_int_equal(rte_flow_destroy(vf, flow, &error), 0);
+	assert_int_equal(count_hashed(rep, vf, IPPROTO_TCP, n), 0);
+	assert_int_equal(n[0], 64);
 	remove_device("net_simvf0");
 }
 
@@ -310,7 +375,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_rss_flow), TEST(test_flow_ipv4),
+		TEST(test_rss_flow), TEST(test_rss_flow_alone), TEST(test_flow_ipv4),
 		TEST(test_flow_vlan), TEST(test_flow_ports),
 		TEST(test_flow_refused),
 	};
