@@ -406,12 +406,12 @@ port_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	fill_capabilities(info);
 	info->max_rx_queues = p->nic->queues;
 	info->max_tx_queues = p->nic->queues;
-	if (p->kind != SIM_PORT_VF) {
-		info->switch_info.name = p->nic->name;
-		info->switch_info.domain_id = p->nic->domain;
-		info->switch_info.port_id = p->kind == SIM_PORT_REP ? p->vf :
-			UINT16_MAX;
-	}
+	/* The two ends of a cable are one port of the switch: by this an
+	 * application knows which representor is a VF's. */
+	info->switch_info.name = p->nic->name;
+	info->switch_info.domain_id = p->nic->domain;
+	info->switch_info.port_id = p->kind == SIM_PORT_UPLINK ? UINT16_MAX :
+		p->vf;
 	return 0;
 }
 

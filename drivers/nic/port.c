@@ -3,6 +3,8 @@
 /* A port as the NIC sees it: its link, its faults, its events. */
 
 #include <rte_alarm.h>
+#include <rte_dev.h>
+#include <rte_string_fns.h>
 #include <rte_telemetry.h>
 
 #include "nic/port.h"
@@ -23,13 +25,20 @@ lsc_alarm(void *arg)
 	rte_eth_dev_callback_process(p->dev, RTE_ETH_EVENT_INTR_LSC, NULL);
 }
 
-/* The application may close the port in here: nothing may touch it after. */
+/* A VF is a device of its own, so two kinds of handlers may wait for it to go.
+ * The application may close the port in the first: nothing may touch it
+ * after. */
 static void
 rmv_alarm(void *arg)
 {
+	char name[RTE_ETH_NAME_MAX_LEN];
 	struct sim_port *p = arg;
+	bool is_device = p->kind == SIM_PORT_VF;
 
+	rte_strscpy(name, p->data->name, sizeof(name));
 	rte_eth_dev_callback_process(p->dev, RTE_ETH_EVENT_INTR_RMV, NULL);
+	if (is_device)
+		rte_dev_event_callback_process(name, RTE_DEV_EVENT_REMOVE);
 }
 
 static void

@@ -128,6 +128,94 @@ test_links(void **state)
 	assert_int_equal(xstat(rep, "peer_down_packets"), 2);
 }
 
+/* Two faults in different queues of one port. */
+static void
+test_faults_of_queues(void **state)
+{
+	uint16_t rep = find("net_simpf0,representor=[0]");
+	uint16_t vf = plug("net_simvf0,pf=net_simpf0,vf=0");
+	struct rte_mbuf *m = test_packet(pool_a, IPPROTO_UDP, 1, 2, 3, 4, 10);
+
+	(void)state;
+	start_port(vf, pool_a, 2, NULL);
+	start_port(rep, pool_b, 1, NULL);
+	set_fault_of(vf, SIM_FAULT_TX_STUCK, 0, 1u << 1);
+	set_fault_of(vf, SIM_FAULT_RX_STUCK, 0, 1u << 0);
+	assert_int_equal(rte_eth_tx_burst(vf, 1, &m, 1), 0);
+	assert_int_equal(rte_eth_tx_burst(vf, 0, &m, 1), 1);
+	assert_int_equal(rte_eth_rx_burst(rep, 0, &m, 1), 1);
+	assert_int_equal(rte_eth_tx_burst(rep, 0, &m, 1), 1);
+	assert_int_equal(rte_eth_rx_burst(vf, 0, &m, 1), 0);
+	set_fault_of(vf, 0, SIM_FAULT_RX_STUCK, 1u << 0);
+	assert_int_equal(rte_eth_rx_burst(vf, 0, &m, 1), 1);
+	assert_int_equal(rte_eth_tx_burst(vf, 1, &m, 1), 0);
+	rte_pktmbuf_free(m);
+	remove_device("net_simvf0");
+}
+
+static struct rte_eth_switch_info
+switch_info(uint16_t id)
+{
+	struct rte_eth_dev_info info;
+
+	assert_int_equal(rte_eth_dev_info_get(id, &info), 0);
+	return info.switch_info;
+}
+
+/* The id that a PF has for a representor of a VF, as ethdev works it out from
+ * what rte_eth_representor_info_get() says. */
+static uint16_t
+representor_id(uint16_t pf, uint16_t vf)
+{
+	uint16_t id = UINT16_MAX;
+
+	assert_int_equal(rte_eth_representor_id_get(pf,
+			 RTE_ETH_REPRESENTOR_VF, -1, -1, vf, &id), 0);
+	return id;
+}
+
+/* Who belongs to whom can be told without names: a VF and its representor have
+ * the switch's domain and the port in it in common, and nobody else has
+ * both. */
+static void
+test_pairs(void **state)
+{
+	struct rte_eth_switch_info pf, rep, vf;
+	uint16_t k, i, vfs[3], pf_id, other;
+	char devargs[64];
+
+	(void)state;
+	assert_int_equal(rte_dev_probe("net_simpf1,vfs=1"), 0);
+	other = find("net_simpf1,vfs=1");
+	pf_id = find("net_simpf0,vfs=3");
+	pf = switch_info(pf_id);
+	assert_int_not_equal(pf.domain_id, RTE_ETH_DEV_SWITCH_DOMAIN_ID_INVALID);
+	assert_int_not_equal(pf.domain_id, switch_info(other).domain_id);
+	for (k = 0; k < 3; k++) {
+		snprintf(devargs, sizeof(devargs),
+			 "net_simvf%u,pf=net_simpf0,vf=%u", k, k);
+		vfs[k] = plug(devargs);
+	}
+	for (k = 0; k < 3; k++) {
+		snprintf(devargs, sizeof(devargs),
+			 "net_simpf0,representor=[%u]", k);
+		rep = switch_info(find(devargs));
+		assert_int_equal(rep.domain_id, pf.domain_id);
+		assert_int_equal(rep.port_id, representor_id(pf_id, k));
+		assert_int_not_equal(rep.port_id, pf.port_id);
+		for (i = 0; i < 3; i++) {
+			vf = switch_info(vfs[i]);
+			assert_string_equal(vf.name, "net_simpf0");
+			assert_int_equal(vf.domain_id, rep.domain_id);
+			assert_int_equal(vf.port_id == rep.port_id, i == k);
+		}
+	}
+	remove_device("net_simvf0");
+	remove_device("net_simvf1");
+	remove_device("net_simvf2");
+	remove_device("net_simpf1");
+}
+
 /* What a port receives is of its own pool, whoever sent it. */
 static void
 test_pools(void **state)
@@ -329,6 +417,37 @@ wait_for_packets(uint16_t port)
 	} while (stats.ipackets < 500);
 }
 
+/* A VF that is pulled out says so as a device and as a port; a representor
+ * whose port goes is no device of its own. */
+static void
+on_device_event(const char *name, enum rte_dev_event_type event, void *arg)
+{
+	if (event == RTE_DEV_EVENT_REMOVE)
+		__atomic_fetch_add((unsigned int *)arg, 1, __ATOMIC_RELEASE);
+	assert_string_equal(name, "net_simvf0");
+}
+
+static void
+test_removal_event(void **state)
+{
+	uint16_t rep = find("net_simpf0,representor=[1]");
+	uint16_t vf = plug("net_simvf0,pf=net_simpf0,vf=0");
+	unsigned int removals = 0;
+
+	(void)state;
+	assert_int_equal(rte_dev_event_callback_register(NULL,
+			 on_device_event, &removals), 0);
+	set_fault(rep, SIM_FAULT_REMOVED, 0);
+	set_fault(vf, SIM_FAULT_REMOVED, 0);
+	WAIT(__atomic_load_n(&removals, __ATOMIC_ACQUIRE) == 1);
+	/* Once. */
+	set_fault(vf, SIM_FAULT_REMOVED, 0);
+	WAIT(rte_dev_event_callback_unregister(NULL, on_device_event,
+					       &removals) > 0);
+	assert_int_equal(removals, 1);
+	remove_device("net_simvf0");
+}
+
 static int
 on_removal(uint16_t port, enum rte_eth_event_type type, void *arg, void *ret)
 {
@@ -461,7 +580,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_found_by_devargs), TEST(test_close_and_probe_again),
-		TEST(test_bad_devices), TEST(test_links), TEST(test_pools),
+		TEST(test_bad_devices), TEST(test_links), TEST(test_faults_of_queues),
+		TEST(test_pairs), TEST(test_removal_event), TEST(test_pools),
 		TEST(test_jumbo_frames), TEST(test_address_filter),
 		TEST(test_hotplug_under_traffic),
 		TEST(test_rules_under_traffic), TEST(test_pf_goes_first),

@@ -61,7 +61,7 @@ xstat(uint16_t id, const char *name)
 	return value;
 }
 
-static void
+void
 set_fault_of(uint16_t id, uint32_t set, uint32_t clear, uint32_t queues)
 {
 	struct sim_port *p = rte_eth_devices[id].data->dev_private;

@@ -29,6 +29,8 @@ void start_port(uint16_t id, struct rte_mempool *pool, uint16_t queues,
 		const struct rte_eth_conf *conf);
 uint16_t plug(const char *devargs);
 uint64_t xstat(uint16_t id, const char *name);
+/* Faults of some queues, and of all. */
+void set_fault_of(uint16_t id, uint32_t set, uint32_t clear, uint32_t queues);
 void set_fault(uint16_t id, uint32_t set, uint32_t clear);
 /* All that became of packets that were meant for this port. */
 uint64_t received(uint16_t id);

@@ -462,6 +462,58 @@ test_fault_dma(void **state)
 	assert_false(sim_vdpa_dev_has_fault(dev, SIM_FAULT_DMA));
 }
 
+/* Every fault has queues of its own, of all virtqueues that there are. */
+static void
+test_fault_queues(void **state)
+{
+	char text[64];
+
+	(void)state;
+	fault(SIM_FAULT_DMA, 0, 1u << 31);
+	fault(SIM_FAULT_TX_STUCK, 0, 1u << 1);
+	fault(SIM_FAULT_RX_STUCK, 0, 1u << 0);
+	fault(SIM_FAULT_RX_STUCK, 0, 1u << 2);
+	fault(SIM_FAULT_LINK_DOWN, 0, SIM_ALL_QUEUES);
+	sim_faults_format(&dev->faults, text, sizeof(text));
+	assert_string_equal(text, "link-down rx-stuck(0,2) tx-stuck(1) "
+			    "dma-fault(31)");
+	sim_faults_format(&dev->faults, text, 20);
+	assert_string_equal(text, "link-down rx-stuck(");
+	fault(0, SIM_FAULT_RX_STUCK, 1u << 0);
+	assert_int_equal(sim_faults_queues(&dev->faults, SIM_FAULT_RX_STUCK),
+			 1u << 2);
+	fault(0, SIM_FAULT_RX_STUCK | SIM_FAULT_DMA | SIM_FAULT_LINK_DOWN,
+	      SIM_ALL_QUEUES);
+	sim_faults_format(&dev->faults, text, sizeof(text));
+	assert_string_equal(text, "tx-stuck(1)");
+
+	start_device(BASE_FEATURES, 4);
+	fault(SIM_FAULT_RX_STUCK, 0, 1u << 0);
+	add_tx(3, 0, 60, 4096);
+	send_and_wait(1);		/* Not this queue... */
+	assert_int_equal(COUNTER(3, packets), 0);
+	fault(0, SIM_FAULT_TX_STUCK, 1u << 1);
+	rte_pktmbuf_free(received());	/* ...but that one. */
+}
+
+/* One fault at a time of those that were asked for. */
+static void
+test_fault_dma_of_two(void **state)
+{
+	(void)state;
+	start_device(BASE_FEATURES, 4);
+	fault(SIM_FAULT_DMA, 0, 1u << TX);
+	fault(SIM_FAULT_DMA, 0, 1u << 3);
+	add_tx(TX, 0, 60, 4096);
+	kick(TX);
+	WAIT(rd_queue(TX, SIM_QUEUE_ERROR) == SIM_VRING_ERR_DMA);
+	assert_true(sim_vdpa_dev_has_fault(dev, SIM_FAULT_DMA));
+	add_tx(3, 0, 60, 4096);
+	kick(3);
+	WAIT(rd_queue(3, SIM_QUEUE_ERROR) == SIM_VRING_ERR_DMA);
+	WAIT(!sim_vdpa_dev_has_fault(dev, SIM_FAULT_DMA));
+}
+
 static void
 test_fault_link(void **state)
 {
@@ -523,6 +575,7 @@ main(void)
 		TEST(test_event_idx), TEST(test_sleep), TEST(test_logging),
 		TEST(test_short_log), TEST(test_restart_split),
 		TEST(test_restart_packed), TEST(test_enable_fails), TEST(test_fault_dma),
+		TEST(test_fault_queues), TEST(test_fault_dma_of_two),
 		TEST(test_fault_link), TEST(test_fault_removed),
 		TEST(test_fault_stuck),
 	};
