@@ -16,32 +16,23 @@
 #define NETDEV_DPDK_VDPA_H 1
 
 /* The netdev class "dpdkvdpa": a DPDK representor for OVS, and beside it a
- * relay between the represented VF and a guest's virtio-net device. */
+ * relay between the represented VF, or a vDPA device, and a guest's virtio-net
+ * device.
+ *
+ * The class is a copy of OVS's class "dpdk" with some verbs replaced.  Those
+ * call the base class's first and add to it what the rooms of lib/port/ do; the
+ * class itself decides nothing.
+ *
+ * The verbs run in OVS's main thread, save for
+ *
+ *   - rxq_recv(), in the PMD thread that polls the rx-queue;
+ *
+ *   - get_*() and dealloc(), which may run in any thread that has, or had, a
+ *     reference to the netdev.
+ *
+ * Nobody calls the class by name.  ovs-vswitchd meets it at the seam, which
+ * finds 'vdpa_vswitchd_hooks', defined in netdev-dpdk-vdpa.c. */
 
-#include <stdbool.h>
-
-struct netdev_class;
-struct smap;
-
-/* Takes note of the settings in 'ovs_other_config', the other_config column of
- * the Open_vSwitch table, that apply to all ports.  Main thread, once, before
- * netdev_dpdk_vdpa_derive(). */
-void netdev_dpdk_vdpa_init(const struct smap *ovs_other_config);
-
-/* Returns a copy of 'dpdk_class', the class "dpdk", for OVS to use in its
- * place: one whose ports do not take a VF away from a dpdkvdpa port.  Main
- * thread, once. */
-const struct netdev_class *netdev_dpdk_vdpa_guard(
-    const struct netdev_class *dpdk_class);
-
-/* Returns the class "dpdkvdpa", derived from 'dpdk_class', the class "dpdk".
- * Main thread, once. */
-const struct netdev_class *netdev_dpdk_vdpa_derive(
-    const struct netdev_class *dpdk_class);
-
-/* Returns true if the device that 'devargs' names may be detached from DPDK:
- * it has no VF of a dpdkvdpa port.  Otherwise returns false with a sentence
- * for the user in '*errp', which the caller must free.  Main thread. */
-bool netdev_dpdk_vdpa_check_detach(const char *devargs, char **errp);
+#include "seam/vswitchd.h"
 
 #endif /* netdev-dpdk-vdpa.h */

@@ -26,7 +26,6 @@
 #include <string.h>
 
 #include "dpif-netdev-perf.h"
-#include "netdev-dpdk-vdpa.h"
 #include "netdev-provider.h"
 #include "unixctl.h"
 #include "util.h"
@@ -112,7 +111,7 @@ vdpa_vswitchd_relayed(struct vdpa_account *account, unsigned int n)
 void
 __wrap_netdev_dpdk_register(const struct smap *ovs_other_config)
 {
-    netdev_dpdk_vdpa_init(ovs_other_config);
+    vdpa_vswitchd_hooks.init(ovs_other_config);
     __real_netdev_dpdk_register(ovs_other_config);
 }
 
@@ -120,14 +119,15 @@ __wrap_netdev_dpdk_register(const struct smap *ovs_other_config)
 int
 __wrap_netdev_register_provider(const struct netdev_class *class)
 {
+    const struct vdpa_vswitchd_hooks *hooks = &vdpa_vswitchd_hooks;
     int error;
 
     if (strcmp(class->type, "dpdk")) {
         return __real_netdev_register_provider(class);
     }
-    error = __real_netdev_register_provider(netdev_dpdk_vdpa_guard(class));
+    error = __real_netdev_register_provider(hooks->guard_dpdk(class));
     return error ? error : __real_netdev_register_provider(
-                               netdev_dpdk_vdpa_derive(class));
+                               hooks->derive_from_dpdk(class));
 }
 
 /* OVS's handler of the command "netdev-dpdk/detach". */
@@ -140,7 +140,7 @@ guarded_detach(struct unixctl_conn *conn, int argc, const char *argv[],
 {
     char *error = NULL;
 
-    if (netdev_dpdk_vdpa_check_detach(argv[1], &error)) {
+    if (vdpa_vswitchd_hooks.check_detach(argv[1], &error)) {
         real_detach(conn, argc, argv, aux);
     } else {
         unixctl_command_reply_error(conn, error);

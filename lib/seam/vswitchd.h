@@ -20,6 +20,31 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct netdev_class;
+struct smap;
+
+/* What ovs-vswitchd's passing by is to set in motion.  The netdev class
+ * defines it, so that no call from here runs back up.  Main thread. */
+struct vdpa_vswitchd_hooks {
+    /* DPDK has been initialized.  'ovs_other_config' is the other_config
+     * column of the Open_vSwitch table.  Once, before the next ones. */
+    void (*init)(const struct smap *ovs_other_config);
+
+    /* Returns the class for OVS to use in place of 'dpdk_class', its class
+     * "dpdk", and the class "dpdkvdpa", which is derived from it.  Once
+     * each, in this order. */
+    const struct netdev_class *(*guard_dpdk)(
+        const struct netdev_class *dpdk_class);
+    const struct netdev_class *(*derive_from_dpdk)(
+        const struct netdev_class *dpdk_class);
+
+    /* Returns true if the device that 'devargs' names may be detached from
+     * DPDK.  Otherwise returns false with a sentence for the user in '*errp',
+     * which the caller must free. */
+    bool (*check_detach)(const char *devargs, char **errp);
+};
+extern const struct vdpa_vswitchd_hooks vdpa_vswitchd_hooks;
+
 /* The account of an rx-queue with OVS: cycles spent on relaying that are not
  * charged to the rx-queue yet.  All zero to begin with. */
 struct vdpa_account {

@@ -1,0 +1,229 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+#include <config.h>
+
+#include "port/guest.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include <rte_mbuf.h>
+
+#include "accel/vdpa.h"
+#include "accel/vf.h"
+#include "port/port.h"
+#include "smap.h"
+#include "util.h"
+#include "vhost/vm.h"
+
+/* From other_config; see ovs-vswitchd.conf.db(5). */
+static bool vhost_iommu_support;
+static bool vhost_postcopy_support;
+
+void
+vdpa_guest_init(const struct smap *ovs_other_config)
+{
+    vhost_iommu_support = smap_get_bool(ovs_other_config,
+                                        "vhost-iommu-support", false);
+    vhost_postcopy_support = smap_get_bool(ovs_other_config,
+                                           "vhost-postcopy-support", false)
+                             && !memory_locked();
+}
+
+/* What the VM end reports. */
+
+static void
+guest_up(void *port_, struct dpdk_vdpa_vm *vm)
+{
+    struct vdpa_port *port = port_;
+    struct dpdk_vdpa_vm_info info;
+
+    dpdk_vdpa_vm_get_info(vm, &info);
+    vdpa_port_event(port, "guest connected, %s ring, features %#"PRIx64,
+                    info.packed ? "packed" : "split", info.features);
+    ovs_mutex_lock(&port->mutex);
+    vdpa_port_update_relay(port);
+    ovs_mutex_unlock(&port->mutex);
+    vdpa_port_wake_main(port);
+}
+
+static void
+guest_down(void *port_, struct dpdk_vdpa_vm *vm OVS_UNUSED)
+{
+    struct vdpa_port *port = port_;
+
+    ovs_mutex_lock(&port->mutex);
+    vdpa_port_update_relay(port);
+    ovs_mutex_unlock(&port->mutex);
+    vdpa_port_event(port, "guest disconnected");
+    vdpa_port_wake_main(port);
+}
+
+static void
+guest_queue_changed(void *port_, struct dpdk_vdpa_vm *vm OVS_UNUSED,
+                    unsigned int pair, bool is_guest_rx, bool enabled)
+{
+    struct vdpa_port *port = port_;
+
+    if (is_guest_rx) {          /* Both queues of a pair change together. */
+        vdpa_port_event(port, "guest %s queue pair %u",
+                        enabled ? "enabled" : "disabled", pair);
+    }
+    vdpa_port_wake_main(port);
+}
+
+static void
+guest_migration_changed(void *port_, struct dpdk_vdpa_vm *vm OVS_UNUSED,
+                        bool started)
+{
+    struct vdpa_port *port = port_;
+
+    vdpa_port_event(port, "live migration %s", started ? "started" : "ended");
+    vdpa_port_wake_main(port);
+}
+
+static void
+guest_refused(void *port_, struct dpdk_vdpa_vm *vm OVS_UNUSED,
+              const char *what)
+{
+    struct vdpa_port *port = port_;
+
+    vdpa_port_event(port, "front-end refused: %s", what);
+}
+
+static const struct dpdk_vdpa_vm_callbacks guest_callbacks = {
+    .up = guest_up,
+    .down = guest_down,
+    .queue_changed = guest_queue_changed,
+    .migration_changed = guest_migration_changed,
+    .refused = guest_refused,
+};
+
+/* The VM end. */
+
+/* Returns the virtio features that 'vf' makes it possible to offer. */
+static uint64_t
+vf_virtio_offloads(const struct dpdk_vdpa_vf *vf)
+{
+    uint64_t tx_offloads = dpdk_vdpa_vf_tx_offloads(vf);
+    uint64_t features = 0;
+
+    if (tx_offloads & RTE_MBUF_F_TX_TCP_CKSUM) {
+        features |= 1ULL << VIRTIO_NET_F_CSUM;
+    }
+    if (tx_offloads & RTE_MBUF_F_TX_TCP_SEG) {
+        features |= (1ULL << VIRTIO_NET_F_HOST_TSO4
+                     | 1ULL << VIRTIO_NET_F_HOST_TSO6
+                     | 1ULL << VIRTIO_NET_F_HOST_ECN);
+    }
+    if (dpdk_vdpa_vf_has_lro(vf)) {
+        features |= DPDK_VDPA_VM_LRO_FEATURES;
+    }
+    return features;
+}
+
+int
+vdpa_guest_create(struct vdpa_port *port, const char *path,
+                  struct dpdk_vdpa_vm **vmp, char **errp)
+{
+    struct dpdk_vdpa_vm_config config = {
+        .path = path,
+        .iommu = vhost_iommu_support,
+        .postcopy = vhost_postcopy_support,
+        .positions = port->positions,
+        .callbacks = &guest_callbacks,
+        .aux = port,
+    };
+
+    return dpdk_vdpa_vm_create(&config, vmp, errp);
+}
+
+/* Starts 'vm' for the present device. */
+static int
+guest_start(struct vdpa_port *port, struct dpdk_vdpa_vm *vm, char **errp)
+{
+    dpdk_vdpa_vm_set_max_pairs(vm, vdpa_port_n_pairs(port));
+    if (port->hw) {
+        dpdk_vdpa_vm_set_vdpa(vm, dpdk_vdpa_hw_device(port->hw));
+    } else {
+        dpdk_vdpa_vm_set_offloads(vm, vf_virtio_offloads(port->vf));
+    }
+    return dpdk_vdpa_vm_start(vm, errp);
+}
+
+int
+vdpa_guest_replace(struct vdpa_port *port, struct dpdk_vdpa_vm *vm,
+                   char **errp)
+{
+    struct dpdk_vdpa_vm *old = port->vm;
+    int error = guest_start(port, vm, errp);
+
+    if (error) {
+        dpdk_vdpa_vm_destroy(vm);
+        return error;
+    }
+    vdpa_port_hold_vm(port);
+    vdpa_port_set_ends(port, port->vf, vm);
+    dpdk_vdpa_vm_destroy(old);
+    return 0;
+}
+
+void
+vdpa_guest_drop(struct vdpa_port *port)
+{
+    struct dpdk_vdpa_vm *vm = port->vm;
+
+    vdpa_port_hold_vm(port);
+    vdpa_port_set_ends(port, port->vf, NULL);
+    dpdk_vdpa_vm_destroy(vm);
+}
+
+int
+vdpa_guest_make(struct vdpa_port *port, const char *path, char **errp)
+{
+    struct dpdk_vdpa_vm *vm;
+    int error = vdpa_guest_create(port, path, &vm, errp);
+
+    return error ? error : vdpa_guest_replace(port, vm, errp);
+}
+
+/* Has the guest connect anew to learn of what is on offer now. */
+static int
+guest_reconnect(struct vdpa_port *port, char **errp)
+{
+    char *path = xstrdup(dpdk_vdpa_vm_path(port->vm));
+    int error;
+
+    vdpa_port_event(port, "reconnecting, for the VF does less than the "
+                    "last one");
+    vdpa_guest_drop(port);
+    error = vdpa_guest_make(port, path, errp);
+    free(path);
+    return error;
+}
+
+int
+vdpa_guest_adapt(struct vdpa_port *port, char **errp)
+{
+    uint64_t offloads = port->vf ? vf_virtio_offloads(port->vf) : 0;
+
+    dpdk_vdpa_vm_set_max_pairs(port->vm, vdpa_port_n_pairs(port));
+    if (dpdk_vdpa_vm_get_offloads(port->vm) & ~offloads) {
+        return guest_reconnect(port, errp);
+    }
+    dpdk_vdpa_vm_set_offloads(port->vm, offloads);
+    return 0;
+}

@@ -1,0 +1,48 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+#ifndef VDPA_GUEST_H
+#define VDPA_GUEST_H 1
+
+/* The guest's socket of a port: makes the VM end, replaces it, adapts it to
+ * what the device can do.  Main thread.  Errors are positive errno values,
+ * with a sentence for the user in '*errp', which the caller must free. */
+
+struct dpdk_vdpa_vm;
+struct smap;
+struct vdpa_port;
+
+/* Takes note of the settings in 'ovs_other_config', the other_config column of
+ * the Open_vSwitch table, that apply to all guests.  Once. */
+void vdpa_guest_init(const struct smap *ovs_other_config);
+
+/* Creates a VM end for 'port' at 'path'. */
+int vdpa_guest_create(struct vdpa_port *, const char *path,
+                      struct dpdk_vdpa_vm **, char **errp);
+
+/* Replaces the VM end of 'port' by 'vm', which it starts.  After an error 'vm'
+ * has been destroyed and 'port' has the VM end that it had. */
+int vdpa_guest_replace(struct vdpa_port *, struct dpdk_vdpa_vm *vm,
+                       char **errp);
+
+/* Disconnects the guest of 'port'. */
+void vdpa_guest_drop(struct vdpa_port *);
+
+/* Has 'port', which has no VM end, connect to the socket at 'path'. */
+int vdpa_guest_make(struct vdpa_port *, const char *path, char **errp);
+
+/* Adapts the VM end of 'port' to a device that may have changed. */
+int vdpa_guest_adapt(struct vdpa_port *, char **errp);
+
+#endif /* port/guest.h */

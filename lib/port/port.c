@@ -1,0 +1,366 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+#include <config.h>
+
+#include "port/port.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_ether.h>
+
+#include "accel/vdpa.h"
+#include "accel/vf.h"
+#include "hash.h"
+#include "netdev-provider.h"
+#include "openvswitch/shash.h"
+#include "openvswitch/vlog.h"
+#include "seq.h"
+#include "util.h"
+#include "vhost/positions.h"
+#include "vhost/vm.h"
+
+VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_port);
+
+const struct netdev_class *vdpa_base_class;
+
+const struct vdpa_direction vdpa_directions[DPDK_VDPA_N_DIRECTIONS] = {
+    [DPDK_VDPA_VM_TO_VF] = { "vm", "vf", "vm_to_vf_drop" },
+    [DPDK_VDPA_VF_TO_VM] = { "vf", "vm", "vf_to_vm_drop" },
+};
+
+static const struct netdev_class *our_class;
+
+/* All ports.  'ports_mutex' is a leaf: nothing is called with it held. */
+static struct ovs_mutex ports_mutex = OVS_MUTEX_INITIALIZER;
+static struct hmap ports OVS_GUARDED_BY(ports_mutex)
+    = HMAP_INITIALIZER(&ports);
+
+/* Changes when the main thread is to look at a port. */
+static struct seq *ports_seq;
+static uint64_t last_ports_seq;
+
+/* Finding a port. */
+
+void
+vdpa_port_init(const struct netdev_class *base,
+               const struct netdev_class *ours)
+{
+    vdpa_base_class = base;
+    our_class = ours;
+    ports_seq = seq_create();
+}
+
+struct vdpa_port *
+vdpa_port_lookup(const struct netdev *netdev)
+    OVS_EXCLUDED(ports_mutex)
+{
+    struct vdpa_port *port, *found = NULL;
+
+    ovs_mutex_lock(&ports_mutex);
+    HMAP_FOR_EACH_WITH_HASH (port, node, hash_pointer(netdev, 0), &ports) {
+        if (port->netdev == netdev) {
+            found = port;
+            break;
+        }
+    }
+    ovs_mutex_unlock(&ports_mutex);
+    return found;
+}
+
+/* A netdev may go in any thread, with OVS's 'netdev_mutex' held; closing one
+ * here may be what makes it go.  Hence references, and no lock. */
+void
+vdpa_port_for_each(void (*cb)(struct vdpa_port *, void *aux), void *aux)
+{
+    struct shash devices = SHASH_INITIALIZER(&devices);
+    struct shash_node *node;
+
+    netdev_get_devices(our_class, &devices);
+    SHASH_FOR_EACH (node, &devices) {
+        cb(vdpa_port_lookup(node->data), aux);
+        netdev_close(node->data);
+    }
+    shash_destroy(&devices);
+}
+
+/* Waking the main thread. */
+
+void
+vdpa_port_wake_main(struct vdpa_port *port)
+{
+    atomic_store(&port->changed, true);
+    seq_change(ports_seq);
+}
+
+void
+vdpa_port_wake_run(void)
+{
+    last_ports_seq = seq_read(ports_seq);
+}
+
+void
+vdpa_port_wake_wait(void)
+{
+    seq_wait(ports_seq, last_ports_seq);
+}
+
+void
+vdpa_port_event(struct vdpa_port *port, const char *format, ...)
+    OVS_EXCLUDED(port->events_mutex)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(60, 60);
+    va_list args;
+    char *text;
+
+    va_start(args, format);
+    text = xvasprintf(format, args);
+    va_end(args);
+
+    VLOG_INFO_RL(&rl, "%s: %s", port->name, text);
+    ovs_mutex_lock(&port->events_mutex);
+    dpdk_vdpa_events_add(&port->events, "%s", text);
+    ovs_mutex_unlock(&port->events_mutex);
+    free(text);
+}
+
+void
+vdpa_port_set_error(struct vdpa_port *port, char **slot, char *error)
+{
+    if (error && (!*slot || strcmp(error, *slot))) {
+        VLOG_WARN("%s: %s", port->name, error);
+    }
+    if (!nullable_string_is_equal(error, *slot)) {
+        netdev_change_seq_changed(port->netdev);
+    }
+    free(*slot);
+    *slot = error;
+}
+
+/* Properties. */
+
+const char *
+vdpa_port_mode(const struct vdpa_port *port)
+{
+    return port->hw ? "hw" : "sw";
+}
+
+const char *
+vdpa_port_devargs(const struct vdpa_port *port)
+{
+    return (port->hw ? dpdk_vdpa_hw_devargs(port->hw)
+            : port->vf ? dpdk_vdpa_vf_devargs(port->vf)
+            : port->options.vf_devargs);
+}
+
+unsigned int
+vdpa_port_n_pairs(const struct vdpa_port *port)
+{
+    return (port->hw ? port->n_hw_pairs
+            : dpdk_vdpa_vf_get_config(port->vf)->n_pairs);
+}
+
+int
+vdpa_port_numa_node(const struct vdpa_port *port)
+{
+    return (port->hw ? dpdk_vdpa_hw_numa_node(port->hw)
+            : dpdk_vdpa_vf_numa_node(port->vf));
+}
+
+bool
+vdpa_port_device_is_up(const struct vdpa_port *port)
+{
+    return (port->hw
+            ? dpdk_vdpa_hw_is_running(port->hw) && !port->hw_error
+            : port->vf && dpdk_vdpa_vf_link_is_up(port->vf));
+}
+
+uint16_t
+vdpa_port_mtu(const struct vdpa_port *port)
+{
+    int mtu = 0;
+
+    vdpa_base_class->get_mtu(port->netdev, &mtu);
+    return mtu ? mtu : RTE_ETHER_MTU;
+}
+
+uint64_t
+vdpa_total_drops(const struct dpdk_vdpa_counters *c)
+{
+    uint64_t n = 0;
+
+    for (int reason = 0; reason < DPDK_VDPA_N_DROP_REASONS; reason++) {
+        n += c->drops[reason];
+    }
+    return n;
+}
+
+/* The relay. */
+
+void
+vdpa_port_update_relay(struct vdpa_port *port)
+    OVS_REQUIRES(port->mutex)
+{
+    struct dpdk_vdpa_relay_config c;
+
+    memset(&c, 0, sizeof c);    /* Also its padding. */
+    c.paused = true;
+    c.n_vf_pairs = 1;
+    c.n_pollers = port->n_pollers;
+    c.tx_retries_max = port->tx_retries_max;
+    c.observer = port->observed ? &port->observer : NULL;
+
+    if (port->vf && port->vm) {
+        c.paused = port->vf_held || port->vm_held || !port->admin_up;
+        c.n_vf_pairs = dpdk_vdpa_vf_get_config(port->vf)->n_pairs;
+        c.max_frame_len = dpdk_vdpa_vf_max_frame_len(port->vf);
+        c.tx_offloads = dpdk_vdpa_vf_tx_offloads(port->vf);
+        c.lro = dpdk_vdpa_vf_get_config(port->vf)->lro;
+        c.vf_rxq_size = dpdk_vdpa_vf_rxq_size(port->vf);
+        if (dpdk_vdpa_vf_is_started(port->vf) && !port->vf_held) {
+            c.vf = &port->vf_end;
+        }
+        if (dpdk_vdpa_vm_is_up(port->vm) && !port->vm_held) {
+            c.vm = &port->vm_end;
+            dpdk_vdpa_vm_get_enabled(port->vm, c.vm_enabled,
+                                     DPDK_VDPA_MAX_PAIRS);
+        }
+    }
+    dpdk_vdpa_relay_configure(port->relay, &c);
+}
+
+void
+vdpa_port_hold_vf(struct vdpa_port *port)
+    OVS_EXCLUDED(port->mutex)
+{
+    ovs_mutex_lock(&port->mutex);
+    port->vf_held = true;
+    vdpa_port_update_relay(port);
+    ovs_mutex_unlock(&port->mutex);
+}
+
+void
+vdpa_port_hold_vm(struct vdpa_port *port)
+    OVS_EXCLUDED(port->mutex)
+{
+    ovs_mutex_lock(&port->mutex);
+    port->vm_held = true;
+    vdpa_port_update_relay(port);
+    ovs_mutex_unlock(&port->mutex);
+}
+
+void
+vdpa_port_set_ends(struct vdpa_port *port, struct dpdk_vdpa_vf *vf,
+                   struct dpdk_vdpa_vm *vm)
+    OVS_EXCLUDED(port->mutex)
+{
+    ovs_mutex_lock(&port->mutex);
+    port->vf = vf;
+    port->vm = vm;
+    port->vf_end.aux = vf;
+    port->vm_end.aux = vm;
+    if (vf && vm) {
+        dpdk_vdpa_vm_set_mempool(vm, dpdk_vdpa_vf_mempool(vf));
+    }
+    port->vf_held = port->vm_held = false;
+    vdpa_port_update_relay(port);
+    ovs_mutex_unlock(&port->mutex);
+    vdpa_port_wake_main(port);
+}
+
+void
+vdpa_port_set_n_pollers(struct vdpa_port *port, unsigned int n)
+    OVS_EXCLUDED(port->mutex)
+{
+    port->poller_cpus = xrealloc(port->poller_cpus,
+                                 n * sizeof *port->poller_cpus);
+    for (unsigned int i = 0; i < n; i++) {
+        atomic_init(&port->poller_cpus[i], -1);
+    }
+    ovs_mutex_lock(&port->mutex);
+    port->n_pollers = n;
+    vdpa_port_update_relay(port);
+    ovs_mutex_unlock(&port->mutex);
+}
+
+/* Life. */
+
+void
+vdpa_port_create(struct netdev *netdev, struct dpdk_vdpa_relay *relay)
+{
+    struct vdpa_port *port = xzalloc(sizeof *port);
+
+    port->netdev = netdev;
+    port->name = xstrdup(netdev_get_name(netdev));
+    port->positions = dpdk_vdpa_positions_create();
+    port->admin_up = true;
+    port->vf_end.recv = dpdk_vdpa_vf_recv;
+    port->vf_end.send = dpdk_vdpa_vf_send;
+    port->vf_end.never_fits = dpdk_vdpa_vf_never_fits;
+    port->vf_end.never_fits_reason = DPDK_VDPA_DROP_BAD_OFFLOAD;
+    port->vm_end.recv = dpdk_vdpa_vm_recv;
+    port->vm_end.send = dpdk_vdpa_vm_send;
+    port->vm_end.never_fits = dpdk_vdpa_vm_never_fits;
+    port->vm_end.settle = dpdk_vdpa_vm_settle;
+    port->vm_end.never_fits_reason = DPDK_VDPA_DROP_OVERSIZE;
+    port->vm_end.prepare_lro = dpdk_vdpa_vm_prepare_lro;
+    atomic_init(&port->changed, false);
+    ovs_mutex_init(&port->mutex);
+    ovs_mutex_init(&port->events_mutex);
+    ovs_mutex_lock(&port->mutex);
+    port->relay = relay;
+    ovs_mutex_unlock(&port->mutex);
+    vdpa_port_set_n_pollers(port, 1);
+
+    ovs_mutex_lock(&ports_mutex);
+    hmap_insert(&ports, &port->node, hash_pointer(netdev, 0));
+    ovs_mutex_unlock(&ports_mutex);
+}
+
+void
+vdpa_port_destroy(struct vdpa_port *port)
+{
+    struct dpdk_vdpa_vf *vf = port->vf;
+    struct dpdk_vdpa_hw *hw = port->hw;
+    struct dpdk_vdpa_vm *vm = port->vm;
+
+    ovs_mutex_lock(&ports_mutex);
+    hmap_remove(&ports, &port->node);
+    ovs_mutex_unlock(&ports_mutex);
+
+    vdpa_port_hold_vf(port);
+    vdpa_port_hold_vm(port);
+    dpdk_vdpa_vm_destroy(vm);
+    dpdk_vdpa_vf_close(vf);
+    dpdk_vdpa_hw_close(hw);
+    ovs_mutex_lock(&port->mutex);
+    dpdk_vdpa_relay_destroy(port->relay);
+    ovs_mutex_unlock(&port->mutex);
+
+    ovs_mutex_destroy(&port->mutex);
+    ovs_mutex_destroy(&port->events_mutex);
+    dpdk_vdpa_options_destroy(&port->options);
+    dpdk_vdpa_positions_destroy(port->positions);
+    free(port->poller_cpus);
+    free(port->rep_devargs);
+    free(port->config_error);
+    free(port->mtu_error);
+    free(port->hw_error);
+    free(port->name);
+    free(port);
+}

@@ -1,0 +1,220 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+#ifndef VDPA_PORT_H
+#define VDPA_PORT_H 1
+
+/* A dpdkvdpa port: its state and its lock, what the relay is to do, and how to
+ * find it.
+ *
+ * This room decides nothing.  The others in lib/port/ do, each about one
+ * thing; they share 'struct vdpa_port', and each member says whose it is.  The
+ * relay is configured here and nowhere else. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dpdk-vdpa-relay.h"
+#include "openvswitch/compiler.h"
+#include "openvswitch/hmap.h"
+#include "openvswitch/thread.h"
+#include "openvswitch/types.h"
+#include "ovs-atomic.h"
+#include "port/events.h"
+#include "port/options.h"
+
+struct dpdk_vdpa_capture;
+struct dpdk_vdpa_hw;
+struct dpdk_vdpa_positions;
+struct dpdk_vdpa_vf;
+struct dpdk_vdpa_vm;
+struct netdev;
+struct netdev_class;
+
+/* What the watchdog knows of a lane.  Main thread. */
+struct vdpa_watch {
+    uint64_t progress;          /* Packets that ever got anywhere. */
+    long long int since;        /* When that changed last, or there was nothing
+                                 * to do, in ms. */
+    bool stalled;
+};
+
+/* A port.
+ *
+ * It lives beside the netdev, which belongs to the base class.  OVS tells a
+ * DPDK device by its .destruct member, which therefore must be the base
+ * class's: a port is born in construct() and dies in dealloc().
+ *
+ * Locks, in the order in which they are taken: OVS's 'netdev_mutex', the vhost
+ * library's, a port's 'mutex', a port's 'events_mutex'.  The table of ports
+ * has a lock of its own, a leaf.  The library's locks of single queues, which
+ * PMD threads take too, must not be held to take 'mutex', because with 'mutex'
+ * one may wait for PMD threads. */
+struct vdpa_port {
+    struct hmap_node node;              /* In the table of ports. */
+    const struct netdev *netdev;
+    char *name;                 /* Outlives the netdev's own. */
+    struct dpdk_vdpa_positions *positions;      /* Lent to 'vm'. */
+
+    /* Main thread only. */
+    struct dpdk_vdpa_options options;   /* In force once 'configured'. */
+    char *rep_devargs;                  /* dpdk-devargs in force. */
+    bool configured;
+    bool link_up;                       /* Of the VF, at the last look. */
+    long long int next_link_check;
+    long long int next_device_retry;    /* If the device was removed. */
+    long long int switched;             /* When a connected guest was taken
+                                         * from one mode to the other, in ms,
+                                         * or 0. */
+    char *config_error;                 /* Why the database's options are not
+                                         * in force, or null. */
+    char *mtu_error;                    /* Why the MTU is not. */
+    char *hw_error;                     /* What the vDPA device reports. */
+    struct vdpa_watch watches[DPDK_VDPA_N_DIRECTIONS][DPDK_VDPA_MAX_PAIRS];
+    bool lro_refused;                   /* The VF has LRO, but not for us. */
+    struct eth_addr vf_mac;             /* See 'watch_mac'. */
+    struct eth_addr guest_mac;          /* If it is not the VF's and that
+                                         * matters, else all zero. */
+
+    /* Something happened that the main thread is to look at. */
+    atomic_bool changed;
+
+    struct ovs_mutex mutex;
+
+    /* Written by the main thread with 'mutex' held, so that it may read them
+     * without. */
+    struct dpdk_vdpa_vf *vf;            /* In software mode. */
+    struct dpdk_vdpa_hw *hw;            /* In hardware mode. */
+    struct dpdk_vdpa_vm *vm;
+    struct dpdk_vdpa_end vf_end;
+    struct dpdk_vdpa_end vm_end;
+    unsigned int n_hw_pairs;            /* Queue pairs of 'hw' to use. */
+    unsigned int n_pollers;
+    unsigned int tx_retries_max;
+
+    /* The CPU of each poller, -1 before its first poll.  The elements are
+     * written by the pollers, read by the main thread. */
+    atomic_int *poller_cpus;
+
+    bool admin_up;              /* The port is set up, not down. */
+
+    /* Who looks at packets: written by the main thread while 'observed' is
+     * false, read by PMD threads. */
+    struct dpdk_vdpa_observer observer;
+    struct dpdk_vdpa_capture *capture;
+    bool watch_mac;                     /* Look for a guest's MAC address that
+                                         * is not 'vf_mac'. */
+    atomic_uint64_t seen_mac;           /* What was found, or 0. */
+
+    /* The relay is kept paused and without these ends while they change. */
+    bool vf_held OVS_GUARDED;
+    bool vm_held OVS_GUARDED;
+    bool observed OVS_GUARDED;
+    struct dpdk_vdpa_relay *relay OVS_GUARDED;
+
+    struct ovs_mutex events_mutex;      /* Protects 'events'. */
+    struct dpdk_vdpa_events events OVS_GUARDED;
+};
+
+/* OVS's class "dpdk", which ours is derived from. */
+extern const struct netdev_class *vdpa_base_class;
+
+/* What the two ends of a lane are called in the names of counters. */
+struct vdpa_direction {
+    const char *source;
+    const char *sink;
+    const char *drop;
+};
+extern const struct vdpa_direction vdpa_directions[DPDK_VDPA_N_DIRECTIONS];
+
+/* Takes note of the class "dpdk" and of ours.  Main thread, once, before
+ * anything else of this room. */
+void vdpa_port_init(const struct netdev_class *base,
+                    const struct netdev_class *ours);
+
+/* Creates a port for 'netdev', which the base class has constructed, with
+ * 'relay', which it takes over. */
+void vdpa_port_create(struct netdev *, struct dpdk_vdpa_relay *);
+
+/* Frees 'port', whose netdev has been destructed: no PMD thread polls it, and
+ * nobody observes it. */
+void vdpa_port_destroy(struct vdpa_port *);
+
+/* Returns the port of 'netdev', or null if it has none.  Any thread; it stays
+ * valid as long as the caller has a reference to 'netdev'. */
+struct vdpa_port *vdpa_port_lookup(const struct netdev *);
+
+/* Calls 'cb' for each port, with a reference to its netdev, so that it stays,
+ * and with no lock held.  Main thread. */
+void vdpa_port_for_each(void (*cb)(struct vdpa_port *, void *aux), void *aux);
+
+/* Has the main thread look at 'port'.  Any thread. */
+void vdpa_port_wake_main(struct vdpa_port *);
+
+/* Two halves of a wait for vdpa_port_wake_main(): the first before the main
+ * thread looks at the ports, the other before it sleeps. */
+void vdpa_port_wake_run(void);
+void vdpa_port_wake_wait(void);
+
+/* Logs an event and keeps it for dpdkvdpa/show.  Any thread. */
+void vdpa_port_event(struct vdpa_port *, const char *format, ...)
+    OVS_PRINTF_FORMAT(2, 3);
+
+/* Stores 'error', or null, in '*slot' and takes it over.  Main thread. */
+void vdpa_port_set_error(struct vdpa_port *, char **slot, char *error);
+
+/* Properties.  Main thread. */
+
+/* Returns how the guest's queues are served. */
+const char *vdpa_port_mode(const struct vdpa_port *);
+
+/* Returns the arguments of the device in use, or to be used if there is
+ * none. */
+const char *vdpa_port_devargs(const struct vdpa_port *);
+
+/* Of the device, which is there. */
+unsigned int vdpa_port_n_pairs(const struct vdpa_port *);
+int vdpa_port_numa_node(const struct vdpa_port *);
+
+/* Returns true if the device can move packets, as far as it knows. */
+bool vdpa_port_device_is_up(const struct vdpa_port *);
+
+/* Returns the MTU of the netdev, or the usual one before the first
+ * reconfigure(), in bytes. */
+uint16_t vdpa_port_mtu(const struct vdpa_port *);
+
+/* Returns the sum of all drops in 'c'. */
+uint64_t vdpa_total_drops(const struct dpdk_vdpa_counters *c);
+
+/* The relay. */
+
+/* Makes the relay do what the state of 'port' asks for.  Any thread. */
+void vdpa_port_update_relay(struct vdpa_port *port)
+    OVS_REQUIRES(port->mutex);
+
+/* Takes the VF, or the VM end, away from the relay, so that until
+ * vdpa_port_set_ends() it is the main thread's to change. */
+void vdpa_port_hold_vf(struct vdpa_port *port) OVS_EXCLUDED(port->mutex);
+void vdpa_port_hold_vm(struct vdpa_port *port) OVS_EXCLUDED(port->mutex);
+
+/* Gives 'port' new ends, which may be the ones it had, after the one that
+ * changes was held.  Main thread. */
+void vdpa_port_set_ends(struct vdpa_port *port, struct dpdk_vdpa_vf *,
+                        struct dpdk_vdpa_vm *) OVS_EXCLUDED(port->mutex);
+
+/* Sets the number of pollers, none of which exists now.  Main thread. */
+void vdpa_port_set_n_pollers(struct vdpa_port *port, unsigned int n)
+    OVS_EXCLUDED(port->mutex);
+
+#endif /* port/port.h */

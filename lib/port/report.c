@@ -1,0 +1,397 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+#include <config.h>
+
+#include "port/report.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "accel/vdpa.h"
+#include "accel/vf.h"
+#include "netdev-provider.h"
+#include "openvswitch/dynamic-string.h"
+#include "ovs-atomic.h"
+#include "packets.h"
+#include "port/capture.h"
+#include "port/port.h"
+#include "smap.h"
+#include "util.h"
+#include "vhost/vm.h"
+
+/* Status. */
+
+static void
+report_vm_status(const struct vdpa_port *port, struct smap *args)
+{
+    struct dpdk_vdpa_vm_info info;
+    bool up = dpdk_vdpa_vm_get_info(port->vm, &info);
+    int vf_node = vdpa_port_numa_node(port);
+
+    smap_add(args, "vm_connected", up ? "true" : "false");
+    smap_add_format(args, "queue_pairs", "%u", info.n_enabled);
+    if (!up) {
+        return;
+    }
+    smap_add(args, "ring", info.packed ? "packed" : "split");
+    smap_add_format(args, "features", "0x%"PRIx64, info.features);
+    smap_add(args, "migration", info.migrating ? "active" : "none");
+    if (info.numa_node >= 0 && vf_node >= 0 && info.numa_node != vf_node) {
+        smap_add_format(args, "numa_mismatch", "guest memory is on node %d, "
+                        "the VF on node %d", info.numa_node, vf_node);
+    }
+}
+
+static void
+report_mac_status(const struct vdpa_port *port, struct smap *args)
+{
+    if (port->vf && !dpdk_vdpa_vf_is_promiscuous(port->vf)) {
+        struct eth_addr mac = dpdk_vdpa_vf_mac(port->vf);
+
+        smap_add_format(args, "vf_mac", ETH_ADDR_FMT,
+                        ETH_ADDR_ARGS(mac));
+        if (!eth_addr_is_zero(port->guest_mac)) {
+            smap_add_format(args, "guest_mac", ETH_ADDR_FMT,
+                            ETH_ADDR_ARGS(port->guest_mac));
+        }
+    }
+}
+
+void
+vdpa_report_config(const struct vdpa_port *port, struct smap *args)
+{
+    const struct dpdk_vdpa_options *o = &port->options;
+
+    smap_add(args, "vdpa-socket-path", o->socket_path);
+    smap_add(args, "vdpa-accelerator-devargs", o->devargs);
+    if (o->mode != DPDK_VDPA_MODE_AUTO) {
+        smap_add(args, "vdpa-sw",
+                 o->mode == DPDK_VDPA_MODE_SW ? "true" : "false");
+    }
+    if (port->vf || port->hw) {
+        smap_add_format(args, "vdpa-max-queues", "%u",
+                        vdpa_port_n_pairs(port));
+    }
+    smap_add_format(args, "tx-retries-max", "%u", o->tx_retries_max);
+    smap_add_format(args, "vdpa-stall-timeout", "%u", o->stall_timeout);
+}
+
+void
+vdpa_report_status(const struct vdpa_port *port, struct smap *args)
+{
+    smap_add(args, "mode", vdpa_port_mode(port));
+    smap_add(args, "vdpa_socket", port->options.socket_path);
+    smap_add(args, "accelerator", vdpa_port_devargs(port));
+    if ((port->vf || port->hw) && port->vm) {
+        smap_remove(args, "numa_id");       /* The representor's. */
+        smap_add_format(args, "numa_id", "%d", vdpa_port_numa_node(port));
+        report_vm_status(port, args);
+        report_mac_status(port, args);
+    }
+    if (port->hw) {
+        smap_add_format(args, "hw_features", "0x%"PRIx64,
+                        dpdk_vdpa_hw_features(port->hw));
+    }
+    if (port->hw_error) {
+        smap_add(args, "device_error", port->hw_error);
+    }
+    if (port->config_error || port->mtu_error) {
+        smap_add(args, "config_error",
+                 port->config_error ? port->config_error : port->mtu_error);
+    }
+}
+
+/* Statistics. */
+
+/* Appends a counter to 'stats', which has room for it. */
+static void OVS_PRINTF_FORMAT(3, 4)
+add_counter(struct netdev_custom_stats *stats, uint64_t value,
+            const char *format, ...)
+{
+    struct netdev_custom_counter *counter = &stats->counters[stats->size++];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(counter->name, sizeof counter->name, format, args);
+    va_end(args);
+    counter->value = value;
+}
+
+/* Number of counters that add_traffic() appends. */
+#define N_TRAFFIC 4
+
+static void
+add_traffic(struct netdev_custom_stats *stats, int dir,
+            const struct dpdk_vdpa_counters *c, const char *suffix)
+{
+    const char *source = vdpa_directions[dir].source;
+    const char *sink = vdpa_directions[dir].sink;
+
+    add_counter(stats, c->rx_packets, "%s_rx_packets%s", source, suffix);
+    add_counter(stats, c->rx_bytes, "%s_rx_bytes%s", source, suffix);
+    add_counter(stats, c->tx_packets, "%s_tx_packets%s", sink, suffix);
+    add_counter(stats, c->tx_bytes, "%s_tx_bytes%s", sink, suffix);
+}
+
+static void
+add_drops(struct netdev_custom_stats *stats, int dir,
+          const struct dpdk_vdpa_counters *c)
+{
+    for (int reason = 0; reason < DPDK_VDPA_N_DROP_REASONS; reason++) {
+        add_counter(stats, c->drops[reason], "%s_%s",
+                    vdpa_directions[dir].drop,
+                    dpdk_vdpa_drop_reason_name(reason));
+    }
+}
+
+/* Appends what a vDPA device counts. */
+static void
+report_device_stats(const struct vdpa_port *port,
+                    struct netdev_custom_stats *stats)
+{
+    struct dpdk_vdpa_hw_stat *hw_stats;
+    unsigned int n;
+
+    hw_stats = dpdk_vdpa_hw_get_stats(port->hw, vdpa_port_n_pairs(port), &n);
+    stats->counters = xrealloc(stats->counters,
+                               (stats->size + n) * sizeof *stats->counters);
+    for (unsigned int i = 0; i < n; i++) {
+        const struct dpdk_vdpa_hw_stat *stat = &hw_stats[i];
+
+        add_counter(stats, stat->value, "hw_%s_%.40s_q%u",
+                    stat->ring % 2 ? "rx" : "tx", stat->name, stat->ring / 2);
+    }
+    free(hw_stats);
+}
+
+/* Stores in 'sums' the sums over all lanes of each direction. */
+static void
+sum_counters(struct vdpa_port *port, struct dpdk_vdpa_counters *sums)
+    OVS_REQUIRES(port->mutex)
+{
+    unsigned int n_lanes = dpdk_vdpa_relay_n_lanes(port->relay);
+
+    memset(sums, 0, DPDK_VDPA_N_DIRECTIONS * sizeof *sums);
+    for (int dir = 0; dir < DPDK_VDPA_N_DIRECTIONS; dir++) {
+        for (unsigned int i = 0; i < n_lanes; i++) {
+            dpdk_vdpa_relay_add_counters(port->relay, dir, i, &sums[dir]);
+        }
+    }
+}
+
+static void
+report_relay_stats(struct vdpa_port *port,
+                   struct netdev_custom_stats *stats)
+    OVS_REQUIRES(port->mutex)
+{
+    unsigned int n_lanes = dpdk_vdpa_relay_n_lanes(port->relay);
+    struct dpdk_vdpa_counters sums[DPDK_VDPA_N_DIRECTIONS];
+    size_t n;
+
+    n = (stats->size + 1
+         + DPDK_VDPA_N_DIRECTIONS * (N_TRAFFIC * (1 + n_lanes)
+                                     + DPDK_VDPA_N_DROP_REASONS));
+    stats->counters = xrealloc(stats->counters, n * sizeof *stats->counters);
+
+    sum_counters(port, sums);
+    for (int dir = 0; dir < DPDK_VDPA_N_DIRECTIONS; dir++) {
+        add_traffic(stats, dir, &sums[dir], "");
+        add_drops(stats, dir, &sums[dir]);
+    }
+    add_counter(stats, sums[DPDK_VDPA_VF_TO_VM].retries, "ovs_tx_retries");
+    for (unsigned int i = 0; i < n_lanes; i++) {
+        char suffix[16];
+
+        snprintf(suffix, sizeof suffix, "_q%u", i);
+        for (int dir = 0; dir < DPDK_VDPA_N_DIRECTIONS; dir++) {
+            struct dpdk_vdpa_counters c;
+
+            memset(&c, 0, sizeof c);
+            dpdk_vdpa_relay_add_counters(port->relay, dir, i, &c);
+            add_traffic(stats, dir, &c, suffix);
+        }
+    }
+    ovs_assert(stats->size == n);
+}
+
+void
+vdpa_report_stats(struct vdpa_port *port, struct netdev_custom_stats *stats)
+{
+    ovs_mutex_lock(&port->mutex);
+    report_relay_stats(port, stats);
+    ovs_mutex_unlock(&port->mutex);
+    if (port->hw) {
+        report_device_stats(port, stats);
+    }
+}
+
+/* dpdkvdpa/show. */
+
+static void
+show_vm(const struct vdpa_port *port, struct ds *out)
+{
+    struct dpdk_vdpa_vm_info info;
+
+    ds_put_format(out, "  VM: socket %s, ", dpdk_vdpa_vm_path(port->vm));
+    if (!dpdk_vdpa_vm_get_info(port->vm, &info)) {
+        ds_put_cstr(out, "not connected\n");
+        return;
+    }
+    ds_put_format(out, "connected\n"
+                  "    %s ring, queue pairs enabled: %u, features 0x%"PRIx64
+                  "%s\n", info.packed ? "packed" : "split", info.n_enabled,
+                  info.features, info.migrating ? ", migrating" : "");
+    if (port->hw) {
+        return;
+    }
+    ds_put_format(out, "    rings walked: %u, packets by the vhost library: "
+                  "%"PRIu64" from the guest, %"PRIu64" to it\n",
+                  info.walk.n_walked, info.walk.library_rx,
+                  info.walk.library_tx);
+}
+
+static void
+show_vf(const struct vdpa_port *port, struct ds *out)
+{
+    const struct dpdk_vdpa_vf_config *config
+        = dpdk_vdpa_vf_get_config(port->vf);
+
+    ds_put_format(out, "  VF: %s, link %s\n"
+                  "    DPDK port %u, queue pairs: %u, MTU %u, NUMA node %d\n",
+                  dpdk_vdpa_vf_devargs(port->vf),
+                  dpdk_vdpa_vf_link_is_up(port->vf) ? "up" : "down",
+                  dpdk_vdpa_vf_port_id(port->vf), config->n_pairs,
+                  config->mtu, dpdk_vdpa_vf_numa_node(port->vf));
+}
+
+static void
+show_hw(const struct vdpa_port *port, struct ds *out)
+{
+    struct dpdk_vdpa_hw_stat *stats;
+    unsigned int n;
+
+    ds_put_format(out, "  vDPA device: %s, %s\n"
+                  "    queue pairs: %u, features 0x%"PRIx64", NUMA node %d\n",
+                  dpdk_vdpa_hw_devargs(port->hw),
+                  dpdk_vdpa_hw_is_running(port->hw) ? "running" : "idle",
+                  vdpa_port_n_pairs(port), dpdk_vdpa_hw_features(port->hw),
+                  vdpa_port_numa_node(port));
+    stats = dpdk_vdpa_hw_get_stats(port->hw, vdpa_port_n_pairs(port), &n);
+    for (unsigned int i = 0; i < n; i++) {
+        if (stats[i].value) {
+            ds_put_format(out, "    queue pair %u, %s guest: %s %"PRIu64"\n",
+                          stats[i].ring / 2,
+                          stats[i].ring % 2 ? "from" : "to", stats[i].name,
+                          stats[i].value);
+        }
+    }
+    free(stats);
+}
+
+static void
+show_lane(struct vdpa_port *port, unsigned int i, struct ds *out)
+    OVS_REQUIRES(port->mutex)
+{
+    unsigned int poller = dpdk_vdpa_relay_poller_of(port->relay, i);
+    int cpu;
+
+    atomic_read_relaxed(&port->poller_cpus[poller], &cpu);
+    ds_put_format(out, "    %5u %5u %3d", i, poller, cpu);
+    for (int dir = 0; dir < DPDK_VDPA_N_DIRECTIONS; dir++) {
+        struct dpdk_vdpa_counters c;
+
+        memset(&c, 0, sizeof c);
+        dpdk_vdpa_relay_add_counters(port->relay, dir, i, &c);
+        ds_put_format(out, " %14"PRIu64" %14"PRIu64" %9"PRIu64" %7"PRIu64,
+                      c.rx_packets, c.tx_packets, vdpa_total_drops(&c),
+                      c.pending);
+    }
+    ds_put_char(out, '\n');
+}
+
+static void
+show_drops(struct vdpa_port *port, struct ds *out)
+    OVS_REQUIRES(port->mutex)
+{
+    struct dpdk_vdpa_counters sums[DPDK_VDPA_N_DIRECTIONS];
+
+    sum_counters(port, sums);
+    for (int dir = 0; dir < DPDK_VDPA_N_DIRECTIONS; dir++) {
+        for (int reason = 0; reason < DPDK_VDPA_N_DROP_REASONS; reason++) {
+            if (sums[dir].drops[reason]) {
+                ds_put_format(out, "    %s_%s: %"PRIu64"\n",
+                              vdpa_directions[dir].drop,
+                              dpdk_vdpa_drop_reason_name(reason),
+                              sums[dir].drops[reason]);
+            }
+        }
+    }
+}
+
+static void
+show_relay(struct vdpa_port *port, struct ds *out)
+    OVS_EXCLUDED(port->mutex)
+{
+    ds_put_format(out, "  relay: rx-queues that poll: %u, retries: %u\n",
+                  port->n_pollers, port->tx_retries_max);
+    ds_put_format(out, "    %5s %5s %3s %14s %14s %9s %7s %14s %14s %9s %7s\n",
+                  "queue", "rxq", "CPU",
+                  "from VM", "to VF", "dropped", "pending",
+                  "from VF", "to VM", "dropped", "pending");
+    ovs_mutex_lock(&port->mutex);
+    for (unsigned int i = 0; i < dpdk_vdpa_relay_n_lanes(port->relay); i++) {
+        show_lane(port, i, out);
+    }
+    show_drops(port, out);
+    ovs_mutex_unlock(&port->mutex);
+}
+
+void
+vdpa_report_show(struct vdpa_port *port, struct ds *out)
+{
+    ds_put_format(out, "%s: mode %s\n", port->name, vdpa_port_mode(port));
+    if (port->hw_error) {
+        ds_put_format(out, "  error: %s\n", port->hw_error);
+    }
+    if (port->config_error) {
+        ds_put_format(out, "  error: %s\n", port->config_error);
+    }
+    if (port->mtu_error) {
+        ds_put_format(out, "  error: %s\n", port->mtu_error);
+    }
+    if (port->vm) {
+        show_vm(port, out);
+    }
+    if (port->vf) {
+        show_vf(port, out);
+    }
+    if (port->hw) {
+        show_hw(port, out);
+    }
+    if (!port->hw) {
+        show_relay(port, out);
+    }
+    if (port->capture) {
+        ds_put_cstr(out, "  capture: ");
+        dpdk_vdpa_capture_format(port->capture, out);
+        ds_put_char(out, '\n');
+    }
+    ds_put_cstr(out, "  events:\n");
+    ovs_mutex_lock(&port->events_mutex);
+    dpdk_vdpa_events_format(&port->events, out);
+    ovs_mutex_unlock(&port->events_mutex);
+}

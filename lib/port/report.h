@@ -1,0 +1,36 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+#ifndef VDPA_REPORT_H
+#define VDPA_REPORT_H 1
+
+/* What a port tells of itself.  Main thread. */
+
+struct ds;
+struct netdev_custom_stats;
+struct smap;
+struct vdpa_port;
+
+/* Adds what the port, which has been configured, knows to 'args', the options
+ * as the netdev has them, or the status. */
+void vdpa_report_config(const struct vdpa_port *, struct smap *args);
+void vdpa_report_status(const struct vdpa_port *, struct smap *args);
+
+/* Appends the counters of the relay and of the device. */
+void vdpa_report_stats(struct vdpa_port *, struct netdev_custom_stats *);
+
+/* Appends all there is to know, for dpdkvdpa/show. */
+void vdpa_report_show(struct vdpa_port *, struct ds *out);
+
+#endif /* port/report.h */

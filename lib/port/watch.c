@@ -1,0 +1,227 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+#include <config.h>
+
+#include "port/watch.h"
+
+#include <string.h>
+
+#include "accel/vdpa.h"
+#include "accel/vf.h"
+#include "netdev-provider.h"
+#include "openvswitch/poll-loop.h"
+#include "ovs-atomic.h"
+#include "port/accelerator.h"
+#include "port/observe.h"
+#include "port/port.h"
+#include "timeval.h"
+#include "util.h"
+#include "vhost/vm.h"
+
+/* How often the VF's link is looked at, in ms, for VFs that do not tell. */
+#define LINK_CHECK_INTERVAL 1000
+
+/* Takes up what other threads reported. */
+static void
+watch_handle_changes(struct vdpa_port *port)
+{
+    bool enabled[DPDK_VDPA_MAX_PAIRS];
+
+    if (port->vf ? dpdk_vdpa_vf_is_removed(port->vf)
+        : port->hw && dpdk_vdpa_hw_is_removed(port->hw)) {
+        vdpa_accelerator_lose(port);
+    } else if (port->vf && dpdk_vdpa_vf_needs_reset(port->vf)) {
+        vdpa_accelerator_reset(port);
+    }
+    if (port->vm && port->vf && dpdk_vdpa_vm_is_up(port->vm)) {
+        vdpa_accelerator_adapt_lro(port);
+        dpdk_vdpa_vm_get_enabled(port->vm, enabled, ARRAY_SIZE(enabled));
+        dpdk_vdpa_vf_set_rss(port->vf, enabled, ARRAY_SIZE(enabled));
+    }
+    ovs_mutex_lock(&port->mutex);
+    vdpa_port_update_relay(port);
+    ovs_mutex_unlock(&port->mutex);
+    netdev_change_seq_changed(port->netdev);
+}
+
+/* The watchdog. */
+
+/* Says why the lane of 'pair' in direction 'dir', which holds 'n_pending'
+ * packets, does not move. */
+static const char *
+stall_reason(const struct vdpa_port *port, int dir, uint64_t n_pending)
+{
+    if (!port->vf) {
+        return "there is no VF";
+    } else if (dir == DPDK_VDPA_VF_TO_VM) {
+        return "the guest takes nothing";
+    } else if (!n_pending) {
+        return "the guest's queue shows packets but gives none, as with a bad "
+               "descriptor";
+    } else if (!port->link_up) {
+        return "the VF takes nothing, its link is down";
+    } else {
+        return "the VF takes nothing";
+    }
+}
+
+/* Looks whether a lane makes progress.  A guest's queue that does not is left
+ * alone most of the time: it may cost a lot to look at. */
+static void
+watch_lane(struct vdpa_port *port, int dir, unsigned int pair,
+           const struct dpdk_vdpa_counters *c, uint64_t n_drops)
+    OVS_REQUIRES(port->mutex)
+{
+    struct vdpa_watch *watch = &port->watches[dir][pair];
+    uint64_t progress = c->rx_packets + c->tx_packets + n_drops;
+    bool waiting = (c->pending
+                    || (dir == DPDK_VDPA_VM_TO_VF && port->vm
+                        && dpdk_vdpa_vm_has_packets(port->vm, pair)));
+    long long int now = time_msec();
+
+    if (watch->progress != progress || !waiting || !port->admin_up) {
+        watch->progress = progress;
+        watch->since = now;
+        if (watch->stalled) {
+            watch->stalled = false;
+            dpdk_vdpa_relay_set_backoff(port->relay, dir, pair, false);
+            vdpa_port_event(port, "queue pair %u from %s moves again", pair,
+                            vdpa_directions[dir].source);
+        }
+    } else if (!watch->stalled && port->options.stall_timeout
+               && now - watch->since >= port->options.stall_timeout) {
+        watch->stalled = true;
+        dpdk_vdpa_relay_set_backoff(port->relay, dir, pair,
+                                    port->vf && !c->pending);
+        vdpa_port_event(port, "queue pair %u from %s is stalled: %s", pair,
+                        vdpa_directions[dir].source,
+                        stall_reason(port, dir, c->pending));
+    }
+}
+
+static void
+watch_lanes(struct vdpa_port *port)
+    OVS_EXCLUDED(port->mutex)
+{
+    if (port->hw) {
+        return;
+    }
+    ovs_mutex_lock(&port->mutex);
+    for (unsigned int i = 0; i < dpdk_vdpa_relay_n_lanes(port->relay); i++) {
+        for (int dir = 0; dir < DPDK_VDPA_N_DIRECTIONS; dir++) {
+            struct dpdk_vdpa_counters c;
+
+            memset(&c, 0, sizeof c);
+            dpdk_vdpa_relay_add_counters(port->relay, dir, i, &c);
+            watch_lane(port, dir, i, &c, vdpa_total_drops(&c));
+        }
+    }
+    ovs_mutex_unlock(&port->mutex);
+}
+
+/* The rest. */
+
+static void
+watch_check_link(struct vdpa_port *port)
+{
+    bool up = vdpa_port_device_is_up(port);
+
+    if (up != port->link_up) {
+        port->link_up = up;
+        if (port->hw) {
+            vdpa_port_event(port, "vDPA device %s the guest",
+                            up ? "serves" : "does not serve");
+        } else {
+            vdpa_port_event(port, "VF link is %s", up ? "up" : "down");
+        }
+        netdev_change_seq_changed(port->netdev);
+    }
+}
+
+/* Follows the port's admin state, which may change behind our back, by
+ * netdev-dpdk/set-admin-state.  A port that is down relays nothing: what the
+ * guest sends waits in its rings. */
+static void
+watch_check_admin_state(struct vdpa_port *port)
+{
+    struct netdev *netdev = CONST_CAST(struct netdev *, port->netdev);
+    enum netdev_flags flags = 0;
+    bool up;
+
+    vdpa_base_class->update_flags(netdev, 0, 0, &flags);
+    up = flags & NETDEV_UP;
+    if (up != port->admin_up) {
+        ovs_mutex_lock(&port->mutex);
+        port->admin_up = up;
+        vdpa_port_update_relay(port);
+        ovs_mutex_unlock(&port->mutex);
+        vdpa_port_event(port, "port is set %s", up ? "up" : "down");
+    }
+}
+
+static void
+watch_port(struct vdpa_port *port, void *aux OVS_UNUSED)
+{
+    bool changed;
+
+    if (port->vm) {
+        dpdk_vdpa_vm_run(port->vm);
+    }
+    watch_check_admin_state(port);
+    atomic_read(&port->changed, &changed);
+    if (changed) {
+        atomic_store(&port->changed, false);
+        watch_handle_changes(port);
+    }
+    if (changed || time_msec() >= port->next_link_check) {
+        port->next_link_check = time_msec() + LINK_CHECK_INTERVAL;
+        if (port->hw) {
+            vdpa_accelerator_check_hw(port);
+        }
+        watch_check_link(port);
+        vdpa_accelerator_check_switch(port);
+        vdpa_observe_check_macs(port);
+        vdpa_observe_check_capture(port);
+        watch_lanes(port);
+    }
+    if (port->configured && !port->vf && !port->hw
+        && time_msec() >= port->next_device_retry) {
+        vdpa_accelerator_retry(port);
+    }
+}
+
+void
+vdpa_watch_run(void)
+{
+    vdpa_port_wake_run();
+    vdpa_port_for_each(watch_port, NULL);
+    dpdk_vdpa_vf_sweep_mempools();
+}
+
+static void
+wait_for_port(struct vdpa_port *port, void *aux OVS_UNUSED)
+{
+    poll_timer_wait_until(port->next_link_check);
+    if (port->vm) {
+        dpdk_vdpa_vm_wait(port->vm);
+    }
+}
+
+void
+vdpa_watch_wait(void)
+{
+    vdpa_port_wake_wait();
+    vdpa_port_for_each(wait_for_port, NULL);
+}

@@ -1,0 +1,25 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+#ifndef VDPA_WATCH_H
+#define VDPA_WATCH_H 1
+
+/* What the main thread looks after: what other threads reported, the link, the
+ * admin state, lanes that do not move. */
+
+/* Both to be called once per main loop.  Main thread, no lock held. */
+void vdpa_watch_run(void);
+void vdpa_watch_wait(void);
+
+#endif /* port/watch.h */
