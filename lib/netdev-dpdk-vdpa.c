@@ -87,9 +87,15 @@ netdev_dpdk_vdpa_dealloc(struct netdev *netdev)
     struct vdpa_port *port = vdpa_port_lookup(netdev);
 
     if (port) {                 /* None if construct() failed. */
+        vdpa_port_remove(port);
         vdpa_observe_uninit(port);
-        vdpa_port_destroy(port);
+        if (port->vm) {
+            vdpa_guest_drop(port);
+        }
+        vdpa_accelerator_close(port);
+        vdpa_port_free(port);
     }
+    vdpa_claim_forget_interface(netdev);
     vdpa_base_class->dealloc(netdev);
 }
 
@@ -113,7 +119,7 @@ netdev_dpdk_vdpa_set_config(struct netdev *netdev, const struct smap *args,
         text = xasprintf("dpdk-devargs: the representor refuses its options "
                          "(%s)", ovs_strerror(error));
     }
-    vdpa_port_set_error(port, &port->config_error, text);
+    vdpa_port_set_reason(port, VDPA_REASON_CONFIG, text);
     return 0;
 }
 
@@ -243,10 +249,12 @@ netdev_dpdk_vdpa_get_status(const struct netdev *netdev, struct smap *args)
     struct vdpa_port *port = vdpa_port_lookup(netdev);
     int error = vdpa_base_class->get_status(netdev, args);
 
-    if (!error && port->configured) {
-        vdpa_report_status(port, args);
+    if (!port->configured) {
+        return error;
     }
-    return error;
+    /* A representor that is gone does not hide what we have to say. */
+    vdpa_report_status(port, error, args);
+    return 0;
 }
 
 static int
@@ -287,6 +295,7 @@ netdev_dpdk_vdpa_wait(const struct netdev_class *class)
 static int
 netdev_dpdk_vdpa_class_init(void)
 {
+    vdpa_accelerator_init();
     vdpa_commands_init();
     return 0;
 }
@@ -296,10 +305,26 @@ static int
 guarded_dpdk_set_config(struct netdev *netdev, const struct smap *args,
                         char **errp)
 {
-    const char *devargs = smap_get_def(args, "dpdk-devargs", "");
-    int error = vdpa_claim_check_dpdk(devargs, errp);
+    const char *devargs = smap_get(args, "dpdk-devargs");
+    uint16_t port_id;
+    int error = 0;
 
-    return error ? error : vdpa_base_class->set_config(netdev, args, errp);
+    if (devargs && *devargs) {
+        error = vdpa_claim_check_interface(netdev_get_name(netdev), devargs,
+                                           false, &port_id, errp);
+    }
+    if (!error) {
+        error = vdpa_base_class->set_config(netdev, args, errp);
+        vdpa_claim_note_interface(netdev);
+    }
+    return error;
+}
+
+static void
+guarded_dpdk_dealloc(struct netdev *netdev)
+{
+    vdpa_claim_forget_interface(netdev);
+    vdpa_base_class->dealloc(netdev);
 }
 
 /* Takes the place of 'class', OVS's "dpdk". */
@@ -308,6 +333,7 @@ guard_dpdk(const struct netdev_class *class)
 {
     dpdk_class = *class;
     dpdk_class.set_config = guarded_dpdk_set_config;
+    dpdk_class.dealloc = guarded_dpdk_dealloc;
     return &dpdk_class;
 }
 
@@ -334,7 +360,6 @@ derive_from_dpdk(const struct netdev_class *class)
     vdpa_class.rxq_dealloc = netdev_dpdk_vdpa_rxq_dealloc;
     vdpa_class.rxq_recv = netdev_dpdk_vdpa_rxq_recv;
     vdpa_port_init(class, &vdpa_class);
-    vdpa_claim_init(&dpdk_class, &vdpa_class);
     return &vdpa_class;
 }
 

@@ -24,10 +24,7 @@
 #include <sched.h>
 #include <string.h>
 
-#include <rte_bus.h>
 #include <rte_dev.h>
-#include <rte_devargs.h>
-#include <rte_pci.h>
 #include <rte_vdpa.h>
 #include <rte_vhost.h>
 
@@ -80,7 +77,6 @@ struct dpdk_vdpa_hw {
     char *devargs;
     char *name;                         /* Of the device, in DPDK. */
     struct rte_vdpa_device *device;
-    bool attached;                      /* We probed the device. */
     unsigned int max_pairs;
     uint64_t features;
     void (*changed)(void *aux);
@@ -250,96 +246,7 @@ hw_interpose(struct rte_vdpa_device *device_)
     ovs_mutex_unlock(&hw_mutex);
 }
 
-/* Finding a device. */
-
-/* Stores in 'name' what DPDK calls the device that 'da' names. */
-static void
-device_name(const struct rte_devargs *da, char *name, size_t size)
-{
-    struct rte_pci_addr addr;
-
-    if (!strcmp(rte_bus_name(da->bus), "pci")
-        && !rte_pci_addr_parse(da->name, &addr)) {
-        rte_pci_device_name(&addr, name, size);
-    } else {
-        ovs_strlcpy(name, da->name, size);
-    }
-}
-
-bool
-dpdk_vdpa_hw_is_candidate(const char *devargs)
-{
-    struct rte_devargs da;
-    const char *bus;
-    bool candidate;
-
-    memset(&da, 0, sizeof da);
-    if (rte_devargs_parse(&da, devargs)) {
-        return false;
-    }
-    bus = rte_bus_name(da.bus);
-    candidate = !strcmp(bus, "pci") || !strcmp(bus, "auxiliary");
-    free(da.data);
-    return candidate;
-}
-
-/* Returns how to probe the device of 'devargs': one on a bus of real hardware
- * becomes a vDPA device if it is asked to. */
-static char *
-probe_devargs(const char *devargs)
-{
-    return (dpdk_vdpa_hw_is_candidate(devargs) && !strstr(devargs, "class=")
-            && !strstr(devargs, "vdpa=")
-            ? xasprintf("%s,class=vdpa", devargs)
-            : xstrdup(devargs));
-}
-
-/* Finds the vDPA device 'name', after probing 'devargs' if need be. */
-static int
-find_or_probe(const char *devargs, const char *name,
-              struct rte_vdpa_device **devicep, bool *attached, char **errp)
-{
-    int error = 0;
-    char *probe;
-
-    *attached = false;
-    *devicep = rte_vdpa_find_device_by_name(name);
-    if (*devicep) {
-        return 0;
-    }
-
-    probe = probe_devargs(devargs);
-    error = -rte_dev_probe(probe);
-    if (error) {
-        *errp = xasprintf("vdpa-accelerator-devargs: \"%s\" cannot be probed "
-                          "as a vDPA device (%s); check that it exists, that "
-                          "it is bound to a driver DPDK can use, and what the "
-                          "log says", devargs, ovs_strerror(error));
-    } else {
-        *attached = true;
-        *devicep = rte_vdpa_find_device_by_name(name);
-    }
-    free(probe);
-    return error;
-}
-
-/* Removes the device of 'devargs' from DPDK. */
-static void
-remove_device(const char *devargs)
-{
-    struct rte_devargs da;
-
-    memset(&da, 0, sizeof da);
-    if (!rte_devargs_parse(&da, devargs)) {
-        int error = -rte_eal_hotplug_remove(rte_bus_name(da.bus), da.name);
-
-        if (error > 0) {
-            VLOG_ERR("vDPA device \"%s\" cannot be removed from DPDK: %s",
-                     devargs, ovs_strerror(error));
-        }
-        free(da.data);
-    }
-}
+/* Removal. */
 
 static void
 hw_dev_event(const char *name OVS_UNUSED, enum rte_dev_event_type type,
@@ -357,16 +264,16 @@ hw_dev_event(const char *name OVS_UNUSED, enum rte_dev_event_type type,
 
 /* Life cycle. */
 
-/* Creates the structure for 'device'. */
-static int
-hw_create(const char *devargs, const char *name,
-          struct rte_vdpa_device *device, struct dpdk_vdpa_hw **hwp,
-          char **errp)
+int
+dpdk_vdpa_hw_open(const char *devargs, const char *name,
+                  struct rte_vdpa_device *device, struct dpdk_vdpa_hw **hwp,
+                  char **errp)
 {
     struct dpdk_vdpa_hw *hw;
     uint32_t max_pairs = 0;
     uint64_t features = 0;
 
+    *hwp = NULL;
     if (rte_vdpa_get_queue_num(device, &max_pairs) || !max_pairs
         || rte_vdpa_get_features(device, &features)) {
         *errp = xasprintf("vdpa-accelerator-devargs: vDPA device \"%s\" does "
@@ -381,62 +288,11 @@ hw_create(const char *devargs, const char *name,
     hw->max_pairs = MIN(max_pairs, DPDK_VDPA_MAX_PAIRS);
     hw->features = features;
     ovs_mutex_init(&hw->mutex);
-    *hwp = hw;
-    return 0;
-}
-
-int
-dpdk_vdpa_hw_open(const char *devargs, struct dpdk_vdpa_hw **hwp,
-                  char **errp)
-{
-    struct rte_vdpa_device *device = NULL;
-    char name[RTE_DEV_NAME_MAX_LEN];
-    bool attached = false;
-    struct rte_devargs da;
-    bool in_use;
-    int error;
-
-    *hwp = NULL;
-    memset(&da, 0, sizeof da);
-    if (rte_devargs_parse(&da, devargs)) {
-        *errp = xasprintf("vdpa-accelerator-devargs: \"%s\" is not a device",
-                          devargs);
-        return EINVAL;
-    }
-    device_name(&da, name, sizeof name);
-    free(da.data);
-
-    error = find_or_probe(devargs, name, &device, &attached, errp);
-    if (error) {
-        return error;
-    }
-    ovs_mutex_lock(&hw_mutex);
-    in_use = device && hw_find(device);
-    ovs_mutex_unlock(&hw_mutex);
-    if (!device) {
-        *errp = xasprintf("vdpa-accelerator-devargs: \"%s\" is no vDPA "
-                          "device", devargs);
-        error = ENODEV;
-    } else if (in_use) {
-        *errp = xasprintf("vdpa-accelerator-devargs: \"%s\" is in use by "
-                          "another port; give each port a VF of its own",
-                          devargs);
-        error = EADDRINUSE;
-    } else {
-        error = hw_create(devargs, name, device, hwp, errp);
-    }
-    if (error) {
-        if (attached) {
-            remove_device(devargs);
-        }
-        return error;
-    }
-
-    (*hwp)->attached = attached;
     hw_interpose(device);
     ovs_mutex_lock(&hw_mutex);
-    ovs_list_push_back(&hw_list, &(*hwp)->list_node);
+    ovs_list_push_back(&hw_list, &hw->list_node);
     ovs_mutex_unlock(&hw_mutex);
+    *hwp = hw;
     return 0;
 }
 
@@ -456,9 +312,6 @@ dpdk_vdpa_hw_close(struct dpdk_vdpa_hw *hw)
                == -EAGAIN) {
             sched_yield();
         }
-    }
-    if (hw->attached) {
-        remove_device(hw->devargs);
     }
     hw_set_error(hw, NULL);
     ovs_mutex_destroy(&hw->mutex);

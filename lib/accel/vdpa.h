@@ -15,8 +15,8 @@
 #ifndef DPDK_VDPA_HW_H
 #define DPDK_VDPA_HW_H 1
 
-/* The accelerator of a dpdkvdpa port in hardware mode: finds, owns and loses a
- * vDPA device of DPDK, and watches over it.
+/* The accelerator of a dpdkvdpa port in hardware mode: a vDPA device of DPDK,
+ * and what it reports.
  *
  * The device serves the guest's virtqueues by itself, once the vhost library
  * has been told to by dpdk_vdpa_vm_set_vdpa().  Any driver of DPDK that
@@ -30,18 +30,14 @@
 struct dpdk_vdpa_hw;
 struct rte_vdpa_device;
 
-/* Returns true if the device that 'devargs' names may turn out to be a vDPA
- * device without being marked as one: it is on a bus of real hardware. */
-bool dpdk_vdpa_hw_is_candidate(const char *devargs);
-
-/* Probes the device that 'devargs' names, unless it is there already, and
- * makes it the caller's.  Returns ENODEV if it is no vDPA device; then it has
- * been removed again if this function probed it. */
-int dpdk_vdpa_hw_open(const char *devargs, struct dpdk_vdpa_hw **,
+/* Takes 'device', which is the caller's alone, came by 'devargs' and is called
+ * 'name' in DPDK. */
+int dpdk_vdpa_hw_open(const char *devargs, const char *name,
+                      struct rte_vdpa_device *device, struct dpdk_vdpa_hw **,
                       char **errp);
 
-/* Gives the device up, removes it if dpdk_vdpa_hw_open() probed it, and frees
- * 'hw'.  No socket may have the device any more. */
+/* Gives the device up and frees 'hw'.  The device stays.  No socket may have
+ * it any more. */
 void dpdk_vdpa_hw_close(struct dpdk_vdpa_hw *);
 
 /* Calls 'changed(aux)' when what dpdk_vdpa_hw_state(), _is_removed() and

@@ -19,16 +19,14 @@
 #include <errno.h>
 #include <string.h>
 
-#include <rte_bus.h>
 #include <rte_dev.h>
-#include <rte_devargs.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
-#include <rte_pci.h>
 
 #include "dpdk-vdpa-relay.h"
 #include "openvswitch/list.h"
+#include "openvswitch/thread.h"
 #include "openvswitch/vlog.h"
 #include "ovs-atomic.h"
 #include "packets.h"
@@ -69,8 +67,6 @@ struct dpdk_vdpa_vf {
 
     /* Constant after dpdk_vdpa_vf_open(). */
     char *devargs;
-    struct rte_eth_dev_owner owner;
-    bool attached;              /* We probed the device. */
     void (*changed)(void *aux);
     void *aux;
 
@@ -89,22 +85,27 @@ struct dpdk_vdpa_vf {
     atomic_bool needs_reset;    /* Also written by the main thread. */
 };
 
-/* A mempool that waits for its mbufs.  Main thread. */
+/* A mempool that waits for its mbufs. */
 struct old_mempool {
     struct ovs_list list_node;
     struct rte_mempool *mempool;
 };
 
-static struct ovs_list old_mempools = OVS_LIST_INITIALIZER(&old_mempools);
+/* A leaf.  A port may go in any thread. */
+static struct ovs_mutex old_mempools_mutex = OVS_MUTEX_INITIALIZER;
+static struct ovs_list old_mempools OVS_GUARDED_BY(old_mempools_mutex)
+    = OVS_LIST_INITIALIZER(&old_mempools);
 
 /* Mempools. */
 
 unsigned int
 dpdk_vdpa_vf_sweep_mempools(void)
+    OVS_EXCLUDED(old_mempools_mutex)
 {
     struct old_mempool *old;
     unsigned int n = 0;
 
+    ovs_mutex_lock(&old_mempools_mutex);
     LIST_FOR_EACH_SAFE (old, list_node, &old_mempools) {
         if (rte_mempool_full(old->mempool)) {
             rte_mempool_free(old->mempool);
@@ -114,18 +115,22 @@ dpdk_vdpa_vf_sweep_mempools(void)
             n++;
         }
     }
+    ovs_mutex_unlock(&old_mempools_mutex);
     return n;
 }
 
 /* Frees 'mempool', now or when all its mbufs are back. */
 static void
 mempool_release(struct rte_mempool *mempool)
+    OVS_EXCLUDED(old_mempools_mutex)
 {
     if (mempool) {
         struct old_mempool *old = xmalloc(sizeof *old);
 
         old->mempool = mempool;
+        ovs_mutex_lock(&old_mempools_mutex);
         ovs_list_push_back(&old_mempools, &old->list_node);
+        ovs_mutex_unlock(&old_mempools_mutex);
         dpdk_vdpa_vf_sweep_mempools();
     }
 }
@@ -160,129 +165,6 @@ mempool_create(const struct dpdk_vdpa_vf *vf,
     return rte_pktmbuf_pool_create(name, n, MEMPOOL_CACHE_SIZE, 0,
                                    RTE_PKTMBUF_HEADROOM + data_len,
                                    dpdk_vdpa_vf_numa_node(vf));
-}
-
-/* Finding a device. */
-
-/* Returns true if 'a' and 'b' name the same device of a bus. */
-static bool
-device_names_equal(const char *a, const char *b)
-{
-    struct rte_pci_addr addr_a, addr_b;
-
-    if (!rte_pci_addr_parse(a, &addr_a) && !rte_pci_addr_parse(b, &addr_b)) {
-        return !rte_pci_addr_cmp(&addr_a, &addr_b);
-    }
-    return !strcmp(a, b);
-}
-
-/* Returns true if 'port_id' is on the device that 'da' names. */
-static bool
-port_matches(uint16_t port_id, const struct rte_devargs *da)
-{
-    struct rte_eth_dev_info info;
-
-    return (rte_eth_dev_is_valid_port(port_id)
-            && !rte_eth_dev_info_get(port_id, &info)
-            && info.device
-            && !(*info.dev_flags & RTE_ETH_DEV_REPRESENTOR)
-            && rte_dev_bus(info.device) == da->bus
-            && device_names_equal(rte_dev_name(info.device), da->name));
-}
-
-/* Looks for the ethdev of the device that 'da' names.  Returns the number of
- * ports that fit and stores the first one. */
-static unsigned int
-find_port(const struct rte_devargs *da, uint16_t *port_idp)
-{
-    unsigned int n = 0;
-
-    for (uint16_t port_id = 0; port_id < RTE_MAX_ETHPORTS; port_id++) {
-        if (port_matches(port_id, da) && !n++) {
-            *port_idp = port_id;
-        }
-    }
-    return n;
-}
-
-/* Returns true if 'devargs' has the device argument 'key'. */
-static bool
-devargs_have(const char *devargs, const char *key)
-{
-    size_t len = strlen(key);
-
-    for (const char *arg = strchr(devargs, ','); arg; arg = strchr(arg, ',')) {
-        arg++;
-        if (!strncmp(arg, key, len) && arg[len] == '=') {
-            return true;
-        }
-    }
-    return false;
-}
-
-static int
-find_or_probe_port(const char *devargs, uint16_t *port_idp, bool *attached,
-                   char **errp)
-{
-    struct rte_devargs da;
-    unsigned int n;
-    int error = 0;
-
-    *attached = false;
-    if (devargs_have(devargs, "representor")) {
-        *errp = xasprintf("vdpa-accelerator-devargs: \"%s\" is a representor; "
-                          "give the VF that it represents", devargs);
-        return EINVAL;
-    }
-    memset(&da, 0, sizeof da);
-    if (rte_devargs_parse(&da, devargs)) {
-        *errp = xasprintf("vdpa-accelerator-devargs: \"%s\" is not a device; "
-                          "give the address of a VF (0000:03:00.2), or the "
-                          "name of a virtual device (net_null0), with its "
-                          "arguments", devargs);
-        return EINVAL;
-    }
-
-    n = find_port(&da, port_idp);
-    if (!n) {
-        error = -rte_dev_probe(devargs);
-        if (error) {
-            *errp = xasprintf("vdpa-accelerator-devargs: \"%s\" cannot be "
-                              "probed (%s); check that the VF exists, that it "
-                              "is bound to a driver DPDK can use, and what "
-                              "the log says", devargs, ovs_strerror(error));
-            goto out;
-        }
-        *attached = true;
-        n = find_port(&da, port_idp);
-    }
-    if (n != 1) {
-        *errp = xasprintf("vdpa-accelerator-devargs: \"%s\" has %u Ethernet "
-                          "ports; give a device with exactly one", devargs, n);
-        error = ENODEV;
-        if (*attached) {
-            rte_eal_hotplug_remove(rte_bus_name(da.bus), da.name);
-        }
-    }
-
-out:
-    free(da.data);
-    return error;
-}
-
-bool
-dpdk_vdpa_vf_is_device(const struct dpdk_vdpa_vf *vf, const char *devargs)
-{
-    struct rte_devargs da;
-    bool match;
-
-    memset(&da, 0, sizeof da);
-    if (rte_devargs_parse(&da, devargs)) {
-        return false;
-    }
-    match = port_matches(vf->port_id, &da);
-    free(da.data);
-    return match;
 }
 
 /* Events. */
@@ -334,78 +216,14 @@ vf_unregister_callbacks(struct dpdk_vdpa_vf *vf)
 
 /* Life cycle. */
 
-int
-dpdk_vdpa_vf_open(const char *devargs, const char *owner,
-                  struct dpdk_vdpa_vf **vfp, char **errp)
+struct dpdk_vdpa_vf *
+dpdk_vdpa_vf_open(const char *devargs, uint16_t port_id)
 {
-    struct dpdk_vdpa_vf *vf;
-    int error;
+    struct dpdk_vdpa_vf *vf = xzalloc(sizeof *vf);
 
-    *vfp = NULL;
-    vf = xzalloc(sizeof *vf);
-    error = find_or_probe_port(devargs, &vf->port_id, &vf->attached, errp);
-    if (error) {
-        goto error_free;
-    }
-
-    rte_eth_dev_owner_new(&vf->owner.id);
-    snprintf(vf->owner.name, sizeof vf->owner.name, "dpdkvdpa %s", owner);
-    error = -rte_eth_dev_owner_set(vf->port_id, &vf->owner);
-    if (error) {
-        struct rte_eth_dev_owner other;
-
-        memset(&other, 0, sizeof other);
-        rte_eth_dev_owner_get(vf->port_id, &other);
-        *errp = xasprintf("vdpa-accelerator-devargs: \"%s\" is in use by "
-                          "\"%s\"; give each port a VF of its own",
-                          devargs, other.name);
-        error = EADDRINUSE;
-        goto error_free;
-    }
-
+    vf->port_id = port_id;
     vf->devargs = xstrdup(devargs);
-    *vfp = vf;
-    return 0;
-
-error_free:
-    free(vf);
-    return error;
-}
-
-/* Returns true if a port of 'device' other than 'vf' is there. */
-static bool
-device_has_other_port(const struct dpdk_vdpa_vf *vf)
-{
-    uint16_t sibling;
-
-    RTE_ETH_FOREACH_DEV_SIBLING (sibling, vf->port_id) {
-        if (sibling != vf->port_id) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Removes the device of 'vf', or only its port if the device has others. */
-static void
-vf_detach(struct dpdk_vdpa_vf *vf)
-{
-    struct rte_device *device = NULL;
-    struct rte_eth_dev_info info;
-    int error;
-
-    if (!device_has_other_port(vf)
-        && !rte_eth_dev_info_get(vf->port_id, &info)) {
-        device = info.device;
-    }
-    rte_eth_dev_close(vf->port_id);
-    if (device) {
-        error = -rte_dev_remove(device);
-        if (error > 0) {
-            VLOG_ERR("VF \"%s\" cannot be removed from DPDK: %s",
-                     vf->devargs, ovs_strerror(error));
-        }
-    }
+    return vf;
 }
 
 static void
@@ -427,10 +245,6 @@ dpdk_vdpa_vf_close(struct dpdk_vdpa_vf *vf)
     if (rte_eth_dev_is_valid_port(vf->port_id)) {
         vf_unregister_callbacks(vf);
         vf_stop(vf);
-        rte_eth_dev_owner_unset(vf->port_id, vf->owner.id);
-        if (vf->attached) {
-            vf_detach(vf);
-        }
     }
     mempool_release(vf->mempool);
     free(vf->devargs);
@@ -606,6 +420,7 @@ vf_reset(struct dpdk_vdpa_vf *vf, char **errp)
         atomic_store(&vf->needs_reset, false);
         error = -rte_eth_dev_reset(vf->port_id);
         if (error) {
+            atomic_store(&vf->needs_reset, true);
             *errp = xasprintf("vdpa-accelerator-devargs: VF \"%s\" asked for "
                               "a reset that fails (%s); see the log",
                               vf->devargs, ovs_strerror(error));

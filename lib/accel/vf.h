@@ -15,8 +15,7 @@
 #ifndef DPDK_VDPA_VF_H
 #define DPDK_VDPA_VF_H 1
 
-/* The VF end of a dpdkvdpa port: finds, owns, configures, starts and loses a
- * DPDK ethdev.
+/* The VF end of a dpdkvdpa port: configures, starts and watches a DPDK ethdev.
  *
  * Any ethdev may serve: a PCI VF, a scalable function or a virtual device.
  * All functions but the burst functions are for the main thread, unless they
@@ -39,14 +38,12 @@ struct dpdk_vdpa_vf_config {
                                  * takes dpdk_vdpa_vf_has_lro(). */
 };
 
-/* Probes the device that 'devargs' names, unless it is there already, and
- * makes 'owner', a port's name, its owner. */
-int dpdk_vdpa_vf_open(const char *devargs, const char *owner,
-                      struct dpdk_vdpa_vf **, char **errp);
+/* Takes the ethdev 'port_id', which is the caller's alone and came by
+ * 'devargs'. */
+struct dpdk_vdpa_vf *dpdk_vdpa_vf_open(const char *devargs, uint16_t port_id);
 
-/* Stops the VF if need be, gives it up, removes the device if
- * dpdk_vdpa_vf_open() probed it, and frees 'vf'.  No thread may be inside the
- * burst functions. */
+/* Stops the VF if need be and frees 'vf'.  The ethdev stays.  No thread may be
+ * inside the burst functions. */
 void dpdk_vdpa_vf_close(struct dpdk_vdpa_vf *);
 
 /* Makes the VF ready for traffic, stopping it first if it is started.  No
@@ -60,10 +57,6 @@ int dpdk_vdpa_vf_start(struct dpdk_vdpa_vf *,
  * functions below tell which.  To be called once. */
 void dpdk_vdpa_vf_set_callback(struct dpdk_vdpa_vf *,
                                void (*changed)(void *aux), void *aux);
-
-/* Returns true if 'devargs' names the device of 'vf', whatever arguments
- * follow. */
-bool dpdk_vdpa_vf_is_device(const struct dpdk_vdpa_vf *, const char *devargs);
 
 /* Makes the VF spread what it receives over the queues 'i' with 'enabled[i]',
  * 'i' < 'n', if it can. */

@@ -14,11 +14,16 @@
 
 #include <config.h>
 
+/* rte_dev_event_monitor_start(). */
+#define ALLOW_EXPERIMENTAL_API
+
 #include "port/accelerator.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <rte_dev.h>
 
 #include "accel/vdpa.h"
 #include "accel/vf.h"
@@ -32,28 +37,61 @@
 
 VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_accelerator);
 
-/* How often a device that was removed is looked for, in ms. */
-#define DEVICE_RETRY_INTERVAL 5000
+/* Which changes there are.  A device that is replaced by another one goes by
+ * VDPA_ACCEL_NONE. */
+static const bool legal[VDPA_N_ACCELS][VDPA_N_ACCELS] = {
+    [VDPA_ACCEL_NONE] = {
+        [VDPA_ACCEL_RELAY] = true,      /* A VF was opened and started. */
+        [VDPA_ACCEL_VDPA] = true,       /* A vDPA device was opened. */
+    },
+    [VDPA_ACCEL_RELAY] = {
+        [VDPA_ACCEL_NONE] = true,       /* It was closed. */
+        [VDPA_ACCEL_STOPPED] = true,    /* Nor did it start as it was. */
+    },
+    [VDPA_ACCEL_STOPPED] = {
+        [VDPA_ACCEL_NONE] = true,       /* It was closed. */
+        [VDPA_ACCEL_RELAY] = true,      /* Now it started. */
+    },
+    [VDPA_ACCEL_VDPA] = {
+        [VDPA_ACCEL_NONE] = true,       /* It was closed. */
+    },
+};
+
+/* A device, open and a VF started, that no port has yet, or any more. */
+struct device {
+    struct vdpa_claim *claim;
+    struct dpdk_vdpa_vf *vf;            /* Or null. */
+    struct dpdk_vdpa_hw *hw;            /* Or null. */
+    unsigned int n_hw_pairs;
+    bool pair_unknown;
+    char *mtu_error;                    /* Why it has an older MTU. */
+};
 
 static void
-accel_changed(void *port_)
+set_state(struct vdpa_port *port, enum vdpa_accel to)
 {
-    struct vdpa_port *port = port_;
+    ovs_assert(legal[port->accel][to]);
+    port->accel = to;
+}
 
+void
+vdpa_accelerator_init(void)
+{
+    int error = rte_dev_event_monitor_start();
+
+    if (error) {
+        VLOG_INFO("DPDK does not tell of devices that are unplugged (%s)",
+                  ovs_strerror(-error));
+    }
+}
+
+static void
+accel_changed(void *port)
+{
     vdpa_port_wake_main(port);
 }
 
-/* Gives 'port' a vDPA device, or none. */
-static void
-accel_set_hw(struct vdpa_port *port, struct dpdk_vdpa_hw *hw)
-    OVS_EXCLUDED(port->mutex)
-{
-    ovs_mutex_lock(&port->mutex);
-    port->hw = hw;
-    ovs_mutex_unlock(&port->mutex);
-    vdpa_port_set_error(port, &port->hw_error, NULL);
-    vdpa_port_wake_main(port);
-}
+/* Opening a device. */
 
 /* Stores in '*n_pairsp' how many queue pairs of the 'limit' that device
  * 'devargs' has are to be used if the user asked for 'max_pairs', 0 meaning
@@ -72,211 +110,118 @@ choose_n_pairs(const char *devargs, unsigned int limit, unsigned int max_pairs,
     return 0;
 }
 
-/* A VF, in software mode. */
+/* Closes 'device', which the caller has. */
+static void
+device_close(struct device *device, bool dead)
+{
+    dpdk_vdpa_vf_close(device->vf);
+    dpdk_vdpa_hw_close(device->hw);
+    vdpa_claim_release(device->claim, dead);
+    free(device->mtu_error);
+}
 
-/* Opens and starts the VF at 'devargs' for 'port'. */
+/* Starts the VF of 'device', which is open.  A VF that is to go on ('again')
+ * does so with an older MTU rather than not at all. */
 static int
-accel_open_vf(struct vdpa_port *port, const char *devargs,
-              unsigned int max_pairs, struct dpdk_vdpa_vf **vfp, char **errp)
+start_vf(const struct vdpa_port *port, struct device *device,
+         const struct dpdk_vdpa_options *options, bool again, char **errp)
 {
     struct dpdk_vdpa_vf_config config = { .mtu = vdpa_port_mtu(port) };
-    struct dpdk_vdpa_vf *vf;
     int error;
 
-    *vfp = NULL;
-    error = dpdk_vdpa_vf_open(devargs, port->name, &vf, errp);
+    error = choose_n_pairs(options->vf_devargs,
+                           dpdk_vdpa_vf_max_pairs(device->vf),
+                           options->max_pairs, &config.n_pairs, errp);
     if (error) {
         return error;
     }
+    error = dpdk_vdpa_vf_start(device->vf, &config, errp);
+    if (error && again && port->good.mtu && port->good.mtu != config.mtu) {
+        char *old_error = NULL;
 
-    error = vdpa_claim_check_vf(port, vf, errp);
-    error = error ? error : choose_n_pairs(devargs, dpdk_vdpa_vf_max_pairs(vf),
-                                           max_pairs, &config.n_pairs, errp);
-    error = error ? error : dpdk_vdpa_vf_start(vf, &config, errp);
-    if (error) {
-        dpdk_vdpa_vf_close(vf);
-        return error;
-    }
-    dpdk_vdpa_vf_set_callback(vf, accel_changed, port);
-    *vfp = vf;
-    return 0;
-}
-
-/* Replaces the VF of 'port' by another device, which is started before the
- * relay changes over. */
-static int
-accel_replace_vf(struct vdpa_port *port, const struct dpdk_vdpa_options *new,
-                 char **errp)
-{
-    struct dpdk_vdpa_vf *old = port->vf;
-    struct dpdk_vdpa_vf *vf;
-    int error;
-
-    error = accel_open_vf(port, new->vf_devargs, new->max_pairs, &vf, errp);
-    if (!error) {
-        vdpa_port_hold_vf(port);
-        vdpa_port_set_ends(port, vf, port->vm);
-        dpdk_vdpa_vf_close(old);
-        vdpa_port_event(port, "VF is \"%s\"", new->vf_devargs);
-    }
-    return error;
-}
-
-/* Opens the VF of 'port' again with other arguments for the same device, which
- * cannot be there twice.  If that fails, goes back to the old ones. */
-static int
-accel_reopen_vf(struct vdpa_port *port, const struct dpdk_vdpa_options *new,
-                char **errp)
-{
-    struct dpdk_vdpa_vf *vf = port->vf;
-    char *old_error = NULL;
-    int error;
-
-    vdpa_port_hold_vf(port);
-    dpdk_vdpa_vf_close(vf);
-    error = accel_open_vf(port, new->vf_devargs, new->max_pairs, &vf, errp);
-    if (error
-        && accel_open_vf(port, port->options.vf_devargs,
-                         port->options.max_pairs, &vf, &old_error)) {
-        VLOG_ERR("%s: cannot go back to the previous VF: %s", port->name,
-                 old_error);
+        config.mtu = port->good.mtu;
+        if (!dpdk_vdpa_vf_start(device->vf, &config, &old_error)) {
+            device->mtu_error = *errp;
+            *errp = NULL;
+            error = 0;
+        }
         free(old_error);
     }
-    vdpa_port_set_ends(port, vf, port->vm);
+    return error;
+}
+
+/* Opens and starts the VF of 'options' for 'port', as 'device'. */
+static int
+open_vf(const struct vdpa_port *port, const struct dpdk_vdpa_options *options,
+        bool again, struct device *device, char **errp)
+{
+    int error;
+
+    memset(device, 0, sizeof *device);
+    error = vdpa_claim_vf(options->vf_devargs, port->name, &device->claim,
+                          errp);
+    if (error) {
+        return error;
+    }
+    error = vdpa_claim_check_pair(device->claim, port->rep_port_id,
+                                  &device->pair_unknown, errp);
     if (!error) {
-        vdpa_port_event(port, "VF is \"%s\"", new->vf_devargs);
+        device->vf = dpdk_vdpa_vf_open(options->vf_devargs,
+                                       vdpa_claim_port_id(device->claim));
+        error = start_vf(port, device, options, again, errp);
+    }
+    if (error) {
+        device_close(device, false);
     }
     return error;
 }
 
-/* Restarts the VF of 'port' with 'config'.  If that fails, goes back to the
- * old configuration. */
+/* Likewise for the vDPA device of 'options'. */
 static int
-accel_restart_vf(struct vdpa_port *port,
-                 const struct dpdk_vdpa_vf_config *config, char **errp)
+open_vdpa(const struct vdpa_port *port,
+          const struct dpdk_vdpa_options *options, struct device *device,
+          char **errp)
 {
-    struct dpdk_vdpa_vf_config old = *dpdk_vdpa_vf_get_config(port->vf);
-    char *old_error = NULL;
     int error;
 
-    vdpa_port_hold_vf(port);
-    error = dpdk_vdpa_vf_start(port->vf, config, errp);
-    if (error && dpdk_vdpa_vf_start(port->vf, &old, &old_error)) {
-        VLOG_ERR("%s: cannot restart the VF as it was: %s", port->name,
-                 old_error);
-        free(old_error);
+    memset(device, 0, sizeof *device);
+    error = vdpa_claim_vdpa(options->devargs, port->name, &device->claim,
+                            errp);
+    if (error) {
+        return error;
     }
-    vdpa_port_set_ends(port, port->vf, port->vm);
-    if (!error) {
-        vdpa_port_event(port, "VF restarted, queue pairs: %u, MTU: %u%s",
-                        config->n_pairs, config->mtu,
-                        config->lro ? ", LRO" : "");
+    error = vdpa_claim_check_pair(device->claim, port->rep_port_id,
+                                  &device->pair_unknown, errp);
+    error = error ? error : dpdk_vdpa_hw_open(
+        options->devargs, vdpa_claim_name(device->claim),
+        vdpa_claim_device(device->claim), &device->hw, errp);
+    error = error ? error : choose_n_pairs(
+        options->devargs, dpdk_vdpa_hw_max_pairs(device->hw),
+        options->max_pairs, &device->n_hw_pairs, errp);
+    if (error) {
+        device_close(device, false);
     }
     return error;
-}
-
-/* Makes 'port' obey the options for its VF in software mode. */
-static int
-accel_apply_vf(struct vdpa_port *port, const struct dpdk_vdpa_options *new,
-               char **errp)
-{
-    struct dpdk_vdpa_vf_config config;
-    int error;
-
-    if (strcmp(new->vf_devargs, port->options.vf_devargs)) {
-        return (dpdk_vdpa_vf_is_device(port->vf, new->vf_devargs)
-                ? accel_reopen_vf(port, new, errp)
-                : accel_replace_vf(port, new, errp));
-    }
-
-    config = *dpdk_vdpa_vf_get_config(port->vf);
-    error = choose_n_pairs(new->vf_devargs, dpdk_vdpa_vf_max_pairs(port->vf),
-                           new->max_pairs, &config.n_pairs, errp);
-    if (error
-        || config.n_pairs == dpdk_vdpa_vf_get_config(port->vf)->n_pairs) {
-        return error;
-    }
-    return accel_restart_vf(port, &config, errp);
-}
-
-/* The device: a VF, or a vDPA device. */
-
-/* Takes note of the moment when the guest loses a device to get another. */
-static void
-accel_note_switch(struct vdpa_port *port)
-{
-    if (port->vm && dpdk_vdpa_vm_is_up(port->vm)) {
-        port->switched = time_msec();
-    }
-}
-
-/* Closes the device of 'port'. */
-static void
-accel_close(struct vdpa_port *port)
-{
-    struct dpdk_vdpa_vf *vf = port->vf;
-    struct dpdk_vdpa_hw *hw = port->hw;
-
-    vdpa_port_hold_vf(port);
-    vdpa_port_set_ends(port, NULL, port->vm);
-    accel_set_hw(port, NULL);
-    dpdk_vdpa_vf_close(vf);
-    dpdk_vdpa_hw_close(hw);
-}
-
-/* Opens the device of 'port', which has none, for software mode. */
-static int
-accel_open_as_vf(struct vdpa_port *port,
-                 const struct dpdk_vdpa_options *options, char **errp)
-{
-    return accel_replace_vf(port, options, errp);
-}
-
-/* Likewise for hardware mode.  A guest that is connected must connect anew. */
-static int
-accel_open_as_hw(struct vdpa_port *port,
-                 const struct dpdk_vdpa_options *options, char **errp)
-{
-    struct dpdk_vdpa_hw *hw;
-    int error;
-
-    error = dpdk_vdpa_hw_open(options->devargs, &hw, errp);
-    if (error) {
-        return error;
-    }
-    error = choose_n_pairs(options->devargs, dpdk_vdpa_hw_max_pairs(hw),
-                           options->max_pairs, &port->n_hw_pairs, errp);
-    if (error) {
-        dpdk_vdpa_hw_close(hw);
-        return error;
-    }
-    if (port->vm) {
-        vdpa_guest_drop(port);
-    }
-    dpdk_vdpa_hw_set_callback(hw, accel_changed, port);
-    accel_set_hw(port, hw);
-    vdpa_port_event(port, "vDPA device is \"%s\"", options->devargs);
-    return 0;
 }
 
 /* Returns true if 'options' ask for hardware mode, if only as a try. */
 static bool
-options_try_hw(const struct dpdk_vdpa_options *options)
+try_vdpa(const struct dpdk_vdpa_options *options)
 {
     return (options->mode == DPDK_VDPA_MODE_HW
             || (options->mode == DPDK_VDPA_MODE_AUTO
                 && (options->vdpa_hint
-                    || dpdk_vdpa_hw_is_candidate(options->devargs))));
+                    || vdpa_claim_is_hardware(options->devargs))));
 }
 
-/* Opens the device of 'port', which has none, in the mode that 'options' ask
- * for and the device is capable of. */
+/* Opens the device of 'options' in the mode that they ask for and the device
+ * is capable of. */
 static int
-accel_open(struct vdpa_port *port,
-           const struct dpdk_vdpa_options *options, char **errp)
+open_device(struct vdpa_port *port, const struct dpdk_vdpa_options *options,
+            bool again, struct device *device, char **errp)
 {
-    if (options_try_hw(options)) {
-        int error = accel_open_as_hw(port, options, errp);
+    if (try_vdpa(options)) {
+        int error = open_vdpa(port, options, device, errp);
 
         if (!error || options->mode == DPDK_VDPA_MODE_HW) {
             return error;
@@ -290,32 +235,229 @@ accel_open(struct vdpa_port *port,
         free(*errp);
         *errp = NULL;
     }
-    return accel_open_as_vf(port, options, errp);
+    return open_vf(port, options, again, device, errp);
 }
 
-/* Changes the mode of 'port', or its vDPA device, for which the guest must
- * connect anew.  If that fails, goes back. */
-static int
-accel_switch(struct vdpa_port *port,
-             const struct dpdk_vdpa_options *new, char **errp)
-{
-    char *old_error = NULL;
-    int error;
+/* A port's device. */
 
-    accel_note_switch(port);
+/* Gives 'port', which has none, 'device'. */
+static void
+take_device(struct vdpa_port *port, struct device *device)
+    OVS_EXCLUDED(port->mutex)
+{
+    port->claim = device->claim;
+    port->pair_unknown = device->pair_unknown;
+    ovs_mutex_lock(&port->mutex);
+    port->hw = device->hw;
+    port->n_hw_pairs = device->n_hw_pairs;
+    ovs_mutex_unlock(&port->mutex);
+    vdpa_port_set_ends(port, device->vf, port->vm);
+    if (device->hw) {
+        dpdk_vdpa_hw_set_callback(device->hw, accel_changed, port);
+        vdpa_port_event(port, "vDPA device is \"%s\"",
+                        dpdk_vdpa_hw_devargs(device->hw));
+    } else {
+        port->good = *dpdk_vdpa_vf_get_config(device->vf);
+        dpdk_vdpa_vf_set_callback(device->vf, accel_changed, port);
+        vdpa_port_event(port, "VF is \"%s\"",
+                        dpdk_vdpa_vf_devargs(device->vf));
+    }
+    set_state(port, device->hw ? VDPA_ACCEL_VDPA : VDPA_ACCEL_RELAY);
+    vdpa_port_set_reason(port, VDPA_REASON_MTU, device->mtu_error);
+    vdpa_port_set_reason(port, VDPA_REASON_DEVICE, NULL);
+    vdpa_port_set_reason(port, VDPA_REASON_FAULT, NULL);
+}
+
+/* Takes the device of 'port' away from it.  Nobody uses it any more. */
+static void
+give_device(struct vdpa_port *port, struct device *device)
+    OVS_EXCLUDED(port->mutex)
+{
+    memset(device, 0, sizeof *device);
+    if (port->accel == VDPA_ACCEL_NONE) {
+        return;
+    }
+    device->claim = port->claim;
+    device->vf = port->vf;
+    device->hw = port->hw;
+    port->claim = NULL;
+    vdpa_port_hold_vf(port);
+    vdpa_port_set_ends(port, NULL, port->vm);
+    ovs_mutex_lock(&port->mutex);
+    port->hw = NULL;
+    ovs_mutex_unlock(&port->mutex);
+    set_state(port, VDPA_ACCEL_NONE);
+}
+
+void
+vdpa_accelerator_close(struct vdpa_port *port)
+{
+    struct device device;
+
+    give_device(port, &device);
+    device_close(&device, false);
+}
+
+/* Takes note of the moment when the guest loses a device to get another, and
+ * disconnects it. */
+static void
+disconnect_guest(struct vdpa_port *port)
+{
     if (port->vm) {
+        if (dpdk_vdpa_vm_is_up(port->vm)) {
+            port->switched = time_msec();
+        }
         vdpa_guest_drop(port);
     }
-    accel_close(port);
-    error = accel_open(port, new, errp);
-    if (error && port->configured
-        && (accel_open(port, &port->options, &old_error)
-            || vdpa_guest_make(port, port->options.socket_path, &old_error))) {
-        VLOG_ERR("%s: cannot go back to the previous device: %s", port->name,
-                 old_error);
-        free(old_error);
+}
+
+/* Opens a device for 'port', which has none.  One that is a vDPA device needs
+ * a guest that connects anew. */
+static int
+get_device(struct vdpa_port *port, const struct dpdk_vdpa_options *options,
+           bool again, char **errp)
+{
+    struct device device;
+    int error = open_device(port, options, again, &device, errp);
+
+    if (!error) {
+        if (device.hw) {
+            disconnect_guest(port);
+        }
+        take_device(port, &device);
     }
     return error;
+}
+
+/* Goes back to the device of the options in force, after it was given up for
+ * another one in vain. */
+static void
+go_back(struct vdpa_port *port)
+{
+    char *error = NULL;
+
+    if (get_device(port, &port->options, true, &error)) {
+        vdpa_port_set_reason(port, VDPA_REASON_DEVICE,
+                             xasprintf("cannot go back to the previous device "
+                                       "(%s); the port tries again", error));
+        dpdk_vdpa_retry_soon(&port->retry, time_msec());
+        free(error);
+    } else {
+        vdpa_guest_repair(port);
+    }
+}
+
+/* Gives 'port' another device, for which the present one has to go first:
+ * because it is the same device, or because the guest must connect anew.  If
+ * that fails, goes back. */
+static int
+exchange_device(struct vdpa_port *port, const struct dpdk_vdpa_options *new,
+                char **errp)
+{
+    int error;
+
+    if (port->hw || try_vdpa(new)) {
+        disconnect_guest(port);
+    }
+    vdpa_accelerator_close(port);
+    error = get_device(port, new, false, errp);
+    if (error && port->configured) {
+        go_back(port);
+    }
+    return error;
+}
+
+/* Gives 'port', which has a VF, another VF, which is started before the relay
+ * changes over. */
+static int
+replace_vf(struct vdpa_port *port, const struct dpdk_vdpa_options *new,
+           char **errp)
+{
+    struct device device, old;
+    int error = open_vf(port, new, false, &device, errp);
+
+    if (!error) {
+        give_device(port, &old);
+        take_device(port, &device);
+        device_close(&old, false);
+    }
+    return error;
+}
+
+/* Starts the VF of 'port' again with 'config'.  If that fails, goes back to
+ * how it started last. */
+static int
+restart_vf(struct vdpa_port *port, const struct dpdk_vdpa_vf_config *config,
+           char **errp)
+{
+    const struct dpdk_vdpa_vf_config good = port->good;
+    bool was_stopped = port->accel == VDPA_ACCEL_STOPPED;
+    char *old_error = NULL;
+    int error, error2 = 0;
+
+    vdpa_port_hold_vf(port);
+    error = dpdk_vdpa_vf_start(port->vf, config, errp);
+    if (error) {
+        error2 = dpdk_vdpa_vf_start(port->vf, &good, &old_error);
+    }
+    port->good = *dpdk_vdpa_vf_get_config(port->vf);
+    vdpa_port_set_ends(port, port->vf, port->vm);
+    if (!error) {
+        vdpa_port_event(port, "VF restarted, queue pairs: %u, MTU: %u%s",
+                        config->n_pairs, config->mtu,
+                        config->lro ? ", LRO" : "");
+    }
+
+    if (error2) {
+        vdpa_port_set_reason(port, VDPA_REASON_DEVICE,
+                             xasprintf("the VF is stopped (%s); the port "
+                                       "tries again", old_error));
+        dpdk_vdpa_retry_soon(&port->retry, time_msec());
+        free(old_error);
+    } else {
+        vdpa_port_set_reason(port, VDPA_REASON_DEVICE, NULL);
+    }
+    if (was_stopped != (error2 != 0)) {
+        set_state(port, error2 ? VDPA_ACCEL_STOPPED : VDPA_ACCEL_RELAY);
+    }
+    return error;
+}
+
+/* Applying options. */
+
+/* Makes the number of queue pairs of the device of 'port' what 'new' ask
+ * for. */
+static int
+apply_n_pairs(struct vdpa_port *port, const struct dpdk_vdpa_options *new,
+              char **errp)
+{
+    struct dpdk_vdpa_vf_config config = port->good;
+    int error;
+
+    if (port->hw) {
+        return choose_n_pairs(new->devargs, dpdk_vdpa_hw_max_pairs(port->hw),
+                              new->max_pairs, &port->n_hw_pairs, errp);
+    }
+    error = choose_n_pairs(new->vf_devargs, dpdk_vdpa_vf_max_pairs(port->vf),
+                           new->max_pairs, &config.n_pairs, errp);
+    if (error || config.n_pairs == port->good.n_pairs) {
+        return error;
+    }
+    return restart_vf(port, &config, errp);
+}
+
+/* Makes 'port', which has a VF, obey options with which it goes on having
+ * one. */
+static int
+apply_to_vf(struct vdpa_port *port, const struct dpdk_vdpa_options *new,
+            char **errp)
+{
+    if (!strcmp(new->vf_devargs, dpdk_vdpa_vf_devargs(port->vf))) {
+        return apply_n_pairs(port, new, errp);
+    }
+    return (vdpa_claim_is_device(port->claim, new->vf_devargs)
+            ? exchange_device(port, new, errp)
+            : replace_vf(port, new, errp));
 }
 
 int
@@ -325,125 +467,135 @@ vdpa_accelerator_apply(struct vdpa_port *port,
     bool same = (port->configured
                  && port->options.mode == new->mode
                  && !strcmp(port->options.devargs, new->devargs));
+    int error;
 
-    if (!port->vf && !port->hw) {
-        return accel_open(port, new, errp);
+    if (port->accel == VDPA_ACCEL_NONE) {
+        /* If it is to be what it was, the retry clock says when. */
+        return same ? 0 : get_device(port, new, false, errp);
+    }
+    if (vdpa_claim_is_device(port->claim, new->devargs)) {
+        error = vdpa_claim_check_pair(port->claim, port->rep_port_id,
+                                      &port->pair_unknown, errp);
+        if (error) {
+            return error;
+        }
     }
     if (port->hw && same) {
-        return choose_n_pairs(new->devargs, dpdk_vdpa_hw_max_pairs(port->hw),
-                              new->max_pairs, &port->n_hw_pairs, errp);
+        return apply_n_pairs(port, new, errp);
     }
-    if (port->vf && (same || !options_try_hw(new))) {
-        return accel_apply_vf(port, new, errp);
+    if (port->vf && (same || !try_vdpa(new))) {
+        return apply_to_vf(port, new, errp);
     }
-    return accel_switch(port, new, errp);
+    return exchange_device(port, new, errp);
 }
 
 void
 vdpa_accelerator_apply_mtu(struct vdpa_port *port)
 {
-    struct dpdk_vdpa_vf_config config;
+    struct dpdk_vdpa_vf_config config = port->good;
     char *error = NULL;
 
-    if (port->vf) {
-        config = *dpdk_vdpa_vf_get_config(port->vf);
-        if (config.mtu != vdpa_port_mtu(port)) {
-            config.mtu = vdpa_port_mtu(port);
-            accel_restart_vf(port, &config, &error);
-        }
+    config.mtu = vdpa_port_mtu(port);
+    if (port->accel == VDPA_ACCEL_RELAY && config.mtu != port->good.mtu) {
+        restart_vf(port, &config, &error);
     }
-    vdpa_port_set_error(port, &port->mtu_error, error);
+    vdpa_port_set_reason(port, VDPA_REASON_MTU, error);
 }
 
 /* What the main thread finds. */
 
-void
-vdpa_accelerator_lose(struct vdpa_port *port)
+/* Takes away a device that DPDK says is gone.  A guest stays connected in
+ * software mode only: in hardware mode its socket has the device. */
+static void
+lose_device(struct vdpa_port *port)
 {
+    struct device device;
+
     vdpa_port_event(port, "VF \"%s\" was removed", vdpa_port_devargs(port));
-    if (port->hw) {
+    if (port->hw && port->vm) {
         vdpa_guest_drop(port);
     }
-    accel_close(port);
-    port->next_device_retry = time_msec() + DEVICE_RETRY_INTERVAL;
-    vdpa_port_set_error(port, &port->config_error,
-                        xasprintf("vdpa-accelerator-devargs: VF \"%s\" was "
-                                  "removed; the port goes on when it is back",
-                                  port->options.devargs));
-}
-
-void
-vdpa_accelerator_retry(struct vdpa_port *port)
-{
-    char *error = NULL;
-
-    port->next_device_retry = time_msec() + DEVICE_RETRY_INTERVAL;
-    if (!accel_open(port, &port->options, &error)
-        && !(port->vm ? vdpa_guest_adapt(port, &error)
-             : vdpa_guest_make(port, port->options.socket_path, &error))) {
-        vdpa_port_set_error(port, &port->config_error, NULL);
-    }
-    free(error);
+    give_device(port, &device);
+    device_close(&device, true);
+    vdpa_port_set_reason(port, VDPA_REASON_FAULT, NULL);
+    vdpa_port_set_reason(port, VDPA_REASON_DEVICE,
+                         xasprintf("vdpa-accelerator-devargs: VF \"%s\" was "
+                                   "removed; the port goes on when it is back",
+                                   port->options.devargs));
+    dpdk_vdpa_retry_soon(&port->retry, time_msec());
 }
 
 /* Relays from now on, because the vDPA device does not do. */
 static void
-accel_fall_back(struct vdpa_port *port)
+fall_back(struct vdpa_port *port)
 {
     char *error = NULL;
+    struct device device;
 
-    vdpa_port_event(port, "relaying instead: %s", port->hw_error);
-    accel_note_switch(port);
-    vdpa_guest_drop(port);
-    accel_close(port);
-    if (accel_open_as_vf(port, &port->options, &error)
-        || vdpa_guest_make(port, port->options.socket_path, &error)) {
-        vdpa_port_set_error(port, &port->config_error, error);
+    vdpa_port_event(port, "relaying instead: %s",
+                    port->reasons[VDPA_REASON_FAULT]);
+    disconnect_guest(port);
+    vdpa_accelerator_close(port);
+    if (!open_vf(port, &port->options, true, &device, &error)) {
+        take_device(port, &device);
+        vdpa_guest_repair(port);
+    } else {
+        vdpa_port_set_reason(port, VDPA_REASON_DEVICE, error);
+        dpdk_vdpa_retry_soon(&port->retry, time_msec());
     }
 }
 
-void
-vdpa_accelerator_check_hw(struct vdpa_port *port)
+/* Looks after the vDPA device. */
+static void
+check_vdpa(struct vdpa_port *port)
 {
     char *error;
 
     dpdk_vdpa_hw_check_faults(port->hw);
     error = dpdk_vdpa_hw_get_error(port->hw);
-    vdpa_port_set_error(port, &port->hw_error, error);
+    vdpa_port_set_reason(port, VDPA_REASON_FAULT, error);
     if (error && port->options.mode == DPDK_VDPA_MODE_AUTO) {
-        accel_fall_back(port);
+        fall_back(port);
     }
 }
 
 void
-vdpa_accelerator_reset(struct vdpa_port *port)
+vdpa_accelerator_check(struct vdpa_port *port)
 {
-    struct dpdk_vdpa_vf_config config = *dpdk_vdpa_vf_get_config(port->vf);
-    char *error = NULL;
+    if (port->vf ? dpdk_vdpa_vf_is_removed(port->vf)
+        : port->hw && dpdk_vdpa_hw_is_removed(port->hw)) {
+        lose_device(port);
+    } else if (port->accel == VDPA_ACCEL_RELAY
+               && dpdk_vdpa_vf_needs_reset(port->vf)) {
+        struct dpdk_vdpa_vf_config config = port->good;
+        char *error = NULL;
 
-    vdpa_port_event(port, "VF asks for a reset");
-    if (accel_restart_vf(port, &config, &error)) {
-        vdpa_port_set_error(port, &port->config_error, error);
+        vdpa_port_event(port, "VF asks for a reset");
+        restart_vf(port, &config, &error);
+        free(error);
+    } else if (port->accel == VDPA_ACCEL_VDPA) {
+        check_vdpa(port);
     }
 }
 
 void
 vdpa_accelerator_adapt_lro(struct vdpa_port *port)
 {
-    struct dpdk_vdpa_vf_config config = *dpdk_vdpa_vf_get_config(port->vf);
+    struct dpdk_vdpa_vf_config config = port->good;
     struct dpdk_vdpa_vm_info info;
-    bool lro;
 
-    lro = (!port->lro_refused
-           && dpdk_vdpa_vf_has_lro(port->vf)
-           && dpdk_vdpa_vm_get_info(port->vm, &info)
-           && (info.features & DPDK_VDPA_VM_LRO_FEATURES)
-              == DPDK_VDPA_VM_LRO_FEATURES);
-    if (lro != config.lro) {
+    if (port->accel != VDPA_ACCEL_RELAY) {
+        return;
+    }
+    config.lro = (!port->lro_refused
+                  && dpdk_vdpa_vf_has_lro(port->vf)
+                  && dpdk_vdpa_vm_get_info(port->vm, &info)
+                  && (info.features & DPDK_VDPA_VM_LRO_FEATURES)
+                     == DPDK_VDPA_VM_LRO_FEATURES);
+    if (config.lro != port->good.lro) {
         char *error = NULL;
 
-        config.lro = lro;
-        if (accel_restart_vf(port, &config, &error)) {
+        if (restart_vf(port, &config, &error)) {
             vdpa_port_event(port, "VF without LRO: %s", error);
             port->lro_refused = true;
             free(error);
@@ -460,4 +612,52 @@ vdpa_accelerator_check_switch(struct vdpa_port *port)
                         vdpa_port_mode(port), time_msec() - port->switched);
         port->switched = 0;
     }
+}
+
+/* Repair. */
+
+bool
+vdpa_accelerator_is_whole(const struct vdpa_port *port)
+{
+    return port->accel == VDPA_ACCEL_RELAY || port->accel == VDPA_ACCEL_VDPA;
+}
+
+bool
+vdpa_accelerator_is_absent(const struct vdpa_port *port)
+{
+    return (port->accel == VDPA_ACCEL_NONE
+            && !vdpa_claim_may_exist(port->options.devargs));
+}
+
+/* Starts the VF of 'port', which is stopped, as the database wants it, or as
+ * it started last. */
+static void
+repair_vf(struct vdpa_port *port)
+{
+    struct dpdk_vdpa_vf_config config = port->good;
+    char *error = NULL;
+
+    config.mtu = vdpa_port_mtu(port);
+    if (choose_n_pairs(port->options.vf_devargs,
+                       dpdk_vdpa_vf_max_pairs(port->vf),
+                       port->options.max_pairs, &config.n_pairs, &error)
+        || restart_vf(port, &config, &error)) {
+        VLOG_INFO("%s: %s", port->name, error);
+        free(error);
+    }
+}
+
+bool
+vdpa_accelerator_repair(struct vdpa_port *port)
+{
+    char *error = NULL;
+
+    if (port->accel == VDPA_ACCEL_STOPPED) {
+        repair_vf(port);
+    } else if (port->accel == VDPA_ACCEL_NONE
+               && get_device(port, &port->options, true, &error)) {
+        VLOG_INFO("%s: %s", port->name, error);
+        free(error);
+    }
+    return vdpa_accelerator_is_whole(port);
 }

@@ -16,11 +16,22 @@
 #define VDPA_ACCELERATOR_H 1
 
 /* What serves the guest of a port: a VF, which the relay polls, or a vDPA
- * device.  Main thread.  Errors are positive errno values, with a sentence for
- * the user in '*errp', which the caller must free. */
+ * device.
+ *
+ * 'enum vdpa_accel' says which; accelerator.c has the table of its legal
+ * changes.  Each change leaves the port with something that works, or with the
+ * reason and the retry clock set, by which the main thread comes back.
+ *
+ * Main thread.  Errors are positive errno values, with a sentence for the user
+ * in '*errp', which the caller must free. */
+
+#include <stdbool.h>
 
 struct dpdk_vdpa_options;
 struct vdpa_port;
+
+/* Prepares for devices that come and go.  Once. */
+void vdpa_accelerator_init(void);
 
 /* Makes 'port' obey the options for its device.  If it cannot, the port has
  * the device that it had. */
@@ -30,22 +41,28 @@ int vdpa_accelerator_apply(struct vdpa_port *,
 /* Makes the VF's MTU that of the netdev. */
 void vdpa_accelerator_apply_mtu(struct vdpa_port *);
 
-/* Takes away a device that DPDK says is gone. */
-void vdpa_accelerator_lose(struct vdpa_port *);
-
-/* Looks whether a device that was removed is back. */
-void vdpa_accelerator_retry(struct vdpa_port *);
-
-/* Looks after the vDPA device of 'port'. */
-void vdpa_accelerator_check_hw(struct vdpa_port *);
-
-/* Restarts the VF of 'port', which asks for a reset. */
-void vdpa_accelerator_reset(struct vdpa_port *);
+/* Takes up what DPDK reports of the device: that it is gone, that it wants to
+ * be reset, that it does not serve the guest. */
+void vdpa_accelerator_check(struct vdpa_port *);
 
 /* Has the VF put TCP segments together exactly if the guest takes them so. */
 void vdpa_accelerator_adapt_lro(struct vdpa_port *);
 
 /* Reports how long a guest was without a device between two modes. */
 void vdpa_accelerator_check_switch(struct vdpa_port *);
+
+/* Returns true if 'port' has a device that works as far as we know. */
+bool vdpa_accelerator_is_whole(const struct vdpa_port *);
+
+/* Returns true if the device of 'port' is gone and certainly not back: a cheap
+ * look. */
+bool vdpa_accelerator_is_absent(const struct vdpa_port *);
+
+/* Tries to get a device that is gone, or start one that is stopped.  Returns
+ * true if that worked. */
+bool vdpa_accelerator_repair(struct vdpa_port *);
+
+/* Closes the device of 'port', whose VM end is gone.  Any thread. */
+void vdpa_accelerator_close(struct vdpa_port *);
 
 #endif /* port/accelerator.h */

@@ -16,9 +16,13 @@
 
 #include "port/apply.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_ethdev.h>
+
+#include "netdev-dpdk.h"
 #include "netdev-provider.h"
 #include "port/accelerator.h"
 #include "port/claim.h"
@@ -28,6 +32,24 @@
 #include "smap.h"
 #include "util.h"
 #include "vhost/vm.h"
+
+/* Has 'port' connect to 'path' for its present device.  'vm' is a VM end there,
+ * or null if the one that the port has will do. */
+static int
+apply_to_guest(struct vdpa_port *port, struct dpdk_vdpa_vm *vm,
+               const char *path, char **errp)
+{
+    if (port->accel == VDPA_ACCEL_NONE) {
+        if (vm) {               /* When the device is back, so is the guest. */
+            dpdk_vdpa_vm_destroy(vm);
+            vdpa_guest_drop(port);
+        }
+        return 0;
+    }
+    return (vm ? vdpa_guest_replace(port, vm, errp)
+            : port->vm ? vdpa_guest_adapt(port, errp)
+            : vdpa_guest_make(port, path, errp));
+}
 
 /* Makes 'port' obey 'new', whose contents it takes over.  If it cannot, leaves
  * the port as it was, save that a new VF stays if only the new socket fails,
@@ -50,10 +72,7 @@ apply_options(struct vdpa_port *port, struct dpdk_vdpa_options *new,
         dpdk_vdpa_vm_destroy(vm);
         return error;
     }
-
-    error = (vm ? vdpa_guest_replace(port, vm, errp)
-             : port->vm ? vdpa_guest_adapt(port, errp)
-             : vdpa_guest_make(port, new->socket_path, errp));
+    error = apply_to_guest(port, vm, new->socket_path, errp);
     if (error) {
         return error;
     }
@@ -69,40 +88,106 @@ apply_options(struct vdpa_port *port, struct dpdk_vdpa_options *new,
     return 0;
 }
 
+/* Checks the dpdk-devargs 'devargs' of 'port' and stores in '*port_idp' the
+ * ethdev that they name.  Those of a port that is in force, which are to
+ * change, must name one: the port is then deleted and made anew, which had
+ * better work. */
+static int
+check_representor(struct vdpa_port *port, const char *devargs,
+                  uint16_t *port_idp, char **errp)
+{
+    if (!devargs || !*devargs) {
+        *errp = xasprintf("dpdk-devargs is %s; set it to the DPDK device "
+                          "arguments of the VF's representor",
+                          devargs ? "empty" : "missing");
+        return EINVAL;
+    }
+    if (nullable_string_is_equal(devargs, port->rep_devargs)) {
+        *port_idp = port->rep_port_id;
+        return 0;
+    }
+    return vdpa_claim_check_interface(port->name, devargs, port->configured,
+                                      port_idp, errp);
+}
+
+/* Makes the representor obey 'args'.  What it says without an error is a
+ * warning. */
+static int
+apply_to_representor(struct vdpa_port *port, struct netdev *netdev,
+                     const struct smap *args, char **errp)
+{
+    int error = vdpa_base_class->set_config(netdev, args, errp);
+
+    vdpa_claim_note_interface(netdev);
+    port->rep_port_id = netdev_dpdk_get_port_id(netdev);
+    if (!error) {
+        vdpa_port_set_reason(port, VDPA_REASON_OPTION, *errp);
+        *errp = NULL;
+    } else if (*errp && !rte_eth_dev_is_valid_port(port->rep_port_id)) {
+        char *full = vdpa_claim_explain_full();
+
+        if (full) {
+            free(*errp);
+            *errp = xasprintf("dpdk-devargs: \"%s\" cannot be had: %s",
+                              smap_get(args, "dpdk-devargs"), full);
+            free(full);
+        }
+    }
+    return error;
+}
+
+/* Makes 'port' obey 'new', of which 'args' are the origin, in the order in
+ * which nothing is lost if something fails.  'rep_port_id' is the ethdev of the
+ * representor that 'args' ask for. */
+static int
+apply_all(struct vdpa_port *port, struct netdev *netdev,
+          const struct smap *args, uint16_t rep_port_id,
+          struct dpdk_vdpa_options *new, char **errp)
+{
+    const char *rep_devargs = smap_get(args, "dpdk-devargs");
+    uint16_t old_rep = port->rep_port_id;
+    int error;
+
+    if (!port->configured || !strcmp(rep_devargs, port->rep_devargs)) {
+        error = apply_to_representor(port, netdev, args, errp);
+        return error ? error : apply_options(port, new, errp);
+    }
+
+    /* The base class is going to want the port made anew, with all of 'args'.
+     * First see that they are good. */
+    port->rep_port_id = rep_port_id;
+    error = apply_options(port, new, errp);
+    if (error) {
+        port->rep_port_id = old_rep;
+        return error;
+    }
+    memset(new, 0, sizeof *new);
+    return vdpa_base_class->set_config(netdev, args, errp);
+}
+
 int
 vdpa_apply_config(struct vdpa_port *port, struct netdev *netdev,
                   const struct smap *args, char **errp)
 {
     const char *rep_devargs = smap_get(args, "dpdk-devargs");
     struct dpdk_vdpa_options new;
+    uint16_t rep_port_id;
     int error;
 
     error = dpdk_vdpa_options_parse(port->name, args, &new, errp);
     if (error) {
         return error;
     }
-    error = vdpa_claim_check_representor(port, rep_devargs, errp);
+    error = check_representor(port, rep_devargs, &rep_port_id, errp);
+    error = error ? error : apply_all(port, netdev, args, rep_port_id, &new,
+                                      errp);
     if (error) {
-        goto error;
+        dpdk_vdpa_options_destroy(&new);
+        return error;
     }
-    error = vdpa_base_class->set_config(netdev, args, errp);
-    if (error) {
-        goto error;
-    }
-    free(*errp);                        /* It may warn without an error. */
-    *errp = NULL;
-    error = apply_options(port, &new, errp);
-    if (error) {
-        goto error;
-    }
-
     if (!port->configured) {
         port->rep_devargs = xstrdup(rep_devargs);
         port->configured = true;
     }
     return 0;
-
-error:
-    dpdk_vdpa_options_destroy(&new);
-    return error;
 }

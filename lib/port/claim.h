@@ -15,34 +15,94 @@
 #ifndef VDPA_CLAIM_H
 #define VDPA_CLAIM_H 1
 
-/* Who uses which DPDK device.  Main thread.  Errors are positive errno values,
+/* Who uses which DPDK device: the one answer to that question.
+ *
+ * This room alone probes devices, owns ethdevs and removes devices.  A *claim*
+ * is the use of a device as the accelerator of a port, by its ethdev or as a
+ * vDPA device.  An *interface* is a netdev of type "dpdk" or "dpdkvdpa", whose
+ * dpdk-devargs Open vSwitch itself attached to an ethdev: it is known here from
+ * vdpa_claim_note_interface() on.
+ *
+ * A device has as many ethdevs as it likes: those of a NIC's representors are
+ * on the device of the PF.  A device is removed only if we know that it was not
+ * there before we probed it, or that it is dead, and nobody uses any of its
+ * ethdevs or it as a vDPA device.
+ *
+ * Main thread, save for what an interface's dealloc() calls.  Nothing of ours
+ * is called with the lock of this room held.  Errors are positive errno values,
  * with a sentence for the user in '*errp', which the caller must free. */
 
 #include <stdbool.h>
 #include <stdint.h>
 
-struct dpdk_vdpa_vf;
-struct netdev_class;
-struct vdpa_port;
+struct netdev;
+struct rte_vdpa_device;
+struct vdpa_claim;
 
-/* Takes note of the classes whose interfaces may use an ethdev.  Once. */
-void vdpa_claim_init(const struct netdev_class *dpdk,
-                     const struct netdev_class *ours);
+/* Claims the VF at 'devargs', an ethdev that is no representor, for port
+ * 'owner', after probing it if need be. */
+int vdpa_claim_vf(const char *devargs, const char *owner,
+                  struct vdpa_claim **, char **errp);
 
-/* Checks that no interface of this switch uses the ethdev of 'vf'. */
-int vdpa_claim_check_vf(const struct vdpa_port *, const struct dpdk_vdpa_vf *,
-                        char **errp);
+/* Claims the vDPA device at 'devargs' for port 'owner', after probing it if
+ * need be.  Returns ENODEV if it is no vDPA device. */
+int vdpa_claim_vdpa(const char *devargs, const char *owner,
+                    struct vdpa_claim **, char **errp);
 
-/* Checks that 'devargs' may become the representor of 'port'.  A port whose
- * representor changes is deleted and made anew, which had better work. */
-int vdpa_claim_check_representor(struct vdpa_port *, const char *devargs,
-                                 char **errp);
+/* Gives up the claim, if it is not null, and frees it.  Nobody may use the
+ * device any more: a VF has been stopped, and no socket has the vDPA device.
+ * A device that is 'dead' is removed no matter who probed it: only so it can
+ * come back.  Any thread. */
+void vdpa_claim_release(struct vdpa_claim *, bool dead);
 
-/* Checks that a port of type "dpdk" may have the device 'devargs'. */
-int vdpa_claim_check_dpdk(const char *devargs, char **errp);
+/* What was claimed: the ethdev, or RTE_MAX_ETHPORTS and the vDPA device; and
+ * what the device is called in DPDK. */
+uint16_t vdpa_claim_port_id(const struct vdpa_claim *);
+struct rte_vdpa_device *vdpa_claim_device(const struct vdpa_claim *);
+const char *vdpa_claim_name(const struct vdpa_claim *);
+
+/* Returns true if 'devargs' names the device of the claim, whatever arguments
+ * follow. */
+bool vdpa_claim_is_device(const struct vdpa_claim *, const char *devargs);
+
+/* Returns true if 'devargs' names a device on a bus of real hardware. */
+bool vdpa_claim_is_hardware(const char *devargs);
+
+/* Returns false if there is certainly no device 'devargs' to probe.  A cheap
+ * look: it does not scan. */
+bool vdpa_claim_may_exist(const char *devargs);
+
+/* Interfaces. */
+
+/* Takes note of the ethdev that 'netdev', of type "dpdk" or "dpdkvdpa", uses
+ * now, or that it uses none. */
+void vdpa_claim_note_interface(struct netdev *);
+
+/* Likewise when 'netdev' goes.  Any thread. */
+void vdpa_claim_forget_interface(const struct netdev *);
+
+/* Checks that 'devargs' may become the dpdk-devargs of interface 'name', of
+ * type "dpdk" or "dpdkvdpa": nobody else uses what they name.  With 'probe'
+ * also that they name something, which may take a probe; everything is then
+ * as it was before.  Stores in '*port_idp' the ethdev that they name, or
+ * RTE_MAX_ETHPORTS if there is none yet. */
+int vdpa_claim_check_interface(const char *name, const char *devargs,
+                               bool probe, uint16_t *port_idp, char **errp);
 
 /* Returns true if the device that 'devargs' names may be detached from DPDK:
- * it has no VF of a dpdkvdpa port. */
+ * no port has claimed it. */
 bool vdpa_claim_check_detach(const char *devargs, char **errp);
+
+/* Returns why an ethdev cannot be had if that is because DPDK has no room for
+ * one more, which the caller must free, or null. */
+char *vdpa_claim_explain_full(void);
+
+/* Pairs. */
+
+/* Checks as far as drivers tell that the ethdev 'rep_port_id' is the
+ * representor of the VF of the claim.  Returns 0 with '*unknown' true if they
+ * do not tell. */
+int vdpa_claim_check_pair(const struct vdpa_claim *, uint16_t rep_port_id,
+                          bool *unknown, char **errp);
 
 #endif /* port/claim.h */

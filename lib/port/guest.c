@@ -26,6 +26,7 @@
 #include "accel/vf.h"
 #include "port/port.h"
 #include "smap.h"
+#include "timeval.h"
 #include "util.h"
 #include "vhost/vm.h"
 
@@ -178,6 +179,7 @@ vdpa_guest_replace(struct vdpa_port *port, struct dpdk_vdpa_vm *vm,
     vdpa_port_hold_vm(port);
     vdpa_port_set_ends(port, port->vf, vm);
     dpdk_vdpa_vm_destroy(old);
+    vdpa_port_set_reason(port, VDPA_REASON_GUEST, NULL);
     return 0;
 }
 
@@ -191,12 +193,24 @@ vdpa_guest_drop(struct vdpa_port *port)
     dpdk_vdpa_vm_destroy(vm);
 }
 
+/* Returns false if 'port' is to have no VM end: a vDPA device serves a guest
+ * that is connected whether or not the port is set down. */
+static bool
+is_wanted(const struct vdpa_port *port)
+{
+    return !port->hw || port->admin_up;
+}
+
 int
 vdpa_guest_make(struct vdpa_port *port, const char *path, char **errp)
 {
     struct dpdk_vdpa_vm *vm;
-    int error = vdpa_guest_create(port, path, &vm, errp);
+    int error;
 
+    if (!is_wanted(port)) {
+        return 0;
+    }
+    error = vdpa_guest_create(port, path, &vm, errp);
     return error ? error : vdpa_guest_replace(port, vm, errp);
 }
 
@@ -226,4 +240,53 @@ vdpa_guest_adapt(struct vdpa_port *port, char **errp)
     }
     dpdk_vdpa_vm_set_offloads(port->vm, offloads);
     return 0;
+}
+
+bool
+vdpa_guest_is_whole(const struct vdpa_port *port)
+{
+    return port->vm || !is_wanted(port);
+}
+
+bool
+vdpa_guest_repair(struct vdpa_port *port)
+{
+    char *error = NULL;
+
+    if (port->accel != VDPA_ACCEL_NONE
+        && (port->vm ? vdpa_guest_adapt(port, &error)
+            : vdpa_guest_make(port, port->options.socket_path, &error))) {
+        vdpa_port_set_reason(port, VDPA_REASON_GUEST, error);
+        dpdk_vdpa_retry_soon(&port->retry, time_msec());
+        return false;
+    }
+    return true;
+}
+
+void
+vdpa_guest_admin_changed(struct vdpa_port *port)
+{
+    if (!is_wanted(port) && port->vm) {
+        vdpa_guest_drop(port);
+    } else if (port->configured && !port->vm) {
+        vdpa_guest_repair(port);
+    }
+}
+
+/* The main loop. */
+
+void
+vdpa_guest_run(struct vdpa_port *port)
+{
+    if (port->vm) {
+        dpdk_vdpa_vm_run(port->vm);
+    }
+}
+
+void
+vdpa_guest_wait(const struct vdpa_port *port)
+{
+    if (port->vm) {
+        dpdk_vdpa_vm_wait(port->vm);
+    }
 }

@@ -19,6 +19,8 @@
  * what the device can do.  Main thread.  Errors are positive errno values,
  * with a sentence for the user in '*errp', which the caller must free. */
 
+#include <stdbool.h>
+
 struct dpdk_vdpa_vm;
 struct smap;
 struct vdpa_port;
@@ -36,7 +38,8 @@ int vdpa_guest_create(struct vdpa_port *, const char *path,
 int vdpa_guest_replace(struct vdpa_port *, struct dpdk_vdpa_vm *vm,
                        char **errp);
 
-/* Disconnects the guest of 'port'. */
+/* Disconnects the guest of 'port', which has a VM end.  Any thread if the port
+ * is being destroyed. */
 void vdpa_guest_drop(struct vdpa_port *);
 
 /* Has 'port', which has no VM end, connect to the socket at 'path'. */
@@ -44,5 +47,22 @@ int vdpa_guest_make(struct vdpa_port *, const char *path, char **errp);
 
 /* Adapts the VM end of 'port' to a device that may have changed. */
 int vdpa_guest_adapt(struct vdpa_port *, char **errp);
+
+/* Returns true if 'port' has a VM end, or is to have none. */
+bool vdpa_guest_is_whole(const struct vdpa_port *);
+
+/* Gives 'port' a VM end for its device, or adapts the one that it has, if it
+ * has a device.  Returns true if that worked; otherwise the reason and the
+ * retry clock are set. */
+bool vdpa_guest_repair(struct vdpa_port *);
+
+/* To be called when 'port' was set up or down.  In hardware mode a port that
+ * is down has no VM end, as nothing else keeps the device from moving the
+ * guest's packets. */
+void vdpa_guest_admin_changed(struct vdpa_port *);
+
+/* To be called once per main loop for each port. */
+void vdpa_guest_run(struct vdpa_port *);
+void vdpa_guest_wait(const struct vdpa_port *);
 
 #endif /* port/guest.h */

@@ -22,7 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <rte_ether.h>
+#include <rte_ethdev.h>
 
 #include "accel/vdpa.h"
 #include "accel/vf.h"
@@ -140,16 +140,19 @@ vdpa_port_event(struct vdpa_port *port, const char *format, ...)
 }
 
 void
-vdpa_port_set_error(struct vdpa_port *port, char **slot, char *error)
+vdpa_port_set_reason(struct vdpa_port *port, enum vdpa_reason reason,
+                     char *text)
 {
-    if (error && (!*slot || strcmp(error, *slot))) {
-        VLOG_WARN("%s: %s", port->name, error);
-    }
-    if (!nullable_string_is_equal(error, *slot)) {
+    char **slot = &port->reasons[reason];
+
+    if (!nullable_string_is_equal(text, *slot)) {
+        if (text) {
+            VLOG_WARN("%s: %s", port->name, text);
+        }
         netdev_change_seq_changed(port->netdev);
     }
     free(*slot);
-    *slot = error;
+    *slot = text;
 }
 
 /* Properties. */
@@ -186,7 +189,7 @@ bool
 vdpa_port_device_is_up(const struct vdpa_port *port)
 {
     return (port->hw
-            ? dpdk_vdpa_hw_is_running(port->hw) && !port->hw_error
+            ? dpdk_vdpa_hw_is_running(port->hw) && !port->reasons[VDPA_REASON_FAULT]
             : port->vf && dpdk_vdpa_vf_link_is_up(port->vf));
 }
 
@@ -309,6 +312,7 @@ vdpa_port_create(struct netdev *netdev, struct dpdk_vdpa_relay *relay)
     port->name = xstrdup(netdev_get_name(netdev));
     port->positions = dpdk_vdpa_positions_create();
     port->admin_up = true;
+    port->rep_port_id = RTE_MAX_ETHPORTS;
     port->vf_end.recv = dpdk_vdpa_vf_recv;
     port->vf_end.send = dpdk_vdpa_vf_send;
     port->vf_end.never_fits = dpdk_vdpa_vf_never_fits;
@@ -333,21 +337,17 @@ vdpa_port_create(struct netdev *netdev, struct dpdk_vdpa_relay *relay)
 }
 
 void
-vdpa_port_destroy(struct vdpa_port *port)
+vdpa_port_remove(struct vdpa_port *port)
+    OVS_EXCLUDED(ports_mutex)
 {
-    struct dpdk_vdpa_vf *vf = port->vf;
-    struct dpdk_vdpa_hw *hw = port->hw;
-    struct dpdk_vdpa_vm *vm = port->vm;
-
     ovs_mutex_lock(&ports_mutex);
     hmap_remove(&ports, &port->node);
     ovs_mutex_unlock(&ports_mutex);
+}
 
-    vdpa_port_hold_vf(port);
-    vdpa_port_hold_vm(port);
-    dpdk_vdpa_vm_destroy(vm);
-    dpdk_vdpa_vf_close(vf);
-    dpdk_vdpa_hw_close(hw);
+void
+vdpa_port_free(struct vdpa_port *port)
+{
     ovs_mutex_lock(&port->mutex);
     dpdk_vdpa_relay_destroy(port->relay);
     ovs_mutex_unlock(&port->mutex);
@@ -356,11 +356,11 @@ vdpa_port_destroy(struct vdpa_port *port)
     ovs_mutex_destroy(&port->events_mutex);
     dpdk_vdpa_options_destroy(&port->options);
     dpdk_vdpa_positions_destroy(port->positions);
+    for (int i = 0; i < VDPA_N_REASONS; i++) {
+        free(port->reasons[i]);
+    }
     free(port->poller_cpus);
     free(port->rep_devargs);
-    free(port->config_error);
-    free(port->mtu_error);
-    free(port->hw_error);
     free(port->name);
     free(port);
 }

@@ -25,6 +25,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "accel/vf.h"
+#include "base/retry.h"
 #include "dpdk-vdpa-relay.h"
 #include "openvswitch/compiler.h"
 #include "openvswitch/hmap.h"
@@ -37,10 +39,11 @@
 struct dpdk_vdpa_capture;
 struct dpdk_vdpa_hw;
 struct dpdk_vdpa_positions;
-struct dpdk_vdpa_vf;
 struct dpdk_vdpa_vm;
 struct netdev;
 struct netdev_class;
+struct smap;
+struct vdpa_claim;
 
 /* What the watchdog knows of a lane.  Main thread. */
 struct vdpa_watch {
@@ -48,6 +51,29 @@ struct vdpa_watch {
     long long int since;        /* When that changed last, or there was nothing
                                  * to do, in ms. */
     bool stalled;
+};
+
+/* What serves the guest.  Its changes are the accelerator's; see there which
+ * ones there are. */
+enum vdpa_accel {
+    VDPA_ACCEL_NONE,            /* There is no device. */
+    VDPA_ACCEL_STOPPED,         /* A VF that did not start again. */
+    VDPA_ACCEL_RELAY,           /* A VF, which PMD threads poll. */
+    VDPA_ACCEL_VDPA,            /* A vDPA device. */
+    VDPA_N_ACCELS
+};
+
+/* Why a port is not as the database wants it, the gravest first.  Each has a
+ * life of its own. */
+enum vdpa_reason {
+    VDPA_REASON_CONFIG,         /* Options that cannot be in force. */
+    VDPA_REASON_DEVICE,         /* The device went, or does not start. */
+    VDPA_REASON_GUEST,          /* The socket cannot be had. */
+    VDPA_REASON_MTU,            /* The VF refuses the MTU. */
+    VDPA_REASON_OPTION,         /* An option of the representor without which
+                                 * the port does. */
+    VDPA_REASON_FAULT,          /* What the vDPA device reports. */
+    VDPA_N_REASONS
 };
 
 /* A port.
@@ -73,16 +99,21 @@ struct vdpa_port {
     bool configured;
     bool link_up;                       /* Of the VF, at the last look. */
     long long int next_link_check;
-    long long int next_device_retry;    /* If the device was removed. */
+    struct dpdk_vdpa_retry retry;       /* While there is no device, or it does
+                                         * not start, or no VM end. */
+    uint16_t rep_port_id;               /* The ethdev of the representor that
+                                         * the VF must belong to, or
+                                         * RTE_MAX_ETHPORTS. */
+    bool pair_unknown;                  /* Whether it does cannot be told. */
+    struct dpdk_vdpa_vf_config good;    /* With which the VF started last. */
     long long int switched;             /* When a connected guest was taken
                                          * from one mode to the other, in ms,
                                          * or 0. */
-    char *config_error;                 /* Why the database's options are not
-                                         * in force, or null. */
-    char *mtu_error;                    /* Why the MTU is not. */
-    char *hw_error;                     /* What the vDPA device reports. */
+    char *reasons[VDPA_N_REASONS];      /* Sentences, or null. */
     struct vdpa_watch watches[DPDK_VDPA_N_DIRECTIONS][DPDK_VDPA_MAX_PAIRS];
     bool lro_refused;                   /* The VF has LRO, but not for us. */
+    enum vdpa_accel accel;
+    struct vdpa_claim *claim;           /* On the device, if there is one. */
     struct eth_addr vf_mac;             /* See 'watch_mac'. */
     struct eth_addr guest_mac;          /* If it is not the VF's and that
                                          * matters, else all zero. */
@@ -94,8 +125,8 @@ struct vdpa_port {
 
     /* Written by the main thread with 'mutex' held, so that it may read them
      * without. */
-    struct dpdk_vdpa_vf *vf;            /* In software mode. */
-    struct dpdk_vdpa_hw *hw;            /* In hardware mode. */
+    struct dpdk_vdpa_vf *vf;            /* VDPA_ACCEL_STOPPED or _RELAY. */
+    struct dpdk_vdpa_hw *hw;            /* VDPA_ACCEL_VDPA. */
     struct dpdk_vdpa_vm *vm;
     struct dpdk_vdpa_end vf_end;
     struct dpdk_vdpa_end vm_end;
@@ -147,9 +178,12 @@ void vdpa_port_init(const struct netdev_class *base,
  * 'relay', which it takes over. */
 void vdpa_port_create(struct netdev *, struct dpdk_vdpa_relay *);
 
-/* Frees 'port', whose netdev has been destructed: no PMD thread polls it, and
- * nobody observes it. */
-void vdpa_port_destroy(struct vdpa_port *);
+/* Takes 'port', whose netdev has been destructed, so that no PMD thread polls
+ * it, out of the table: nobody finds it any more. */
+void vdpa_port_remove(struct vdpa_port *);
+
+/* Frees 'port', which has been removed and has neither ends nor observers. */
+void vdpa_port_free(struct vdpa_port *);
 
 /* Returns the port of 'netdev', or null if it has none.  Any thread; it stays
  * valid as long as the caller has a reference to 'netdev'. */
@@ -171,8 +205,9 @@ void vdpa_port_wake_wait(void);
 void vdpa_port_event(struct vdpa_port *, const char *format, ...)
     OVS_PRINTF_FORMAT(2, 3);
 
-/* Stores 'error', or null, in '*slot' and takes it over.  Main thread. */
-void vdpa_port_set_error(struct vdpa_port *, char **slot, char *error);
+/* Takes note of 'text', which it takes over, as the reason of its kind; null if
+ * there is none any more.  Main thread. */
+void vdpa_port_set_reason(struct vdpa_port *, enum vdpa_reason, char *text);
 
 /* Properties.  Main thread. */
 

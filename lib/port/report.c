@@ -90,8 +90,35 @@ vdpa_report_config(const struct vdpa_port *port, struct smap *args)
     smap_add_format(args, "vdpa-stall-timeout", "%u", o->stall_timeout);
 }
 
+/* Reports why the port is not as it should be, the gravest reason first. */
+static void
+report_reasons(const struct vdpa_port *port, int rep_error,
+               struct smap *args)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    if (rep_error) {
+        ds_put_format(&ds, "dpdk-devargs: the representor \"%s\" is gone "
+                      "(%s)", port->rep_devargs, ovs_strerror(rep_error));
+    }
+    for (int i = 0; i < VDPA_N_REASONS; i++) {
+        if (port->reasons[i] && i != VDPA_REASON_FAULT) {
+            ds_put_format(&ds, "%s%s", ds.length ? "; " : "",
+                          port->reasons[i]);
+        }
+    }
+    if (ds.length) {
+        smap_add(args, "config_error", ds_cstr(&ds));
+    }
+    ds_destroy(&ds);
+    if (port->reasons[VDPA_REASON_FAULT]) {
+        smap_add(args, "device_error", port->reasons[VDPA_REASON_FAULT]);
+    }
+}
+
 void
-vdpa_report_status(const struct vdpa_port *port, struct smap *args)
+vdpa_report_status(const struct vdpa_port *port, int rep_error,
+                   struct smap *args)
 {
     smap_add(args, "mode", vdpa_port_mode(port));
     smap_add(args, "vdpa_socket", port->options.socket_path);
@@ -106,13 +133,11 @@ vdpa_report_status(const struct vdpa_port *port, struct smap *args)
         smap_add_format(args, "hw_features", "0x%"PRIx64,
                         dpdk_vdpa_hw_features(port->hw));
     }
-    if (port->hw_error) {
-        smap_add(args, "device_error", port->hw_error);
+    if (port->claim && port->pair_unknown) {
+        smap_add(args, "representor_check", "not possible: the drivers do not "
+                 "tell which VF the representor is of");
     }
-    if (port->config_error || port->mtu_error) {
-        smap_add(args, "config_error",
-                 port->config_error ? port->config_error : port->mtu_error);
-    }
+    report_reasons(port, rep_error, args);
 }
 
 /* Statistics. */
@@ -364,14 +389,10 @@ void
 vdpa_report_show(struct vdpa_port *port, struct ds *out)
 {
     ds_put_format(out, "%s: mode %s\n", port->name, vdpa_port_mode(port));
-    if (port->hw_error) {
-        ds_put_format(out, "  error: %s\n", port->hw_error);
-    }
-    if (port->config_error) {
-        ds_put_format(out, "  error: %s\n", port->config_error);
-    }
-    if (port->mtu_error) {
-        ds_put_format(out, "  error: %s\n", port->mtu_error);
+    for (int i = 0; i < VDPA_N_REASONS; i++) {
+        if (port->reasons[i]) {
+            ds_put_format(out, "  error: %s\n", port->reasons[i]);
+        }
     }
     if (port->vm) {
         show_vm(port, out);

@@ -23,9 +23,11 @@ struct smap;
 struct vdpa_port;
 
 /* Adds what the port, which has been configured, knows to 'args', the options
- * as the netdev has them, or the status. */
+ * as the netdev has them, or the status.  'rep_error' is what the base class
+ * returned for the representor's status. */
 void vdpa_report_config(const struct vdpa_port *, struct smap *args);
-void vdpa_report_status(const struct vdpa_port *, struct smap *args);
+void vdpa_report_status(const struct vdpa_port *, int rep_error,
+                        struct smap *args);
 
 /* Appends the counters of the relay and of the device. */
 void vdpa_report_stats(struct vdpa_port *, struct netdev_custom_stats *);

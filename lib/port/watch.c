@@ -24,6 +24,7 @@
 #include "openvswitch/poll-loop.h"
 #include "ovs-atomic.h"
 #include "port/accelerator.h"
+#include "port/guest.h"
 #include "port/observe.h"
 #include "port/port.h"
 #include "timeval.h"
@@ -33,19 +34,14 @@
 /* How often the VF's link is looked at, in ms, for VFs that do not tell. */
 #define LINK_CHECK_INTERVAL 1000
 
-/* Takes up what other threads reported. */
+/* Takes up what other threads reported of the guest. */
 static void
-watch_handle_changes(struct vdpa_port *port)
+handle_changes(struct vdpa_port *port)
 {
     bool enabled[DPDK_VDPA_MAX_PAIRS];
 
-    if (port->vf ? dpdk_vdpa_vf_is_removed(port->vf)
-        : port->hw && dpdk_vdpa_hw_is_removed(port->hw)) {
-        vdpa_accelerator_lose(port);
-    } else if (port->vf && dpdk_vdpa_vf_needs_reset(port->vf)) {
-        vdpa_accelerator_reset(port);
-    }
-    if (port->vm && port->vf && dpdk_vdpa_vm_is_up(port->vm)) {
+    if (port->vm && port->accel == VDPA_ACCEL_RELAY
+        && dpdk_vdpa_vm_is_up(port->vm)) {
         vdpa_accelerator_adapt_lro(port);
         dpdk_vdpa_vm_get_enabled(port->vm, enabled, ARRAY_SIZE(enabled));
         dpdk_vdpa_vf_set_rss(port->vf, enabled, ARRAY_SIZE(enabled));
@@ -134,7 +130,7 @@ watch_lanes(struct vdpa_port *port)
 /* The rest. */
 
 static void
-watch_check_link(struct vdpa_port *port)
+check_link(struct vdpa_port *port)
 {
     bool up = vdpa_port_device_is_up(port);
 
@@ -154,7 +150,7 @@ watch_check_link(struct vdpa_port *port)
  * netdev-dpdk/set-admin-state.  A port that is down relays nothing: what the
  * guest sends waits in its rings. */
 static void
-watch_check_admin_state(struct vdpa_port *port)
+check_admin_state(struct vdpa_port *port)
 {
     struct netdev *netdev = CONST_CAST(struct netdev *, port->netdev);
     enum netdev_flags flags = 0;
@@ -168,6 +164,29 @@ watch_check_admin_state(struct vdpa_port *port)
         vdpa_port_update_relay(port);
         ovs_mutex_unlock(&port->mutex);
         vdpa_port_event(port, "port is set %s", up ? "up" : "down");
+        vdpa_guest_admin_changed(port);
+    }
+}
+
+/* Tries to put in order what could not be done before: a device that is gone
+ * or stopped, a socket that could not be had. */
+static void
+watch_repair(struct vdpa_port *port)
+{
+    long long int now = time_msec();
+
+    if (vdpa_accelerator_is_whole(port) && vdpa_guest_is_whole(port)) {
+        memset(&port->retry, 0, sizeof port->retry);
+    } else if (port->configured
+               && dpdk_vdpa_retry_is_due(&port->retry, now)) {
+        if (vdpa_accelerator_is_absent(port)) {
+            dpdk_vdpa_retry_soon(&port->retry, now);
+            return;
+        }
+        dpdk_vdpa_retry_failed(&port->retry, now);
+        if (vdpa_accelerator_repair(port)) {
+            vdpa_guest_repair(port);
+        }
     }
 }
 
@@ -176,30 +195,25 @@ watch_port(struct vdpa_port *port, void *aux OVS_UNUSED)
 {
     bool changed;
 
-    if (port->vm) {
-        dpdk_vdpa_vm_run(port->vm);
-    }
-    watch_check_admin_state(port);
+    check_admin_state(port);
+    vdpa_guest_run(port);
     atomic_read(&port->changed, &changed);
+    if (changed || time_msec() >= port->next_link_check) {
+        vdpa_accelerator_check(port);
+    }
     if (changed) {
         atomic_store(&port->changed, false);
-        watch_handle_changes(port);
+        handle_changes(port);
     }
     if (changed || time_msec() >= port->next_link_check) {
         port->next_link_check = time_msec() + LINK_CHECK_INTERVAL;
-        if (port->hw) {
-            vdpa_accelerator_check_hw(port);
-        }
-        watch_check_link(port);
+        check_link(port);
         vdpa_accelerator_check_switch(port);
         vdpa_observe_check_macs(port);
         vdpa_observe_check_capture(port);
         watch_lanes(port);
     }
-    if (port->configured && !port->vf && !port->hw
-        && time_msec() >= port->next_device_retry) {
-        vdpa_accelerator_retry(port);
-    }
+    watch_repair(port);
 }
 
 void
@@ -214,9 +228,7 @@ static void
 wait_for_port(struct vdpa_port *port, void *aux OVS_UNUSED)
 {
     poll_timer_wait_until(port->next_link_check);
-    if (port->vm) {
-        dpdk_vdpa_vm_wait(port->vm);
-    }
+    vdpa_guest_wait(port);
 }
 
 void
