@@ -25,6 +25,8 @@ vdpa_sources = \
 	lib/port/events.h \
 	lib/port/guest.c \
 	lib/port/guest.h \
+	lib/port/numa.c \
+	lib/port/numa.h \
 	lib/port/observe.c \
 	lib/port/observe.h \
 	lib/port/options.c \

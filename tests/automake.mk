@@ -1,16 +1,22 @@
 # Unit tests (cmocka): "make check".  They need neither root nor hugepages.
 unit_tests = \
+	tests/unit/test-accelerator \
+	tests/unit/test-claim \
 	tests/unit/test-connector \
 	tests/unit/test-door \
 	tests/unit/test-events \
+	tests/unit/test-gate \
 	tests/unit/test-guard \
 	tests/unit/test-lro \
-	tests/unit/test-gate \
+	tests/unit/test-numa \
 	tests/unit/test-options \
+	tests/unit/test-port \
+	tests/unit/test-port-guest \
 	tests/unit/test-positions \
 	tests/unit/test-relay \
 	tests/unit/test-relay-turns \
 	tests/unit/test-ring \
+	tests/unit/test-vf \
 	tests/unit/test-walk \
 	tests/unit/test-walk-threads
 
@@ -33,6 +39,18 @@ tests_unit_test_door_SOURCES = tests/unit/test-door.c lib/vhost/door.c
 tests_unit_test_door_LDADD = $(unit_LDADD)
 tests_unit_test_door_LINK = $(unit_LINK)
 
+# This one includes lib/port/accelerator.c, and has the rest of lib/port/.
+tests_unit_test_accelerator_SOURCES = tests/unit/test-accelerator.c
+tests_unit_test_accelerator_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_unit_test_accelerator_LDADD = $(unit_LDADD)
+tests_unit_test_accelerator_LINK = $(unit_LINK)
+
+# And this one lib/port/claim.c.
+tests_unit_test_claim_SOURCES = tests/unit/test-claim.c
+tests_unit_test_claim_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_unit_test_claim_LDADD = $(unit_LDADD)
+tests_unit_test_claim_LINK = $(unit_LINK)
+
 tests_unit_test_events_SOURCES = tests/unit/test-events.c lib/port/events.c
 tests_unit_test_events_LDADD = $(unit_LDADD)
 tests_unit_test_events_LINK = $(unit_LINK)
@@ -46,6 +64,10 @@ tests_unit_test_guard_SOURCES = tests/unit/test-guard.c lib/vhost/book.c \
 tests_unit_test_guard_LDADD = $(unit_LDADD)
 tests_unit_test_guard_LINK = $(unit_LINK)
 
+tests_unit_test_numa_SOURCES = tests/unit/test-numa.c lib/port/numa.c
+tests_unit_test_numa_LDADD = $(unit_LDADD)
+tests_unit_test_numa_LINK = $(unit_LINK)
+
 tests_unit_test_options_SOURCES = tests/unit/test-options.c lib/port/options.c
 tests_unit_test_options_LDADD = $(unit_LDADD)
 tests_unit_test_options_LINK = $(unit_LINK)
@@ -57,6 +79,18 @@ tests_unit_test_positions_SOURCES = tests/unit/test-positions.c \
 tests_unit_test_positions_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_positions_LDADD = $(unit_LDADD)
 tests_unit_test_positions_LINK = $(unit_LINK)
+
+# This one includes lib/port/port.c, and this one lib/port/guest.c.
+tests_unit_test_port_SOURCES = tests/unit/test-port.c lib/dpdk-vdpa-relay.c \
+	lib/port/events.c lib/port/options.c lib/vhost/positions.c
+tests_unit_test_port_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_unit_test_port_LDADD = $(unit_LDADD)
+tests_unit_test_port_LINK = $(unit_LINK)
+
+tests_unit_test_port_guest_SOURCES = tests/unit/test-port-guest.c
+tests_unit_test_port_guest_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_unit_test_port_guest_LDADD = $(unit_LDADD)
+tests_unit_test_port_guest_LINK = $(unit_LINK)
 
 # These two include lib/dpdk-vdpa-relay.c.
 tests_unit_test_relay_SOURCES = tests/unit/test-relay.c \
@@ -80,6 +114,12 @@ tests_unit_test_ring_LINK = $(unit_LINK)
 tests_unit_test_lro_SOURCES = tests/unit/test-lro.c lib/vhost/lro.c
 tests_unit_test_lro_LDADD = $(unit_LDADD)
 tests_unit_test_lro_LINK = $(unit_LINK)
+
+# And this one lib/accel/vf.c.
+tests_unit_test_vf_SOURCES = tests/unit/test-vf.c
+tests_unit_test_vf_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_unit_test_vf_LDADD = $(unit_LDADD)
+tests_unit_test_vf_LINK = $(unit_LINK)
 
 # And these lib/vhost/walk.c, with functions of its own in place of the
 # vhost library's.

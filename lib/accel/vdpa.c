@@ -37,6 +37,9 @@
 
 VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_hw);
 
+/* Most counters of a virtqueue that we look at. */
+#define MAX_STATS 64
+
 /* A vDPA device as the vhost library of DPDK 22.11 has it: 'struct
  * rte_vdpa_device' in its lib/vhost/vdpa_driver.h, and of 'struct
  * rte_vdpa_dev_ops' the part that is looked at here.
@@ -82,15 +85,19 @@ struct dpdk_vdpa_hw {
     void (*changed)(void *aux);
     void *aux;
 
-    /* Main thread. */
-    uint64_t n_faults;                  /* At the last look. */
+    /* The counters that the driver has, constant: it is asked once, as one
+     * without may complain each time. */
+    struct rte_vdpa_stat_name *stat_names;
+    int n_stat_names;
 
     /* Written by threads of DPDK, read by any. */
     atomic_bool removed;
     atomic_bool running;
 
-    struct ovs_mutex mutex;             /* Protects 'error'.  A leaf. */
+    struct ovs_mutex mutex;             /* Protects what follows.  A leaf. */
     char *error OVS_GUARDED;
+    uint64_t n_faults OVS_GUARDED;      /* At the last look, or before the
+                                         * device began to serve the guest. */
 };
 
 /* Protects 'hw_list' and 'drivers'.  Nothing is called with it held but
@@ -124,6 +131,62 @@ hw_set_error(struct dpdk_vdpa_hw *hw, char *error)
     free(hw->error);
     hw->error = error;
     ovs_mutex_unlock(&hw->mutex);
+}
+
+/* Counters. */
+
+/* Asks the driver which counters it has. */
+static void
+hw_get_stat_names(struct dpdk_vdpa_hw *hw)
+{
+    int n = rte_vdpa_get_stats_names(hw->device, NULL, 0);
+
+    if (n > 0) {
+        n = MIN(n, MAX_STATS);
+        hw->stat_names = xcalloc(n, sizeof *hw->stat_names);
+        n = rte_vdpa_get_stats_names(hw->device, hw->stat_names, n);
+        hw->n_stat_names = MAX(n, 0);
+    }
+}
+
+/* Reads the counters of 'ring' into the MAX_STATS 'values'.  Returns their
+ * number, 0 if the driver does not tell. */
+static int
+hw_read_stats(const struct dpdk_vdpa_hw *hw, unsigned int ring,
+              struct rte_vdpa_stat *values)
+{
+    int n = rte_vdpa_get_stats(hw->device, ring, values, hw->n_stat_names);
+
+    return MAX(MIN(n, hw->n_stat_names), 0);
+}
+
+/* Returns the sum of the counters of faults of 'n_pairs' queue pairs, and
+ * stores in '*namep', if it is not null, the name of one that is not 0. */
+static uint64_t
+hw_count_faults(const struct dpdk_vdpa_hw *hw, unsigned int n_pairs,
+                const char **namep)
+{
+    struct rte_vdpa_stat values[MAX_STATS];
+    uint64_t sum = 0;
+
+    for (unsigned int ring = 0; hw->n_stat_names && ring < 2 * n_pairs;
+         ring++) {
+        int n = hw_read_stats(hw, ring, values);
+
+        if (!n) {
+            break;
+        }
+        for (int i = 0; i < n; i++) {
+            if (values[i].value
+                && strcasestr(hw->stat_names[i].name, "fault")) {
+                sum += values[i].value;
+                if (namep) {
+                    *namep = hw->stat_names[i].name;
+                }
+            }
+        }
+    }
+    return sum;
 }
 
 /* Between the library and a driver. */
@@ -186,11 +249,33 @@ hw_note(int vid, const char *what, int ret, bool running)
     ovs_mutex_unlock(&hw_mutex);
 }
 
+/* Takes note of what the device of 'vid' counts as faults before it serves the
+ * guest. */
+static void
+hw_note_old_faults(int vid)
+    OVS_EXCLUDED(hw_mutex)
+{
+    struct dpdk_vdpa_hw *hw;
+
+    ovs_mutex_lock(&hw_mutex);
+    hw = hw_find(rte_vhost_get_vdpa_device(vid));
+    if (hw) {
+        uint64_t n = hw_count_faults(hw, hw->max_pairs, NULL);
+
+        ovs_mutex_lock(&hw->mutex);
+        hw->n_faults = n;
+        ovs_mutex_unlock(&hw->mutex);
+    }
+    ovs_mutex_unlock(&hw_mutex);
+}
+
 static int
 our_dev_conf(int vid)
 {
-    int ret = driver_of(vid)->dev_conf(vid);
+    int ret;
 
+    hw_note_old_faults(vid);
+    ret = driver_of(vid)->dev_conf(vid);
     hw_note(vid, "take over the guest's queues", ret, true);
     return ret;
 }
@@ -288,6 +373,7 @@ dpdk_vdpa_hw_open(const char *devargs, const char *name,
     hw->max_pairs = MIN(max_pairs, DPDK_VDPA_MAX_PAIRS);
     hw->features = features;
     ovs_mutex_init(&hw->mutex);
+    hw_get_stat_names(hw);
     hw_interpose(device);
     ovs_mutex_lock(&hw_mutex);
     ovs_list_push_back(&hw_list, &hw->list_node);
@@ -315,6 +401,7 @@ dpdk_vdpa_hw_close(struct dpdk_vdpa_hw *hw)
     }
     hw_set_error(hw, NULL);
     ovs_mutex_destroy(&hw->mutex);
+    free(hw->stat_names);
     free(hw->name);
     free(hw->devargs);
     free(hw);
@@ -410,55 +497,48 @@ struct dpdk_vdpa_hw_stat *
 dpdk_vdpa_hw_get_stats(const struct dpdk_vdpa_hw *hw, unsigned int n_pairs,
                        unsigned int *n)
 {
-    int n_names = rte_vdpa_get_stats_names(hw->device, NULL, 0);
-    struct rte_vdpa_stat_name *names;
+    struct rte_vdpa_stat values[MAX_STATS];
     struct dpdk_vdpa_hw_stat *stats;
-    struct rte_vdpa_stat *values;
 
     *n = 0;
-    if (n_names <= 0) {
+    if (!hw->n_stat_names) {
         return NULL;
     }
-    names = xcalloc(n_names, sizeof *names);
-    values = xcalloc(n_names, sizeof *values);
-    stats = xcalloc(2 * n_pairs * n_names, sizeof *stats);
-    n_names = rte_vdpa_get_stats_names(hw->device, names, n_names);
+    stats = xcalloc(2 * n_pairs * hw->n_stat_names, sizeof *stats);
     for (unsigned int ring = 0; ring < 2 * n_pairs; ring++) {
-        int n_values = rte_vdpa_get_stats(hw->device, ring, values,
-                                          MAX(n_names, 0));
+        int n_values = hw_read_stats(hw, ring, values);
 
+        if (!n_values) {
+            break;              /* Nor will it tell of those after it. */
+        }
         for (int i = 0; i < n_values; i++) {
             struct dpdk_vdpa_hw_stat *stat = &stats[(*n)++];
 
-            stat_set_name(stat, names[i].name);
+            stat_set_name(stat, hw->stat_names[i].name);
             stat->ring = ring;
             stat->value = values[i].value;
         }
     }
-    free(names);
-    free(values);
     return stats;
 }
 
 void
-dpdk_vdpa_hw_check_faults(struct dpdk_vdpa_hw *hw)
+dpdk_vdpa_hw_check_faults(struct dpdk_vdpa_hw *hw, unsigned int n_pairs)
+    OVS_EXCLUDED(hw->mutex)
 {
-    struct dpdk_vdpa_hw_stat *stats;
     const char *name = NULL;
-    uint64_t n_faults = 0;
-    unsigned int n;
+    uint64_t n, n_old;
 
-    stats = dpdk_vdpa_hw_get_stats(hw, hw->max_pairs, &n);
-    for (unsigned int i = 0; i < n; i++) {
-        if (stats[i].value && strstr(stats[i].name, "fault")) {
-            name = stats[i].name;
-            n_faults += stats[i].value;
-        }
+    if (!dpdk_vdpa_hw_is_running(hw)) {
+        return;
     }
-    if (n_faults > hw->n_faults) {
+    n = hw_count_faults(hw, n_pairs, &name);
+    ovs_mutex_lock(&hw->mutex);
+    n_old = hw->n_faults;
+    hw->n_faults = n;
+    ovs_mutex_unlock(&hw->mutex);
+    if (n > n_old) {
         hw_set_error(hw, xasprintf("device \"%s\" reports a fault (%s)",
                                    hw->name, name));
     }
-    hw->n_faults = n_faults;
-    free(stats);
 }

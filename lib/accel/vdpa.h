@@ -65,9 +65,10 @@ bool dpdk_vdpa_hw_is_running(const struct dpdk_vdpa_hw *);
  * fault since then. */
 char *dpdk_vdpa_hw_get_error(const struct dpdk_vdpa_hw *);
 
-/* Reads the device's counters.  One whose name contains "fault" and that grew
- * is an error of the device.  To be called every now and then. */
-void dpdk_vdpa_hw_check_faults(struct dpdk_vdpa_hw *);
+/* Reads the device's counters of 'n_pairs' queue pairs, if it serves a guest.
+ * One whose name contains "fault" and that grew since then is an error of the
+ * device.  To be called every now and then. */
+void dpdk_vdpa_hw_check_faults(struct dpdk_vdpa_hw *, unsigned int n_pairs);
 
 /* A counter of one of the device's virtqueues. */
 struct dpdk_vdpa_hw_stat {

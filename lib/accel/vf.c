@@ -14,9 +14,13 @@
 
 #include <config.h>
 
+/* rte_dev_event_callback_register(). */
+#define ALLOW_EXPERIMENTAL_API
+
 #include "accel/vf.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 
 #include <rte_dev.h>
@@ -67,6 +71,7 @@ struct dpdk_vdpa_vf {
 
     /* Constant after dpdk_vdpa_vf_open(). */
     char *devargs;
+    char *device_name;
     void (*changed)(void *aux);
     void *aux;
 
@@ -190,6 +195,19 @@ vf_eth_event(uint16_t port_id OVS_UNUSED, enum rte_eth_event_type type,
     return 0;
 }
 
+/* A bus tells of a device that is unplugged, whether or not its driver does. */
+static void
+vf_dev_event(const char *name OVS_UNUSED, enum rte_dev_event_type type,
+             void *vf_)
+{
+    struct dpdk_vdpa_vf *vf = vf_;
+
+    if (type == RTE_DEV_EVENT_REMOVE) {
+        atomic_store(&vf->removed, true);
+        vf->changed(vf->aux);
+    }
+}
+
 void
 dpdk_vdpa_vf_set_callback(struct dpdk_vdpa_vf *vf,
                           void (*changed)(void *aux), void *aux)
@@ -200,12 +218,18 @@ dpdk_vdpa_vf_set_callback(struct dpdk_vdpa_vf *vf,
         rte_eth_dev_callback_register(vf->port_id, vf_event_types[i],
                                       vf_eth_event, vf);
     }
+    rte_dev_event_callback_register(vf->device_name, vf_dev_event, vf);
 }
 
 /* Waits for callbacks that run and makes sure that none does later. */
 static void
 vf_unregister_callbacks(struct dpdk_vdpa_vf *vf)
 {
+    while (vf->changed
+           && rte_dev_event_callback_unregister(vf->device_name, vf_dev_event,
+                                                vf) == -EAGAIN) {
+        sched_yield();
+    }
     for (size_t i = 0; vf->changed && i < ARRAY_SIZE(vf_event_types); i++) {
         while (rte_eth_dev_callback_unregister(vf->port_id, vf_event_types[i],
                                                vf_eth_event, vf) == -EAGAIN) {
@@ -217,12 +241,14 @@ vf_unregister_callbacks(struct dpdk_vdpa_vf *vf)
 /* Life cycle. */
 
 struct dpdk_vdpa_vf *
-dpdk_vdpa_vf_open(const char *devargs, uint16_t port_id)
+dpdk_vdpa_vf_open(const char *devargs, const char *device_name,
+                  uint16_t port_id)
 {
     struct dpdk_vdpa_vf *vf = xzalloc(sizeof *vf);
 
     vf->port_id = port_id;
     vf->devargs = xstrdup(devargs);
+    vf->device_name = xstrdup(device_name);
     return vf;
 }
 
@@ -242,11 +268,12 @@ dpdk_vdpa_vf_close(struct dpdk_vdpa_vf *vf)
         return;
     }
 
+    vf_unregister_callbacks(vf);
     if (rte_eth_dev_is_valid_port(vf->port_id)) {
-        vf_unregister_callbacks(vf);
         vf_stop(vf);
     }
     mempool_release(vf->mempool);
+    free(vf->device_name);
     free(vf->devargs);
     free(vf);
 }

@@ -38,9 +38,11 @@ struct dpdk_vdpa_vf_config {
                                  * takes dpdk_vdpa_vf_has_lro(). */
 };
 
-/* Takes the ethdev 'port_id', which is the caller's alone and came by
- * 'devargs'. */
-struct dpdk_vdpa_vf *dpdk_vdpa_vf_open(const char *devargs, uint16_t port_id);
+/* Takes the ethdev 'port_id', which is the caller's alone, came by 'devargs'
+ * and is on the device that is called 'device_name' in DPDK. */
+struct dpdk_vdpa_vf *dpdk_vdpa_vf_open(const char *devargs,
+                                       const char *device_name,
+                                       uint16_t port_id);
 
 /* Stops the VF if need be and frees 'vf'.  The ethdev stays.  No thread may be
  * inside the burst functions. */

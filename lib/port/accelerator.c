@@ -167,6 +167,7 @@ open_vf(const struct vdpa_port *port, const struct dpdk_vdpa_options *options,
                                   &device->pair_unknown, errp);
     if (!error) {
         device->vf = dpdk_vdpa_vf_open(options->vf_devargs,
+                                       vdpa_claim_name(device->claim),
                                        vdpa_claim_port_id(device->claim));
         error = start_vf(port, device, options, again, errp);
     }
@@ -549,9 +550,12 @@ fall_back(struct vdpa_port *port)
 static void
 check_vdpa(struct vdpa_port *port)
 {
+    struct dpdk_vdpa_vm_info info;
     char *error;
 
-    dpdk_vdpa_hw_check_faults(port->hw);
+    if (port->vm && dpdk_vdpa_vm_get_info(port->vm, &info)) {
+        dpdk_vdpa_hw_check_faults(port->hw, info.n_enabled);
+    }
     error = dpdk_vdpa_hw_get_error(port->hw);
     vdpa_port_set_reason(port, VDPA_REASON_FAULT, error);
     if (error && port->options.mode == DPDK_VDPA_MODE_AUTO) {

@@ -31,7 +31,8 @@
 #include "util.h"
 #include "vhost/vm.h"
 
-/* Looks for a guest whose MAC address is not the VF's. */
+/* Takes note of whether a guest uses the VF's MAC address, or which other
+ * one. */
 static void
 look_for_mac(struct vdpa_port *port, struct rte_mbuf *const *pkts,
              unsigned int n)
@@ -39,13 +40,16 @@ look_for_mac(struct vdpa_port *port, struct rte_mbuf *const *pkts,
     for (unsigned int i = 0; i < n; i++) {
         const struct eth_header *eth = rte_pktmbuf_mtod(pkts[i], void *);
 
-        if (pkts[i]->data_len >= sizeof *eth
-            && !eth_addr_is_multicast(eth->eth_src)
-            && !eth_addr_equals(eth->eth_src, port->vf_mac)) {
+        if (pkts[i]->data_len < sizeof *eth
+            || eth_addr_is_multicast(eth->eth_src)) {
+            continue;
+        }
+        if (!eth_addr_equals(eth->eth_src, port->vf_mac)) {
             atomic_store_relaxed(&port->seen_mac,
                                  eth_addr_to_uint64(eth->eth_src));
             break;
         }
+        atomic_store_relaxed(&port->seen_vf_mac, true);
     }
 }
 
@@ -96,36 +100,72 @@ vdpa_observe_init(struct vdpa_port *port)
 
 /* MAC addresses. */
 
+/* Stores 'mac' as the address by which the guest receives nothing, all zero if
+ * there is none. */
+static void
+set_guest_mac(struct vdpa_port *port, struct eth_addr mac)
+{
+    if (eth_addr_equals(mac, port->guest_mac)) {
+        return;
+    }
+    if (eth_addr_is_zero(port->guest_mac)) {
+        vdpa_port_event(port, "the guest's MAC address "ETH_ADDR_FMT" is not "
+                        "the VF's "ETH_ADDR_FMT", which refuses promiscuous "
+                        "mode: the guest receives nothing; give it the VF's "
+                        "address", ETH_ADDR_ARGS(mac),
+                        ETH_ADDR_ARGS(port->vf_mac));
+    }
+    port->guest_mac = mac;
+    netdev_change_seq_changed(port->netdev);
+}
+
+/* Forgets what was seen of addresses. */
+static void
+forget_macs(struct vdpa_port *port)
+{
+    atomic_store_relaxed(&port->seen_mac, 0);
+    atomic_store_relaxed(&port->seen_vf_mac, false);
+}
+
+/* Begins to compare the guest's address with 'vf_mac'. */
+static void
+start_watching_macs(struct vdpa_port *port, struct eth_addr vf_mac)
+{
+    set_observers(port, port->capture, false);
+    port->vf_mac = vf_mac;
+    forget_macs(port);
+    set_observers(port, port->capture, true);
+}
+
 void
 vdpa_observe_check_macs(struct vdpa_port *port)
 {
+    static const struct eth_addr none = ETH_ADDR_C(00, 00, 00, 00, 00, 00);
     bool matters = (port->vf && port->vm && dpdk_vdpa_vm_is_up(port->vm)
                     && !dpdk_vdpa_vf_is_promiscuous(port->vf));
+    struct eth_addr vf_mac = matters ? dpdk_vdpa_vf_mac(port->vf) : none;
+    struct eth_addr mac;
+    bool seen_vf_mac;
     uint64_t seen;
 
     if (!matters) {
-        memset(&port->guest_mac, 0, sizeof port->guest_mac);
-        atomic_store_relaxed(&port->seen_mac, 0);
+        set_guest_mac(port, none);
         set_observers(port, port->capture, false);
+        return;
+    }
+    if (!port->watch_mac || !eth_addr_equals(vf_mac, port->vf_mac)) {
+        start_watching_macs(port, vf_mac);
         return;
     }
 
     atomic_read_relaxed(&port->seen_mac, &seen);
-    if (!seen) {
-        if (!port->watch_mac) {
-            port->vf_mac = dpdk_vdpa_vf_mac(port->vf);
-            set_observers(port, port->capture, true);
-        }
-    } else if (port->watch_mac) {
-        set_observers(port, port->capture, false);
-        eth_addr_from_uint64(seen, &port->guest_mac);
-        vdpa_port_event(port, "the guest's MAC address "ETH_ADDR_FMT" is not "
-                        "the VF's "ETH_ADDR_FMT", which refuses promiscuous "
-                        "mode: the guest receives nothing; give it the VF's "
-                        "address",
-                        ETH_ADDR_ARGS(port->guest_mac),
-                        ETH_ADDR_ARGS(port->vf_mac));
-        netdev_change_seq_changed(port->netdev);
+    atomic_read_relaxed(&port->seen_vf_mac, &seen_vf_mac);
+    forget_macs(port);
+    if (seen) {
+        eth_addr_from_uint64(seen, &mac);
+        set_guest_mac(port, mac);
+    } else if (seen_vf_mac) {
+        set_guest_mac(port, none);
     }
 }
 

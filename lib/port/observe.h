@@ -29,7 +29,7 @@ void vdpa_observe_uninit(struct vdpa_port *);
 
 /* A VF that does not receive for every MAC address, because it refuses
  * promiscuous mode, is of use only to a guest that has its address: looks
- * whether it does. */
+ * whether it does.  To be called every now and then. */
 void vdpa_observe_check_macs(struct vdpa_port *);
 
 /* Starts a capture of 'port', with the arguments of dpdkvdpa/capture-start.

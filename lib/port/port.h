@@ -144,9 +144,10 @@ struct vdpa_port {
      * false, read by PMD threads. */
     struct dpdk_vdpa_observer observer;
     struct dpdk_vdpa_capture *capture;
-    bool watch_mac;                     /* Look for a guest's MAC address that
-                                         * is not 'vf_mac'. */
-    atomic_uint64_t seen_mac;           /* What was found, or 0. */
+    bool watch_mac;                     /* Whether the guest's MAC address is
+                                         * 'vf_mac'. */
+    atomic_uint64_t seen_mac;           /* One that is not, or 0. */
+    atomic_bool seen_vf_mac;            /* One that is. */
 
     /* The relay is kept paused and without these ends while they change. */
     bool vf_held OVS_GUARDED;

@@ -26,8 +26,10 @@
 #include "netdev-provider.h"
 #include "openvswitch/dynamic-string.h"
 #include "ovs-atomic.h"
+#include "ovs-numa.h"
 #include "packets.h"
 #include "port/capture.h"
+#include "port/numa.h"
 #include "port/port.h"
 #include "smap.h"
 #include "util.h"
@@ -35,12 +37,36 @@
 
 /* Status. */
 
+/* Reports what is on another NUMA node than the rest. */
+static void
+report_numa(const struct vdpa_port *port, int guest_node, struct smap *args)
+{
+    size_t n = port->accel == VDPA_ACCEL_RELAY ? port->n_pollers : 0;
+    int *pmds = xcalloc(n + 1, sizeof *pmds);
+    char *mismatch;
+
+    for (size_t i = 0; i < n; i++) {
+        int cpu;
+
+        atomic_read_relaxed(&port->poller_cpus[i], &cpu);
+        pmds[i] = cpu < 0 ? -1 : ovs_numa_get_numa_id(cpu);
+        if (pmds[i] == OVS_NUMA_UNSPEC) {
+            pmds[i] = -1;
+        }
+    }
+    mismatch = vdpa_numa_mismatch(guest_node, vdpa_port_numa_node(port), pmds,
+                                  n);
+    if (mismatch) {
+        smap_add_nocopy(args, xstrdup("numa_mismatch"), mismatch);
+    }
+    free(pmds);
+}
+
 static void
 report_vm_status(const struct vdpa_port *port, struct smap *args)
 {
     struct dpdk_vdpa_vm_info info;
     bool up = dpdk_vdpa_vm_get_info(port->vm, &info);
-    int vf_node = vdpa_port_numa_node(port);
 
     smap_add(args, "vm_connected", up ? "true" : "false");
     smap_add_format(args, "queue_pairs", "%u", info.n_enabled);
@@ -50,10 +76,7 @@ report_vm_status(const struct vdpa_port *port, struct smap *args)
     smap_add(args, "ring", info.packed ? "packed" : "split");
     smap_add_format(args, "features", "0x%"PRIx64, info.features);
     smap_add(args, "migration", info.migrating ? "active" : "none");
-    if (info.numa_node >= 0 && vf_node >= 0 && info.numa_node != vf_node) {
-        smap_add_format(args, "numa_mismatch", "guest memory is on node %d, "
-                        "the VF on node %d", info.numa_node, vf_node);
-    }
+    report_numa(port, info.numa_node, args);
 }
 
 static void

@@ -1,0 +1,300 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+/* Unit tests of who uses which DPDK device, with devices of the driver
+ * net_null. */
+
+#include <config.h>
+
+/* As lib/port/claim.c. */
+#define ALLOW_EXPERIMENTAL_API
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <rte_eal.h>
+
+#include "netdev-dpdk.h"
+#include "netdev-provider.h"
+#include "util.h"
+
+/* A device that is there before anybody asks. */
+#define THERE "net_null_there"
+
+/* An interface that uses an ethdev. */
+static char fake_name[] = "dpdk7";
+static struct netdev fake_netdev = { .name = fake_name };
+static int fake_port_id;
+
+static int
+get_fake_port_id(struct netdev *netdev OVS_UNUSED)
+{
+    return fake_port_id;
+}
+#define netdev_dpdk_get_port_id get_fake_port_id
+#include "lib/port/claim.c"
+#undef netdev_dpdk_get_port_id
+
+static bool
+is_there(const char *name)
+{
+    uint16_t port_id;
+
+    return !rte_eth_dev_get_port_by_name(name, &port_id);
+}
+
+static struct vdpa_claim *
+claim_vf(const char *devargs, const char *owner)
+{
+    struct vdpa_claim *claim;
+    char *error = NULL;
+
+    if (vdpa_claim_vf(devargs, owner, &claim, &error)) {
+        fail_msg("%s", error);
+    }
+    return claim;
+}
+
+/* Checks that 'error' is 'expected', and that 'text', which it frees, says
+ * 'what'. */
+static void
+check_error(int error, int expected, char *text, const char *what)
+{
+    assert_int_equal(error, expected);
+    assert_non_null(text);
+    if (!strstr(text, what)) {
+        fail_msg("\"%s\" does not say \"%s\"", text, what);
+    }
+    free(text);
+}
+
+static void
+check_vf_refused(const char *devargs, int expected, const char *what)
+{
+    struct vdpa_claim *claim;
+    char *text = NULL;
+    int error = vdpa_claim_vf(devargs, "p2", &claim, &text);
+
+    assert_null(claim);
+    check_error(error, expected, text, what);
+}
+
+static void
+check_vdpa_refused(const char *devargs, int expected, const char *what)
+{
+    struct vdpa_claim *claim;
+    char *text = NULL;
+    int error = vdpa_claim_vdpa(devargs, "p2", &claim, &text);
+
+    assert_null(claim);
+    check_error(error, expected, text, what);
+}
+
+static void
+check_interface_refused(const char *devargs, int expected, const char *what)
+{
+    uint16_t port_id;
+    char *text = NULL;
+    int error = vdpa_claim_check_interface("p2", devargs, true, &port_id,
+                                           &text);
+
+    check_error(error, expected, text, what);
+}
+
+/* What we brought goes, what was there stays. */
+static void
+test_probed(void **state OVS_UNUSED)
+{
+    struct vdpa_claim *claim = claim_vf("net_null1,no-rx=1", "p1");
+
+    assert_true(is_there("net_null1"));
+    assert_string_equal(vdpa_claim_name(claim), "net_null1");
+    assert_true(vdpa_claim_is_device(claim, "net_null1,no-rx=0"));
+    assert_false(vdpa_claim_is_device(claim, "net_null11"));
+    vdpa_claim_release(claim, false);
+    assert_false(is_there("net_null1"));
+
+    vdpa_claim_release(claim_vf(THERE, "p1"), false);
+    assert_true(is_there(THERE));
+}
+
+/* Save for what is dead. */
+static void
+test_dead(void **state OVS_UNUSED)
+{
+    assert_int_equal(rte_dev_probe("net_null2"), 0);
+    vdpa_claim_release(claim_vf("net_null2", "p1"), true);
+    assert_false(is_there("net_null2"));
+    vdpa_claim_release(claim_vf("net_null2", "p1"), false);
+    assert_false(is_there("net_null2"));
+}
+
+static void
+test_second_user(void **state OVS_UNUSED)
+{
+    struct vdpa_claim *claim = claim_vf("net_null3", "p1");
+    char *text = NULL;
+
+    check_vf_refused("net_null3", EADDRINUSE, "in use by port \"p1\"");
+    check_vf_refused("net_null3,no-rx=1", EADDRINUSE, "in use by port \"p1\"");
+    check_vdpa_refused("net_null3,vdpa=1", EADDRINUSE, "in use by port \"p1\"");
+    check_interface_refused("net_null3", EADDRINUSE, "in use by port \"p1\"");
+    assert_false(vdpa_claim_check_detach("net_null3", &text));
+    check_error(0, 0, text, "\"p1\"");
+    assert_true(is_there("net_null3"));
+    vdpa_claim_release(claim, false);
+    assert_false(is_there("net_null3"));
+    assert_true(vdpa_claim_check_detach("net_null3", &text));
+}
+
+/* One that is no vDPA device is left as it was. */
+static void
+test_no_vdpa(void **state OVS_UNUSED)
+{
+    check_vdpa_refused(THERE, ENODEV, "is no vDPA device");
+    assert_true(is_there(THERE));
+    check_vdpa_refused("net_null4", ENODEV, "is no vDPA device");
+    assert_false(is_there("net_null4"));
+}
+
+static void
+test_interface(void **state OVS_UNUSED)
+{
+    struct vdpa_claim *claim;
+    uint16_t port_id;
+    char *text = NULL;
+
+    assert_int_equal(rte_eth_dev_get_port_by_name(THERE, &port_id), 0);
+    fake_port_id = port_id;
+    vdpa_claim_note_interface(&fake_netdev);
+    check_vf_refused(THERE, EADDRINUSE, "in use by interface \"dpdk7\"");
+    check_interface_refused(THERE, EADDRINUSE, "interface \"dpdk7\"");
+    /* It may keep what it has. */
+    assert_int_equal(vdpa_claim_check_interface("dpdk7", THERE, true, &port_id,
+                                                &text), 0);
+    assert_int_equal(port_id, fake_port_id);
+
+    /* A device with an interface on it stays, whoever probed it. */
+    claim = claim_vf("net_null5", "p1");
+    fake_port_id = vdpa_claim_port_id(claim);
+    vdpa_claim_note_interface(&fake_netdev);
+    vdpa_claim_release(claim, false);
+    assert_true(is_there("net_null5"));
+    vdpa_claim_forget_interface(&fake_netdev);
+    vdpa_claim_release(claim_vf("net_null5", "p1"), true);
+    assert_false(is_there("net_null5"));
+    vdpa_claim_release(claim_vf(THERE, "p1"), false);
+}
+
+/* Looking leaves nothing behind, and takes nothing away. */
+static void
+test_check_interface(void **state OVS_UNUSED)
+{
+    unsigned int n = rte_eth_dev_count_total();
+    uint16_t port_id;
+    char *text = NULL;
+
+    assert_int_equal(vdpa_claim_check_interface("p1", "net_null6", true,
+                                                &port_id, &text), 0);
+    assert_false(is_there("net_null6"));
+    check_interface_refused("net_nosuch0", EINVAL, "is not a device");
+    check_interface_refused("0000:ff:1f.7", ENODEV, "cannot be probed");
+    check_interface_refused("class=eth,mac=02:99:99:99:99:99", ENODEV,
+                            "matches no Ethernet port");
+    check_interface_refused(THERE",representor=[9]", ENODEV,
+                            "no such representor");
+    assert_true(is_there(THERE));
+    assert_int_equal(rte_eth_dev_count_total(), n);
+}
+
+static void
+test_bad_devargs(void **state OVS_UNUSED)
+{
+    check_vf_refused("net_nosuch0", EINVAL, "is not a device");
+    check_vf_refused("net_null0,representor=[0]", EINVAL, "is a representor");
+    check_vdpa_refused("nosuch", EINVAL, "is not a device");
+    assert_false(vdpa_claim_is_hardware("net_null0"));
+    assert_true(vdpa_claim_is_hardware("0000:ff:1f.7,x=1"));
+    assert_false(vdpa_claim_is_hardware("nosuch"));
+    assert_true(vdpa_claim_may_exist("net_null0"));
+    assert_false(vdpa_claim_may_exist("0000:ff:1f.7,x=1"));
+}
+
+static void
+test_pair_unknown(void **state OVS_UNUSED)
+{
+    struct vdpa_claim *claim = claim_vf("net_null7", "p1");
+    bool unknown = false;
+    char *text = NULL;
+
+    assert_int_equal(vdpa_claim_check_pair(claim, vdpa_claim_port_id(claim),
+                                           &unknown, &text), 0);
+    assert_true(unknown);
+    vdpa_claim_release(claim, false);
+}
+
+static void
+test_full(void **state OVS_UNUSED)
+{
+    struct vdpa_claim *all[RTE_MAX_ETHPORTS];
+    unsigned int n = 0;
+    char name[80];
+
+    assert_null(vdpa_claim_explain_full());
+    while (rte_eth_dev_count_total() < RTE_MAX_ETHPORTS) {
+        snprintf(name, sizeof name, "net_null1%u", n);
+        all[n++] = claim_vf(name, "p1");
+    }
+    snprintf(name, sizeof name, "room for %d Ethernet devices, %d are in use",
+             RTE_MAX_ETHPORTS, RTE_MAX_ETHPORTS);
+    check_vf_refused("net_null9", ENOMEM, name);
+    check_interface_refused("net_null9", ENOMEM, name);
+    while (n > 0) {
+        vdpa_claim_release(all[--n], false);
+    }
+    assert_null(vdpa_claim_explain_full());
+}
+
+int
+main(void)
+{
+    char *argv[] = {
+        CONST_CAST(char *, "test-claim"),
+        CONST_CAST(char *, "--no-huge"), CONST_CAST(char *, "--no-pci"),
+        CONST_CAST(char *, "--no-shconf"), CONST_CAST(char *, "--no-telemetry"),
+        CONST_CAST(char *, "-m"), CONST_CAST(char *, "64"),
+        CONST_CAST(char *, "-l"), CONST_CAST(char *, "0"),
+        CONST_CAST(char *, "--log-level=critical"),
+        CONST_CAST(char *, "--vdev="THERE),
+    };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_probed),
+        cmocka_unit_test(test_dead),
+        cmocka_unit_test(test_second_user),
+        cmocka_unit_test(test_no_vdpa),
+        cmocka_unit_test(test_interface),
+        cmocka_unit_test(test_check_interface),
+        cmocka_unit_test(test_bad_devargs),
+        cmocka_unit_test(test_pair_unknown),
+        cmocka_unit_test(test_full),
+    };
+
+    if (rte_eal_init(ARRAY_SIZE(argv), argv) < 0) {
+        return 1;
+    }
+    return cmocka_run_group_tests_name("claim", tests, NULL, NULL);
+}

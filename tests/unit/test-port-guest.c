@@ -1,0 +1,344 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+/* Unit tests of the guest's socket of a port, with scripted VM ends. */
+
+#include <config.h>
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "lib/port/guest.c"
+
+/* What happens. */
+static int create_error;
+static int start_error;
+
+/* What happened. */
+static struct dpdk_vdpa_vm_config created;
+static unsigned int n_vms;
+
+static struct vdpa_port port;
+
+/* VM ends. */
+
+struct dpdk_vdpa_vm {
+    uint64_t offloads;
+    bool started;
+};
+
+int
+dpdk_vdpa_vm_create(const struct dpdk_vdpa_vm_config *config,
+                    struct dpdk_vdpa_vm **vmp, char **errp)
+{
+    created = *config;
+    if (create_error) {
+        *errp = xstrdup("no socket");
+        return create_error;
+    }
+    *vmp = xzalloc(sizeof **vmp);
+    n_vms++;
+    return 0;
+}
+
+int
+dpdk_vdpa_vm_start(struct dpdk_vdpa_vm *vm, char **errp)
+{
+    if (start_error) {
+        *errp = xstrdup("no start");
+    } else {
+        vm->started = true;
+    }
+    return start_error;
+}
+
+void
+dpdk_vdpa_vm_destroy(struct dpdk_vdpa_vm *vm)
+{
+    if (vm) {
+        assert_ptr_not_equal(vm, port.vm);
+        n_vms--;
+        free(vm);
+    }
+}
+
+void
+dpdk_vdpa_vm_set_max_pairs(struct dpdk_vdpa_vm *vm OVS_UNUSED,
+                           unsigned int n OVS_UNUSED)
+{
+}
+
+void
+dpdk_vdpa_vm_set_offloads(struct dpdk_vdpa_vm *vm, uint64_t features)
+{
+    vm->offloads = features;
+}
+
+uint64_t
+dpdk_vdpa_vm_get_offloads(const struct dpdk_vdpa_vm *vm)
+{
+    return vm->offloads;
+}
+
+void
+dpdk_vdpa_vm_set_vdpa(struct dpdk_vdpa_vm *vm OVS_UNUSED,
+                      struct rte_vdpa_device *device OVS_UNUSED)
+{
+}
+
+const char *
+dpdk_vdpa_vm_path(const struct dpdk_vdpa_vm *vm OVS_UNUSED)
+{
+    return "/s";
+}
+
+bool
+dpdk_vdpa_vm_get_info(const struct dpdk_vdpa_vm *vm OVS_UNUSED,
+                      struct dpdk_vdpa_vm_info *info OVS_UNUSED)
+{
+    return false;
+}
+
+/* Devices, which are some addresses. */
+
+static uint64_t vf_tx_offloads;
+
+uint64_t
+dpdk_vdpa_vf_tx_offloads(const struct dpdk_vdpa_vf *vf OVS_UNUSED)
+{
+    return vf_tx_offloads;
+}
+
+bool
+dpdk_vdpa_vf_has_lro(const struct dpdk_vdpa_vf *vf OVS_UNUSED)
+{
+    return false;
+}
+
+struct rte_vdpa_device *
+dpdk_vdpa_hw_device(const struct dpdk_vdpa_hw *hw OVS_UNUSED)
+{
+    return NULL;
+}
+
+/* The port. */
+
+unsigned int
+vdpa_port_n_pairs(const struct vdpa_port *p OVS_UNUSED)
+{
+    return 1;
+}
+
+void
+vdpa_port_event(struct vdpa_port *p OVS_UNUSED, const char *format OVS_UNUSED,
+                ...)
+{
+}
+
+void
+vdpa_port_wake_main(struct vdpa_port *p OVS_UNUSED)
+{
+}
+
+void
+vdpa_port_update_relay(struct vdpa_port *p OVS_UNUSED)
+{
+}
+
+void
+vdpa_port_hold_vm(struct vdpa_port *p OVS_UNUSED)
+{
+}
+
+void
+vdpa_port_set_ends(struct vdpa_port *p, struct dpdk_vdpa_vf *vf,
+                   struct dpdk_vdpa_vm *vm)
+{
+    p->vf = vf;
+    p->vm = vm;
+}
+
+void
+vdpa_port_set_reason(struct vdpa_port *p, enum vdpa_reason reason, char *text)
+{
+    free(p->reasons[reason]);
+    p->reasons[reason] = text;
+}
+
+static int
+setup(void **state OVS_UNUSED)
+{
+    memset(&port, 0, sizeof port);
+    create_error = start_error = 0;
+    vf_tx_offloads = 0;
+    port.configured = true;
+    port.admin_up = true;
+    port.accel = VDPA_ACCEL_RELAY;
+    port.vf = (struct dpdk_vdpa_vf *) &port;
+    port.options.socket_path = CONST_CAST(char *, "/s");
+    return 0;
+}
+
+static int
+teardown(void **state OVS_UNUSED)
+{
+    if (port.vm) {
+        vdpa_guest_drop(&port);
+    }
+    assert_int_equal(n_vms, 0);
+    free(port.reasons[VDPA_REASON_GUEST]);
+    return 0;
+}
+
+/* Post-copy and locked memory exclude each other. */
+static void
+test_postcopy(void **state OVS_UNUSED)
+{
+    struct smap config = SMAP_INITIALIZER(&config);
+
+    vdpa_guest_init(&config);
+    assert_true(vdpa_guest_repair(&port));
+    assert_false(created.postcopy);
+    assert_false(created.iommu);
+    vdpa_guest_drop(&port);
+
+    smap_add(&config, "vhost-postcopy-support", "true");
+    smap_add(&config, "vhost-iommu-support", "true");
+    vdpa_guest_init(&config);
+    assert_true(vdpa_guest_repair(&port));
+    assert_true(created.postcopy);
+    assert_true(created.iommu);
+    vdpa_guest_drop(&port);
+
+    set_memory_locked();
+    vdpa_guest_init(&config);
+    assert_true(vdpa_guest_repair(&port));
+    assert_false(created.postcopy);
+    assert_true(created.iommu);
+    smap_destroy(&config);
+}
+
+/* A socket that cannot be had now may be later. */
+static void
+test_repair(void **state OVS_UNUSED)
+{
+    int *const errors[] = { &create_error, &start_error };
+
+    for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+        *errors[i] = EADDRINUSE;
+        assert_false(vdpa_guest_repair(&port));
+        assert_false(vdpa_guest_is_whole(&port));
+        assert_non_null(port.reasons[VDPA_REASON_GUEST]);
+        assert_true(port.retry.next > 0);
+        assert_int_equal(n_vms, 0);
+        *errors[i] = 0;
+        assert_true(vdpa_guest_repair(&port));
+        assert_true(vdpa_guest_is_whole(&port));
+        assert_null(port.reasons[VDPA_REASON_GUEST]);
+        assert_int_equal(n_vms, 1);
+        vdpa_guest_drop(&port);
+    }
+}
+
+/* A new socket that does not start leaves the old one. */
+static void
+test_replace(void **state OVS_UNUSED)
+{
+    struct dpdk_vdpa_vm *vm, *old;
+    char *error = NULL;
+
+    assert_true(vdpa_guest_repair(&port));
+    old = port.vm;
+    assert_int_equal(vdpa_guest_create(&port, "/t", &vm, &error), 0);
+    start_error = EIO;
+    assert_int_equal(vdpa_guest_replace(&port, vm, &error), EIO);
+    assert_ptr_equal(port.vm, old);
+    assert_string_equal(error, "no start");
+    free(error);
+}
+
+/* A guest that was offered more than a new VF does connects anew. */
+static void
+test_adapt(void **state OVS_UNUSED)
+{
+    struct dpdk_vdpa_vm *old;
+    char *error = NULL;
+
+    vf_tx_offloads = RTE_MBUF_F_TX_TCP_CKSUM;
+    assert_true(vdpa_guest_repair(&port));
+    old = port.vm;
+    assert_int_equal(old->offloads, 1ULL << VIRTIO_NET_F_CSUM);
+    vf_tx_offloads |= RTE_MBUF_F_TX_TCP_SEG;
+    assert_int_equal(vdpa_guest_adapt(&port, &error), 0);
+    assert_ptr_equal(port.vm, old);
+
+    vf_tx_offloads = 0;
+    start_error = EIO;
+    assert_int_equal(vdpa_guest_adapt(&port, &error), EIO);
+    assert_false(vdpa_guest_is_whole(&port));
+    free(error);
+    start_error = 0;
+    assert_true(vdpa_guest_repair(&port));
+    assert_int_equal(port.vm->offloads, 0);
+}
+
+/* In hardware mode a port that is set down has no guest, whatever happens. */
+static void
+test_admin(void **state OVS_UNUSED)
+{
+    char *error = NULL;
+
+    port.accel = VDPA_ACCEL_VDPA;
+    port.vf = NULL;
+    port.hw = (struct dpdk_vdpa_hw *) &port;
+    assert_true(vdpa_guest_repair(&port));
+    port.admin_up = false;
+    vdpa_guest_admin_changed(&port);
+    assert_null(port.vm);
+    assert_true(vdpa_guest_is_whole(&port));
+    assert_true(vdpa_guest_repair(&port));
+    assert_int_equal(vdpa_guest_make(&port, "/s", &error), 0);
+    assert_null(port.vm);
+    port.admin_up = true;
+    vdpa_guest_admin_changed(&port);
+    assert_non_null(port.vm);
+
+    /* The relay has other means. */
+    port.accel = VDPA_ACCEL_RELAY;
+    port.hw = NULL;
+    port.vf = (struct dpdk_vdpa_vf *) &port;
+    port.admin_up = false;
+    vdpa_guest_admin_changed(&port);
+    assert_non_null(port.vm);
+}
+
+int
+main(void)
+{
+#define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_repair),
+        TEST(test_replace),
+        TEST(test_adapt),
+        TEST(test_admin),
+        TEST(test_postcopy),
+    };
+
+    return cmocka_run_group_tests_name("port-guest", tests, NULL, NULL);
+}

@@ -1,0 +1,151 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+/* Unit tests of the VF end: which queues it has RSS spread packets over, and
+ * what it hears of its device.  No ethdev is needed. */
+
+#include <config.h>
+
+/* As lib/accel/vf.c. */
+#define ALLOW_EXPERIMENTAL_API
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <rte_ethdev.h>
+
+/* The table that the "device" has, and how often it was set. */
+static uint16_t table[RTE_ETH_RSS_RETA_SIZE_512];
+static unsigned int n_updates;
+
+static int
+fake_reta_update(uint16_t port_id, struct rte_eth_rss_reta_entry64 *reta,
+                 uint16_t size)
+{
+    assert_int_equal(port_id, 5);
+    for (unsigned int i = 0; i < size; i++) {
+        struct rte_eth_rss_reta_entry64 *group
+            = &reta[i / RTE_ETH_RETA_GROUP_SIZE];
+
+        if (group->mask & 1ULL << i % RTE_ETH_RETA_GROUP_SIZE) {
+            table[i] = group->reta[i % RTE_ETH_RETA_GROUP_SIZE];
+        }
+    }
+    n_updates++;
+    return 0;
+}
+
+#define rte_eth_dev_rss_reta_update fake_reta_update
+#include "lib/accel/vf.c"
+
+/* Returns a "started" VF with four queue pairs and a table of 'reta_size'. */
+static struct dpdk_vdpa_vf *
+new_vf(uint16_t reta_size)
+{
+    struct dpdk_vdpa_vf *vf = dpdk_vdpa_vf_open("d,x=1", "d", 5);
+
+    vf->config.n_pairs = 4;
+    vf->reta_size = reta_size;
+    atomic_store(&vf->started, true);
+    memset(table, 0xff, sizeof table);
+    n_updates = 0;
+    return vf;
+}
+
+static void
+free_vf(struct dpdk_vdpa_vf *vf)
+{
+    atomic_store(&vf->started, false);
+    dpdk_vdpa_vf_close(vf);
+}
+
+/* RSS follows the guest: all enabled queues get their share and no other one
+ * gets anything. */
+static void
+test_rss(void **state OVS_UNUSED)
+{
+    static const bool enabled[] = { true, false, true, false, true };
+    struct dpdk_vdpa_vf *vf = new_vf(RTE_ETH_RSS_RETA_SIZE_128);
+    unsigned int n[ARRAY_SIZE(enabled)] = { 0 };
+
+    dpdk_vdpa_vf_set_rss(vf, enabled, ARRAY_SIZE(enabled));
+    assert_int_equal(n_updates, 1);
+    for (int i = 0; i < RTE_ETH_RSS_RETA_SIZE_128; i++) {
+        assert_true(table[i] < 4);
+        n[table[i]]++;
+    }
+    assert_int_equal(n[0], 64);
+    assert_int_equal(n[1], 0);
+    assert_int_equal(n[2], 64);
+    assert_int_equal(n[3], 0);
+    free_vf(vf);
+}
+
+static void
+test_rss_not(void **state OVS_UNUSED)
+{
+    static const bool none[4], first[4] = { true };
+    struct dpdk_vdpa_vf *vf = new_vf(RTE_ETH_RSS_RETA_SIZE_128);
+
+    dpdk_vdpa_vf_set_rss(vf, none, ARRAY_SIZE(none));
+    assert_int_equal(n_updates, 0);
+    vf->reta_size = 0;
+    dpdk_vdpa_vf_set_rss(vf, first, ARRAY_SIZE(first));
+    assert_int_equal(n_updates, 0);
+    vf->reta_size = RTE_ETH_RSS_RETA_SIZE_64;
+    dpdk_vdpa_vf_set_rss(vf, first, ARRAY_SIZE(first));
+    assert_int_equal(n_updates, 1);
+    free_vf(vf);
+}
+
+static void
+count(void *n)
+{
+    ++*(unsigned int *) n;
+}
+
+/* A bus says that the device goes, as VFIO does. */
+static void
+test_unplugged(void **state OVS_UNUSED)
+{
+    struct dpdk_vdpa_vf *vf = new_vf(0);
+    unsigned int n = 0;
+
+    dpdk_vdpa_vf_set_callback(vf, count, &n);
+    rte_dev_event_callback_process("other", RTE_DEV_EVENT_REMOVE);
+    rte_dev_event_callback_process("d", RTE_DEV_EVENT_ADD);
+    assert_false(dpdk_vdpa_vf_is_removed(vf));
+    assert_int_equal(n, 0);
+    rte_dev_event_callback_process("d", RTE_DEV_EVENT_REMOVE);
+    assert_true(dpdk_vdpa_vf_is_removed(vf));
+    assert_int_equal(n, 1);
+    free_vf(vf);
+    rte_dev_event_callback_process("d", RTE_DEV_EVENT_REMOVE);
+    assert_int_equal(n, 1);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rss),
+        cmocka_unit_test(test_rss_not),
+        cmocka_unit_test(test_unplugged),
+    };
+
+    return cmocka_run_group_tests_name("vf", tests, NULL, NULL);
+}
