@@ -157,8 +157,8 @@ vdpa_report_status(const struct vdpa_port *port, int rep_error,
                         dpdk_vdpa_hw_features(port->hw));
     }
     if (port->claim && port->pair_unknown) {
-        smap_add(args, "representor_check", "not possible: the drivers do not "
-                 "tell which VF the representor is of");
+        smap_add(args, "representor", "not checked: the drivers do not tell "
+                 "which VF it is of");
     }
     report_reasons(port, rep_error, args);
 }
