@@ -306,12 +306,12 @@ guarded_dpdk_set_config(struct netdev *netdev, const struct smap *args,
                         char **errp)
 {
     const char *devargs = smap_get(args, "dpdk-devargs");
-    uint16_t port_id;
+    struct vdpa_place place;
     int error = 0;
 
     if (devargs && *devargs) {
         error = vdpa_claim_check_interface(netdev_get_name(netdev), devargs,
-                                           false, &port_id, errp);
+                                           false, &place, errp);
     }
     if (!error) {
         error = vdpa_base_class->set_config(netdev, args, errp);

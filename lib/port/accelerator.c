@@ -163,7 +163,7 @@ open_vf(const struct vdpa_port *port, const struct dpdk_vdpa_options *options,
     if (error) {
         return error;
     }
-    error = vdpa_claim_check_pair(device->claim, port->rep_port_id,
+    error = vdpa_claim_check_pair(device->claim, &port->rep_place,
                                   &device->pair_unknown, errp);
     if (!error) {
         device->vf = dpdk_vdpa_vf_open(options->vf_devargs,
@@ -191,7 +191,7 @@ open_vdpa(const struct vdpa_port *port,
     if (error) {
         return error;
     }
-    error = vdpa_claim_check_pair(device->claim, port->rep_port_id,
+    error = vdpa_claim_check_pair(device->claim, &port->rep_place,
                                   &device->pair_unknown, errp);
     error = error ? error : dpdk_vdpa_hw_open(
         options->devargs, vdpa_claim_name(device->claim),
@@ -475,7 +475,7 @@ vdpa_accelerator_apply(struct vdpa_port *port,
         return same ? 0 : get_device(port, new, false, errp);
     }
     if (vdpa_claim_is_device(port->claim, new->devargs)) {
-        error = vdpa_claim_check_pair(port->claim, port->rep_port_id,
+        error = vdpa_claim_check_pair(port->claim, &port->rep_place,
                                       &port->pair_unknown, errp);
         if (error) {
             return error;

@@ -88,13 +88,13 @@ apply_options(struct vdpa_port *port, struct dpdk_vdpa_options *new,
     return 0;
 }
 
-/* Checks the dpdk-devargs 'devargs' of 'port' and stores in '*port_idp' the
- * ethdev that they name.  Those of a port that is in force, which are to
+/* Checks the dpdk-devargs 'devargs' of 'port' and stores in '*place' where the
+ * ethdev is that they name.  Those of a port that is in force, which are to
  * change, must name one: the port is then deleted and made anew, which had
  * better work. */
 static int
 check_representor(struct vdpa_port *port, const char *devargs,
-                  uint16_t *port_idp, char **errp)
+                  struct vdpa_place *place, char **errp)
 {
     if (!devargs || !*devargs) {
         *errp = xasprintf("dpdk-devargs is %s; set it to the DPDK device "
@@ -103,11 +103,11 @@ check_representor(struct vdpa_port *port, const char *devargs,
         return EINVAL;
     }
     if (nullable_string_is_equal(devargs, port->rep_devargs)) {
-        *port_idp = port->rep_port_id;
+        *place = port->rep_place;
         return 0;
     }
     return vdpa_claim_check_interface(port->name, devargs, port->configured,
-                                      port_idp, errp);
+                                      place, errp);
 }
 
 /* Makes the representor obey 'args'.  What it says without an error is a
@@ -117,13 +117,14 @@ apply_to_representor(struct vdpa_port *port, struct netdev *netdev,
                      const struct smap *args, char **errp)
 {
     int error = vdpa_base_class->set_config(netdev, args, errp);
+    int port_id = netdev_dpdk_get_port_id(netdev);
 
     vdpa_claim_note_interface(netdev);
-    port->rep_port_id = netdev_dpdk_get_port_id(netdev);
+    vdpa_claim_get_place(port_id, &port->rep_place);
     if (!error) {
         vdpa_port_set_reason(port, VDPA_REASON_OPTION, *errp);
         *errp = NULL;
-    } else if (*errp && !rte_eth_dev_is_valid_port(port->rep_port_id)) {
+    } else if (*errp && !rte_eth_dev_is_valid_port(port_id)) {
         char *full = vdpa_claim_explain_full();
 
         if (full) {
@@ -137,15 +138,15 @@ apply_to_representor(struct vdpa_port *port, struct netdev *netdev,
 }
 
 /* Makes 'port' obey 'new', of which 'args' are the origin, in the order in
- * which nothing is lost if something fails.  'rep_port_id' is the ethdev of the
+ * which nothing is lost if something fails.  'rep_place' is that of the
  * representor that 'args' ask for. */
 static int
 apply_all(struct vdpa_port *port, struct netdev *netdev,
-          const struct smap *args, uint16_t rep_port_id,
+          const struct smap *args, const struct vdpa_place *rep_place,
           struct dpdk_vdpa_options *new, char **errp)
 {
     const char *rep_devargs = smap_get(args, "dpdk-devargs");
-    uint16_t old_rep = port->rep_port_id;
+    struct vdpa_place old_place = port->rep_place;
     int error;
 
     if (!port->configured || !strcmp(rep_devargs, port->rep_devargs)) {
@@ -155,10 +156,10 @@ apply_all(struct vdpa_port *port, struct netdev *netdev,
 
     /* The base class is going to want the port made anew, with all of 'args'.
      * First see that they are good. */
-    port->rep_port_id = rep_port_id;
+    port->rep_place = *rep_place;
     error = apply_options(port, new, errp);
     if (error) {
-        port->rep_port_id = old_rep;
+        port->rep_place = old_place;
         return error;
     }
     memset(new, 0, sizeof *new);
@@ -171,15 +172,15 @@ vdpa_apply_config(struct vdpa_port *port, struct netdev *netdev,
 {
     const char *rep_devargs = smap_get(args, "dpdk-devargs");
     struct dpdk_vdpa_options new;
-    uint16_t rep_port_id;
+    struct vdpa_place rep_place;
     int error;
 
     error = dpdk_vdpa_options_parse(port->name, args, &new, errp);
     if (error) {
         return error;
     }
-    error = check_representor(port, rep_devargs, &rep_port_id, errp);
-    error = error ? error : apply_all(port, netdev, args, rep_port_id, &new,
+    error = check_representor(port, rep_devargs, &rep_place, errp);
+    error = error ? error : apply_all(port, netdev, args, &rep_place, &new,
                                       errp);
     if (error) {
         dpdk_vdpa_options_destroy(&new);

@@ -146,6 +146,25 @@ ethdev_is_representor(uint16_t port_id)
             && *info.dev_flags & RTE_ETH_DEV_REPRESENTOR);
 }
 
+void
+vdpa_claim_get_place(uint16_t port_id, struct vdpa_place *place)
+{
+    struct rte_eth_dev_info info;
+
+    memset(place, 0, sizeof *place);
+    if (rte_eth_dev_is_valid_port(port_id)
+        && !rte_eth_dev_info_get(port_id, &info)
+        && info.switch_info.domain_id
+           != RTE_ETH_DEV_SWITCH_DOMAIN_ID_INVALID) {
+        place->known = true;
+        place->domain = info.switch_info.domain_id;
+        place->port = info.switch_info.port_id;
+        ovs_strlcpy(place->name,
+                    info.switch_info.name ? info.switch_info.name : "",
+                    sizeof place->name);
+    }
+}
+
 /* Looks for the ethdev of the device, representors aside.  Returns the number
  * of ethdevs that fit and stores the first one. */
 static unsigned int
@@ -726,15 +745,16 @@ explain_interface(const char *devargs, const struct device_id *id, int error)
     return text;
 }
 
-/* Looks whether probing 'devargs', which match no ethdev, brings one, and
- * takes away again what that brought. */
+/* Looks whether and at which place probing 'devargs', which match no ethdev,
+ * brings one, and takes away again what that brought. */
 static int
-try_probe(const char *devargs, char **errp)
+try_probe(const char *devargs, struct vdpa_place *place, char **errp)
     OVS_REQUIRES(mutex)
 {
     bool valid[RTE_MAX_ETHPORTS];
-    bool was_there, found;
     struct device_id id;
+    uint16_t found;
+    bool was_there;
     int error;
 
     if (!device_id_parse(devargs, &id)) {
@@ -748,7 +768,8 @@ try_probe(const char *devargs, char **errp)
     }
     was_there = device_find(&id) != NULL;
     error = -rte_dev_probe(devargs);
-    found = !error && find_interface_ethdev(devargs) < RTE_MAX_ETHPORTS;
+    found = error ? RTE_MAX_ETHPORTS : find_interface_ethdev(devargs);
+    vdpa_claim_get_place(found, place);
     for (uint16_t port_id = 0; port_id < RTE_MAX_ETHPORTS; port_id++) {
         if (!valid[port_id] && ethdev_is_on(port_id, &id)) {
             rte_eth_dev_close(port_id);
@@ -757,7 +778,7 @@ try_probe(const char *devargs, char **errp)
     if (!was_there && !error) {
         remove_unused(&id);
     }
-    if (!found) {
+    if (found >= RTE_MAX_ETHPORTS) {
         *errp = explain_interface(devargs, &id, error);
         return error ? error : ENODEV;
     }
@@ -766,13 +787,13 @@ try_probe(const char *devargs, char **errp)
 
 static int
 check_interface(const char *name, const char *devargs, bool probe,
-                uint16_t *port_idp, char **errp)
+                struct vdpa_place *place, char **errp)
     OVS_REQUIRES(mutex)
 {
     uint16_t port_id = find_interface_ethdev(devargs);
     char *user;
 
-    *port_idp = port_id;
+    vdpa_claim_get_place(port_id, place);
     if (!rte_eth_dev_is_valid_port(port_id)) {
         if (probe && names_mac(devargs)) {
             *errp = xasprintf("dpdk-devargs: \"%s\" matches no Ethernet port "
@@ -780,7 +801,7 @@ check_interface(const char *name, const char *devargs, bool probe,
                               "representor", devargs);
             return ENODEV;
         }
-        return probe ? try_probe(devargs, errp) : 0;
+        return probe ? try_probe(devargs, place, errp) : 0;
     }
     user = ethdev_user(port_id, name);
     if (user) {
@@ -794,13 +815,13 @@ check_interface(const char *name, const char *devargs, bool probe,
 
 int
 vdpa_claim_check_interface(const char *name, const char *devargs, bool probe,
-                           uint16_t *port_idp, char **errp)
+                           struct vdpa_place *place, char **errp)
     OVS_EXCLUDED(mutex)
 {
     int error;
 
     ovs_mutex_lock(&mutex);
-    error = check_interface(name, devargs, probe, port_idp, errp);
+    error = check_interface(name, devargs, probe, place, errp);
     ovs_mutex_unlock(&mutex);
     return error;
 }
@@ -827,39 +848,20 @@ vdpa_claim_check_detach(const char *devargs, char **errp)
 
 /* Pairs. */
 
-/* Stores in 'sw' what the driver of ethdev 'port_id' says of its place in an
- * e-switch.  Returns false if it says nothing. */
-static bool
-get_switch_info(uint16_t port_id, struct rte_eth_switch_info *sw)
-{
-    struct rte_eth_dev_info info;
-
-    if (!rte_eth_dev_is_valid_port(port_id)
-        || rte_eth_dev_info_get(port_id, &info)) {
-        return false;
-    }
-    *sw = info.switch_info;
-    return sw->domain_id != RTE_ETH_DEV_SWITCH_DOMAIN_ID_INVALID;
-}
-
 int
-vdpa_claim_check_pair(const struct vdpa_claim *claim, uint16_t rep_port_id,
-                      bool *unknown, char **errp)
+vdpa_claim_check_pair(const struct vdpa_claim *claim,
+                      const struct vdpa_place *rep, bool *unknown,
+                      char **errp)
 {
-    struct rte_eth_switch_info rep, vf;
+    struct vdpa_place vf;
 
-    *unknown = true;
-    if (!get_switch_info(rep_port_id, &rep)
-        || !get_switch_info(claim->port_id, &vf)) {
-        return 0;
-    }
-    *unknown = false;
-    if (rep.domain_id != vf.domain_id || rep.port_id != vf.port_id) {
+    vdpa_claim_get_place(claim->port_id, &vf);
+    *unknown = !rep->known || !vf.known;
+    if (!*unknown && (rep->domain != vf.domain || rep->port != vf.port)) {
         *errp = xasprintf("dpdk-devargs: the representor is of port %u of "
                           "e-switch \"%s\", VF \"%s\" is port %u of \"%s\"; "
-                          "give the representor of that VF", rep.port_id,
-                          rep.name ? rep.name : "", claim->id.name, vf.port_id,
-                          vf.name ? vf.name : "");
+                          "give the representor of that VF", rep->port,
+                          rep->name, claim->id.name, vf.port, vf.name);
         return EINVAL;
     }
     return 0;

@@ -39,6 +39,15 @@ struct netdev;
 struct rte_vdpa_device;
 struct vdpa_claim;
 
+/* Where an ethdev is in an e-switch.  A VF and its representor are at the same
+ * place. */
+struct vdpa_place {
+    bool known;                 /* False if its driver does not tell. */
+    uint16_t domain;            /* The e-switch, and what it is called. */
+    uint16_t port;
+    char name[64];
+};
+
 /* Claims the VF at 'devargs', an ethdev that is no representor, for port
  * 'owner', after probing it if need be. */
 int vdpa_claim_vf(const char *devargs, const char *owner,
@@ -84,10 +93,9 @@ void vdpa_claim_forget_interface(const struct netdev *);
 /* Checks that 'devargs' may become the dpdk-devargs of interface 'name', of
  * type "dpdk" or "dpdkvdpa": nobody else uses what they name.  With 'probe'
  * also that they name something, which may take a probe; everything is then
- * as it was before.  Stores in '*port_idp' the ethdev that they name, or
- * RTE_MAX_ETHPORTS if there is none yet. */
+ * as it was before.  Stores in '*place' where the ethdev is that they name. */
 int vdpa_claim_check_interface(const char *name, const char *devargs,
-                               bool probe, uint16_t *port_idp, char **errp);
+                               bool probe, struct vdpa_place *, char **errp);
 
 /* Returns true if the device that 'devargs' names may be detached from DPDK:
  * no port has claimed it. */
@@ -99,10 +107,13 @@ char *vdpa_claim_explain_full(void);
 
 /* Pairs. */
 
-/* Checks as far as drivers tell that the ethdev 'rep_port_id' is the
- * representor of the VF of the claim.  Returns 0 with '*unknown' true if they
- * do not tell. */
-int vdpa_claim_check_pair(const struct vdpa_claim *, uint16_t rep_port_id,
-                          bool *unknown, char **errp);
+/* Stores in '*place' where ethdev 'port_id' is, which need not be there. */
+void vdpa_claim_get_place(uint16_t port_id, struct vdpa_place *);
+
+/* Checks as far as drivers tell that a representor at 'rep' is that of the VF
+ * of the claim.  Returns 0 with '*unknown' true if they do not tell. */
+int vdpa_claim_check_pair(const struct vdpa_claim *,
+                          const struct vdpa_place *rep, bool *unknown,
+                          char **errp);
 
 #endif /* port/claim.h */

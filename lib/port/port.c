@@ -22,7 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <rte_ethdev.h>
+#include <rte_ether.h>
 
 #include "accel/vdpa.h"
 #include "accel/vf.h"
@@ -312,7 +312,6 @@ vdpa_port_create(struct netdev *netdev, struct dpdk_vdpa_relay *relay)
     port->name = xstrdup(netdev_get_name(netdev));
     port->positions = dpdk_vdpa_positions_create();
     port->admin_up = true;
-    port->rep_port_id = RTE_MAX_ETHPORTS;
     port->vf_end.recv = dpdk_vdpa_vf_recv;
     port->vf_end.send = dpdk_vdpa_vf_send;
     port->vf_end.never_fits = dpdk_vdpa_vf_never_fits;

@@ -33,6 +33,7 @@
 #include "openvswitch/thread.h"
 #include "openvswitch/types.h"
 #include "ovs-atomic.h"
+#include "port/claim.h"
 #include "port/events.h"
 #include "port/options.h"
 
@@ -43,7 +44,6 @@ struct dpdk_vdpa_vm;
 struct netdev;
 struct netdev_class;
 struct smap;
-struct vdpa_claim;
 
 /* What the watchdog knows of a lane.  Main thread. */
 struct vdpa_watch {
@@ -101,9 +101,8 @@ struct vdpa_port {
     long long int next_link_check;
     struct dpdk_vdpa_retry retry;       /* While there is no device, or it does
                                          * not start, or no VM end. */
-    uint16_t rep_port_id;               /* The ethdev of the representor that
-                                         * the VF must belong to, or
-                                         * RTE_MAX_ETHPORTS. */
+    struct vdpa_place rep_place;        /* Of the representor, to which the VF
+                                         * must belong. */
     bool pair_unknown;                  /* Whether it does cannot be told. */
     struct dpdk_vdpa_vf_config good;    /* With which the VF started last. */
     long long int switched;             /* When a connected guest was taken
@@ -155,7 +154,7 @@ struct vdpa_port {
     bool observed OVS_GUARDED;
     struct dpdk_vdpa_relay *relay OVS_GUARDED;
 
-    struct ovs_mutex events_mutex;      /* Protects 'events'. */
+    struct ovs_mutex events_mutex OVS_ACQ_AFTER(mutex);
     struct dpdk_vdpa_events events OVS_GUARDED;
 };
 

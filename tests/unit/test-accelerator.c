@@ -146,7 +146,7 @@ vdpa_claim_may_exist(const char *devargs OVS_UNUSED)
 
 int
 vdpa_claim_check_pair(const struct vdpa_claim *claim OVS_UNUSED,
-                      uint16_t rep_port_id OVS_UNUSED, bool *unknown,
+                      const struct vdpa_place *rep OVS_UNUSED, bool *unknown,
                       char **errp)
 {
     *unknown = false;

@@ -27,6 +27,7 @@
 
 #include <cmocka.h>
 #include <rte_eal.h>
+#include <rte_ethdev.h>
 
 #include "netdev-dpdk.h"
 #include "netdev-provider.h"
@@ -45,9 +46,25 @@ get_fake_port_id(struct netdev *netdev OVS_UNUSED)
 {
     return fake_port_id;
 }
+/* And where an ethdev is, which that driver does not tell. */
+static uint16_t fake_domain = RTE_ETH_DEV_SWITCH_DOMAIN_ID_INVALID;
+static uint16_t fake_port;
+
+static int
+get_fake_info(uint16_t port_id, struct rte_eth_dev_info *info)
+{
+    int error = rte_eth_dev_info_get(port_id, info);
+
+    info->switch_info.domain_id = fake_domain;
+    info->switch_info.port_id = fake_port;
+    return error;
+}
+
 #define netdev_dpdk_get_port_id get_fake_port_id
+#define rte_eth_dev_info_get get_fake_info
 #include "lib/port/claim.c"
 #undef netdev_dpdk_get_port_id
+#undef rte_eth_dev_info_get
 
 static bool
 is_there(const char *name)
@@ -107,9 +124,9 @@ check_vdpa_refused(const char *devargs, int expected, const char *what)
 static void
 check_interface_refused(const char *devargs, int expected, const char *what)
 {
-    uint16_t port_id;
+    struct vdpa_place place;
     char *text = NULL;
-    int error = vdpa_claim_check_interface("p2", devargs, true, &port_id,
+    int error = vdpa_claim_check_interface("p2", devargs, true, &place,
                                            &text);
 
     check_error(error, expected, text, what);
@@ -175,6 +192,7 @@ static void
 test_interface(void **state OVS_UNUSED)
 {
     struct vdpa_claim *claim;
+    struct vdpa_place place;
     uint16_t port_id;
     char *text = NULL;
 
@@ -184,9 +202,9 @@ test_interface(void **state OVS_UNUSED)
     check_vf_refused(THERE, EADDRINUSE, "in use by interface \"dpdk7\"");
     check_interface_refused(THERE, EADDRINUSE, "interface \"dpdk7\"");
     /* It may keep what it has. */
-    assert_int_equal(vdpa_claim_check_interface("dpdk7", THERE, true, &port_id,
+    assert_int_equal(vdpa_claim_check_interface("dpdk7", THERE, true, &place,
                                                 &text), 0);
-    assert_int_equal(port_id, fake_port_id);
+    assert_false(place.known);
 
     /* A device with an interface on it stays, whoever probed it. */
     claim = claim_vf("net_null5", "p1");
@@ -205,11 +223,11 @@ static void
 test_check_interface(void **state OVS_UNUSED)
 {
     unsigned int n = rte_eth_dev_count_total();
-    uint16_t port_id;
+    struct vdpa_place place;
     char *text = NULL;
 
     assert_int_equal(vdpa_claim_check_interface("p1", "net_null6", true,
-                                                &port_id, &text), 0);
+                                                &place, &text), 0);
     assert_false(is_there("net_null6"));
     check_interface_refused("net_nosuch0", EINVAL, "is not a device");
     check_interface_refused("0000:ff:1f.7", ENODEV, "cannot be probed");
@@ -234,16 +252,37 @@ test_bad_devargs(void **state OVS_UNUSED)
     assert_false(vdpa_claim_may_exist("0000:ff:1f.7,x=1"));
 }
 
+/* A driver that does not tell where its ethdevs are can be right. */
 static void
-test_pair_unknown(void **state OVS_UNUSED)
+test_pair(void **state OVS_UNUSED)
 {
     struct vdpa_claim *claim = claim_vf("net_null7", "p1");
+    struct vdpa_place rep = { .known = true, .domain = 1, .port = 2 };
+    struct vdpa_place own;
     bool unknown = false;
     char *text = NULL;
+    int error;
 
-    assert_int_equal(vdpa_claim_check_pair(claim, vdpa_claim_port_id(claim),
-                                           &unknown, &text), 0);
+    vdpa_claim_get_place(vdpa_claim_port_id(claim), &own);
+    assert_false(own.known);
+    assert_int_equal(vdpa_claim_check_pair(claim, &rep, &unknown, &text), 0);
     assert_true(unknown);
+
+    fake_domain = 1;
+    fake_port = 2;
+    assert_int_equal(vdpa_claim_check_pair(claim, &rep, &unknown, &text), 0);
+    assert_false(unknown);
+    fake_port = 3;
+    error = vdpa_claim_check_pair(claim, &rep, &unknown, &text);
+    check_error(error, EINVAL, text, "port 2 of e-switch");
+    fake_port = 2;
+    fake_domain = 3;
+    error = vdpa_claim_check_pair(claim, &rep, &unknown, &text);
+    check_error(error, EINVAL, text, "give the representor of that VF");
+    rep.known = false;
+    assert_int_equal(vdpa_claim_check_pair(claim, &rep, &unknown, &text), 0);
+    assert_true(unknown);
+    fake_domain = RTE_ETH_DEV_SWITCH_DOMAIN_ID_INVALID;
     vdpa_claim_release(claim, false);
 }
 
@@ -289,7 +328,7 @@ main(void)
         cmocka_unit_test(test_interface),
         cmocka_unit_test(test_check_interface),
         cmocka_unit_test(test_bad_devargs),
-        cmocka_unit_test(test_pair_unknown),
+        cmocka_unit_test(test_pair),
         cmocka_unit_test(test_full),
     };
 
