@@ -110,8 +110,9 @@ dpdk_vdpa_vm_path(const struct dpdk_vdpa_vm *vm OVS_UNUSED)
 
 bool
 dpdk_vdpa_vm_get_info(const struct dpdk_vdpa_vm *vm OVS_UNUSED,
-                      struct dpdk_vdpa_vm_info *info OVS_UNUSED)
+                      struct dpdk_vdpa_vm_info *info)
 {
+    memset(info, 0, sizeof *info);
     return false;
 }
 
