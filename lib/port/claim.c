@@ -419,13 +419,37 @@ claim_probe(struct vdpa_claim *claim, const char *devargs, const char *as,
     return error;
 }
 
+/* Checks that nobody uses the ethdev 'port_id', which 'claim' would have. */
+static int
+claim_check_free(const struct vdpa_claim *claim, uint16_t port_id,
+                 const char *devargs, char **errp)
+    OVS_REQUIRES(mutex)
+{
+    const struct interface *interface = interface_of_ethdev(port_id);
+    char *user;
+
+    if (interface && !strcmp(interface->name, claim->owner)) {
+        *errp = xasprintf("vdpa-accelerator-devargs: \"%s\" is the device that "
+                          "dpdk-devargs name; give the VF that it represents",
+                          devargs);
+        return EADDRINUSE;
+    }
+    user = ethdev_user(port_id, "");
+    if (user) {
+        *errp = xasprintf("vdpa-accelerator-devargs: \"%s\" is in use by %s; "
+                          "give a VF that nothing else uses", devargs, user);
+        free(user);
+        return EADDRINUSE;
+    }
+    return 0;
+}
+
 /* Finds the ethdev of 'claim', and checks that nobody uses it. */
 static int
 claim_find_ethdev(struct vdpa_claim *claim, const char *devargs, char **errp)
     OVS_REQUIRES(mutex)
 {
     unsigned int n = find_ethdev(&claim->id, &claim->port_id);
-    char *user;
 
     if (!n) {
         int error = claim_probe(claim, devargs, "", errp);
@@ -441,14 +465,7 @@ claim_find_ethdev(struct vdpa_claim *claim, const char *devargs, char **errp)
                           "ports; give a device with exactly one", devargs, n);
         return ENODEV;
     }
-    user = ethdev_user(claim->port_id, "");
-    if (user) {
-        *errp = xasprintf("vdpa-accelerator-devargs: \"%s\" is in use by %s; "
-                          "give a VF that nothing else uses", devargs, user);
-        free(user);
-        return EADDRINUSE;
-    }
-    return 0;
+    return claim_check_free(claim, claim->port_id, devargs, errp);
 }
 
 /* Tells DPDK whose the ethdev of 'claim' is, so that nobody else takes it. */
@@ -515,11 +532,20 @@ static int
 claim_find_vdpa(struct vdpa_claim *claim, const char *devargs, char **errp)
     OVS_REQUIRES(mutex)
 {
+    uint16_t port_id;
+    int error;
+
+    if (find_ethdev(&claim->id, &port_id)) {
+        error = claim_check_free(claim, port_id, devargs, errp);
+        if (error) {
+            return error;
+        }
+    }
     claim->vdpa = rte_vdpa_find_device_by_name(claim->id.name);
     if (!claim->vdpa) {
         char *probe = vdpa_probe_devargs(devargs);
-        int error = claim_probe(claim, probe, " as a vDPA device", errp);
 
+        error = claim_probe(claim, probe, " as a vDPA device", errp);
         free(probe);
         if (error) {
             return error;

@@ -200,7 +200,10 @@ test_interface(void **state OVS_UNUSED)
     fake_port_id = port_id;
     vdpa_claim_note_interface(&fake_netdev);
     check_vf_refused(THERE, EADDRINUSE, "in use by interface \"dpdk7\"");
+    check_vdpa_refused(THERE, EADDRINUSE, "in use by interface \"dpdk7\"");
     check_interface_refused(THERE, EADDRINUSE, "interface \"dpdk7\"");
+    assert_int_equal(vdpa_claim_vf(THERE, "dpdk7", &claim, &text), EADDRINUSE);
+    check_error(0, 0, text, "is the device that dpdk-devargs name");
     /* It may keep what it has. */
     assert_int_equal(vdpa_claim_check_interface("dpdk7", THERE, true, &place,
                                                 &text), 0);
