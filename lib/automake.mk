@@ -21,6 +21,8 @@ vdpa_sources = \
 	lib/port/claim.h \
 	lib/port/commands.c \
 	lib/port/commands.h \
+	lib/port/device.c \
+	lib/port/device.h \
 	lib/port/events.c \
 	lib/port/events.h \
 	lib/port/guest.c \

@@ -29,6 +29,7 @@
 #include "port/apply.h"
 #include "port/claim.h"
 #include "port/commands.h"
+#include "port/device.h"
 #include "port/guest.h"
 #include "port/observe.h"
 #include "port/port.h"

@@ -20,8 +20,8 @@
  * device.
  *
  * The class is a copy of OVS's class "dpdk" with some verbs replaced.  Those
- * call the base class's first and add to it what the rooms of lib/port/ do; the
- * class itself decides nothing.
+ * call the base class's first and add to it what the rooms of lib/port/ do;
+ * the class itself decides nothing.
  *
  * The verbs run in OVS's main thread, save for
  *

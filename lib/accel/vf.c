@@ -195,7 +195,8 @@ vf_eth_event(uint16_t port_id OVS_UNUSED, enum rte_eth_event_type type,
     return 0;
 }
 
-/* A bus tells of a device that is unplugged, whether or not its driver does. */
+/* A bus tells of a device that is unplugged, whether or not its driver
+ * does. */
 static void
 vf_dev_event(const char *name OVS_UNUSED, enum rte_dev_event_type type,
              void *vf_)

@@ -26,6 +26,7 @@
 #include "netdev-provider.h"
 #include "port/accelerator.h"
 #include "port/claim.h"
+#include "port/device.h"
 #include "port/guest.h"
 #include "port/options.h"
 #include "port/port.h"
@@ -33,8 +34,8 @@
 #include "util.h"
 #include "vhost/vm.h"
 
-/* Has 'port' connect to 'path' for its present device.  'vm' is a VM end there,
- * or null if the one that the port has will do. */
+/* Has 'port' connect to 'path' for its present device.  'vm' is a VM end
+ * there, or null if the one that the port has will do. */
 static int
 apply_to_guest(struct vdpa_port *port, struct dpdk_vdpa_vm *vm,
                const char *path, char **errp)
@@ -120,12 +121,12 @@ apply_to_representor(struct vdpa_port *port, struct netdev *netdev,
     int port_id = netdev_dpdk_get_port_id(netdev);
 
     vdpa_claim_note_interface(netdev);
-    vdpa_claim_get_place(port_id, &port->rep_place);
+    vdpa_ethdev_get_place(port_id, &port->rep_place);
     if (!error) {
         vdpa_port_set_reason(port, VDPA_REASON_OPTION, *errp);
         *errp = NULL;
     } else if (*errp && !rte_eth_dev_is_valid_port(port_id)) {
-        char *full = vdpa_claim_explain_full();
+        char *full = vdpa_ethdev_explain_full();
 
         if (full) {
             free(*errp);

@@ -14,9 +14,6 @@
 
 #include <config.h>
 
-/* rte_dev_iterator_init(). */
-#define ALLOW_EXPERIMENTAL_API
-
 #include "port/claim.h"
 
 #include <errno.h>
@@ -24,11 +21,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <rte_bus.h>
 #include <rte_dev.h>
-#include <rte_devargs.h>
 #include <rte_ethdev.h>
-#include <rte_pci.h>
 #include <rte_vdpa.h>
 
 #include "netdev-dpdk.h"
@@ -36,22 +30,16 @@
 #include "openvswitch/list.h"
 #include "openvswitch/thread.h"
 #include "openvswitch/vlog.h"
-#include "packets.h"
+#include "port/device.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_claim);
-
-/* A device of a bus, by the name that DPDK has for it. */
-struct device_id {
-    const char *bus;            /* Never freed. */
-    char name[RTE_DEV_NAME_MAX_LEN];
-};
 
 struct vdpa_claim {
     struct ovs_list list_node;          /* In 'claims', under 'mutex'. */
 
     /* Constant. */
-    struct device_id id;
+    struct vdpa_device id;
     char *owner;                        /* The port's name. */
     struct rte_vdpa_device *vdpa;       /* Null if an ethdev is claimed. */
     uint16_t port_id;                   /* RTE_MAX_ETHPORTS if a vDPA device
@@ -79,108 +67,6 @@ static struct ovs_list interfaces OVS_GUARDED_BY(mutex)
 
 /* Devices. */
 
-/* Stores in 'id' which device 'devargs' name.  Returns false if they do not
- * look like a device's. */
-static bool
-device_id_parse(const char *devargs, struct device_id *id)
-{
-    struct rte_pci_addr addr;
-    struct rte_devargs da;
-
-    memset(&da, 0, sizeof da);
-    if (rte_devargs_parse(&da, devargs)) {
-        return false;
-    }
-    id->bus = rte_bus_name(da.bus);
-    if (!strcmp(id->bus, "pci") && !rte_pci_addr_parse(da.name, &addr)) {
-        rte_pci_device_name(&addr, id->name, sizeof id->name);
-    } else {
-        ovs_strlcpy(id->name, da.name, sizeof id->name);
-    }
-    free(da.data);
-    return true;
-}
-
-static bool
-device_id_equal(const struct device_id *a, const struct device_id *b)
-{
-    return !strcmp(a->bus, b->bus) && !strcmp(a->name, b->name);
-}
-
-/* Returns the device if a driver has it, or null. */
-static struct rte_device *
-device_find(const struct device_id *id)
-{
-    struct rte_dev_iterator iterator;
-    struct rte_device *device, *found = NULL;
-    char *bus = xasprintf("bus=%s", id->bus);
-
-    RTE_DEV_FOREACH (device, bus, &iterator) {
-        if (!strcmp(rte_dev_name(device), id->name)
-            && rte_dev_is_probed(device)) {
-            found = device;
-        }
-    }
-    free(bus);
-    return found;
-}
-
-static bool
-ethdev_is_on(uint16_t port_id, const struct device_id *id)
-{
-    struct rte_eth_dev_info info;
-
-    return (rte_eth_dev_is_valid_port(port_id)
-            && !rte_eth_dev_info_get(port_id, &info)
-            && info.device
-            && !strcmp(rte_bus_name(rte_dev_bus(info.device)), id->bus)
-            && !strcmp(rte_dev_name(info.device), id->name));
-}
-
-static bool
-ethdev_is_representor(uint16_t port_id)
-{
-    struct rte_eth_dev_info info;
-
-    return (!rte_eth_dev_info_get(port_id, &info)
-            && *info.dev_flags & RTE_ETH_DEV_REPRESENTOR);
-}
-
-void
-vdpa_claim_get_place(uint16_t port_id, struct vdpa_place *place)
-{
-    struct rte_eth_dev_info info;
-
-    memset(place, 0, sizeof *place);
-    if (rte_eth_dev_is_valid_port(port_id)
-        && !rte_eth_dev_info_get(port_id, &info)
-        && info.switch_info.domain_id
-           != RTE_ETH_DEV_SWITCH_DOMAIN_ID_INVALID) {
-        place->known = true;
-        place->domain = info.switch_info.domain_id;
-        place->port = info.switch_info.port_id;
-        ovs_strlcpy(place->name,
-                    info.switch_info.name ? info.switch_info.name : "",
-                    sizeof place->name);
-    }
-}
-
-/* Looks for the ethdev of the device, representors aside.  Returns the number
- * of ethdevs that fit and stores the first one. */
-static unsigned int
-find_ethdev(const struct device_id *id, uint16_t *port_idp)
-{
-    unsigned int n = 0;
-
-    for (uint16_t port_id = 0; port_id < RTE_MAX_ETHPORTS; port_id++) {
-        if (ethdev_is_on(port_id, id) && !ethdev_is_representor(port_id)
-            && !n++) {
-            *port_idp = port_id;
-        }
-    }
-    return n;
-}
-
 /* Returns true if 'devargs' have the device argument 'key'. */
 static bool
 devargs_have(const char *devargs, const char *key)
@@ -199,19 +85,19 @@ devargs_have(const char *devargs, const char *key)
 bool
 vdpa_claim_is_hardware(const char *devargs)
 {
-    struct device_id id;
+    struct vdpa_device id;
 
-    return (device_id_parse(devargs, &id)
+    return (vdpa_device_parse(devargs, &id)
             && (!strcmp(id.bus, "pci") || !strcmp(id.bus, "auxiliary")));
 }
 
 bool
 vdpa_claim_may_exist(const char *devargs)
 {
-    struct device_id id;
+    struct vdpa_device id;
     bool exists = true;
 
-    if (vdpa_claim_is_hardware(devargs) && device_id_parse(devargs, &id)) {
+    if (vdpa_claim_is_hardware(devargs) && vdpa_device_parse(devargs, &id)) {
         char *path = xasprintf("/sys/bus/%s/devices/%s", id.bus, id.name);
 
         exists = !access(path, F_OK);
@@ -223,13 +109,13 @@ vdpa_claim_may_exist(const char *devargs)
 /* Users. */
 
 static const struct vdpa_claim *
-claim_of_device(const struct device_id *id)
+claim_of_device(const struct vdpa_device *id)
     OVS_REQUIRES(mutex)
 {
     const struct vdpa_claim *claim;
 
     LIST_FOR_EACH (claim, list_node, &claims) {
-        if (device_id_equal(&claim->id, id)) {
+        if (vdpa_device_equal(&claim->id, id)) {
             return claim;
         }
     }
@@ -279,14 +165,14 @@ ethdev_user(uint16_t port_id, const char *name)
 /* Returns true if anybody uses an ethdev of the device, or it as a vDPA
  * device. */
 static bool
-device_is_used(const struct device_id *id)
+device_is_used(const struct vdpa_device *id)
     OVS_REQUIRES(mutex)
 {
     bool used = claim_of_device(id);
 
     for (uint16_t port_id = 0; !used && port_id < RTE_MAX_ETHPORTS;
          port_id++) {
-        if (ethdev_is_on(port_id, id)) {
+        if (vdpa_ethdev_is_on(port_id, id)) {
             char *user = ethdev_user(port_id, "");
 
             used = user != NULL;
@@ -298,17 +184,17 @@ device_is_used(const struct device_id *id)
 
 /* Removes the device from DPDK, with all its ethdevs, unless it is used. */
 static void
-remove_unused(const struct device_id *id)
+remove_unused(const struct vdpa_device *id)
     OVS_REQUIRES(mutex)
 {
-    struct rte_device *device = device_find(id);
+    struct rte_device *device = vdpa_device_find(id);
     int error;
 
     if (!device || device_is_used(id)) {
         return;
     }
     for (uint16_t port_id = 0; port_id < RTE_MAX_ETHPORTS; port_id++) {
-        if (ethdev_is_on(port_id, id)) {
+        if (vdpa_ethdev_is_on(port_id, id)) {
             rte_eth_dev_close(port_id);
         }
     }
@@ -319,25 +205,13 @@ remove_unused(const struct device_id *id)
     }
 }
 
-char *
-vdpa_claim_explain_full(void)
-{
-    unsigned int n = rte_eth_dev_count_total();
-
-    return (n < RTE_MAX_ETHPORTS ? NULL
-            : xasprintf("DPDK has room for %d Ethernet devices, %u are in "
-                        "use; delete ports that are not needed, or use a DPDK "
-                        "that was built for more (its option max_ethports)",
-                        RTE_MAX_ETHPORTS, n));
-}
-
 /* Claiming. */
 
 /* Returns why 'devargs' could not be probed, with 'error'. */
 static char *
 explain_probe(const char *devargs, const char *as, int error)
 {
-    char *full = vdpa_claim_explain_full();
+    char *full = vdpa_ethdev_explain_full();
     char *text;
 
     if (full) {
@@ -361,9 +235,9 @@ claim_create(const char *devargs, const char *owner,
 {
     const struct vdpa_claim *other;
     struct vdpa_claim *claim;
-    struct device_id id;
+    struct vdpa_device id;
 
-    if (!device_id_parse(devargs, &id)) {
+    if (!vdpa_device_parse(devargs, &id)) {
         *errp = xasprintf("vdpa-accelerator-devargs: \"%s\" is not a device; "
                           "give the address of a VF (0000:03:00.2), or the "
                           "name of a virtual device (net_null0), with its "
@@ -408,7 +282,7 @@ claim_probe(struct vdpa_claim *claim, const char *devargs, const char *as,
             char **errp)
     OVS_REQUIRES(mutex)
 {
-    bool was_there = device_find(&claim->id) != NULL;
+    bool was_there = vdpa_device_find(&claim->id) != NULL;
     int error = -rte_dev_probe(devargs);
 
     if (error) {
@@ -429,8 +303,8 @@ claim_check_free(const struct vdpa_claim *claim, uint16_t port_id,
     char *user;
 
     if (interface && !strcmp(interface->name, claim->owner)) {
-        *errp = xasprintf("vdpa-accelerator-devargs: \"%s\" is the device that "
-                          "dpdk-devargs name; give the VF that it represents",
+        *errp = xasprintf("vdpa-accelerator-devargs: \"%s\" is the device "
+                          "that dpdk-devargs name; give the VF that it represents",
                           devargs);
         return EADDRINUSE;
     }
@@ -449,7 +323,7 @@ static int
 claim_find_ethdev(struct vdpa_claim *claim, const char *devargs, char **errp)
     OVS_REQUIRES(mutex)
 {
-    unsigned int n = find_ethdev(&claim->id, &claim->port_id);
+    unsigned int n = vdpa_ethdev_find(&claim->id, &claim->port_id);
 
     if (!n) {
         int error = claim_probe(claim, devargs, "", errp);
@@ -457,7 +331,7 @@ claim_find_ethdev(struct vdpa_claim *claim, const char *devargs, char **errp)
         if (error) {
             return error;
         }
-        n = find_ethdev(&claim->id, &claim->port_id);
+        n = vdpa_ethdev_find(&claim->id, &claim->port_id);
         claim->appeared = !claim->probed && n == 1;
     }
     if (n != 1) {
@@ -532,10 +406,10 @@ static int
 claim_find_vdpa(struct vdpa_claim *claim, const char *devargs, char **errp)
     OVS_REQUIRES(mutex)
 {
-    uint16_t port_id;
+    uint16_t port_id = RTE_MAX_ETHPORTS;
     int error;
 
-    if (find_ethdev(&claim->id, &port_id)) {
+    if (vdpa_ethdev_find(&claim->id, &port_id)) {
         error = claim_check_free(claim, port_id, devargs, errp);
         if (error) {
             return error;
@@ -629,9 +503,10 @@ vdpa_claim_name(const struct vdpa_claim *claim)
 bool
 vdpa_claim_is_device(const struct vdpa_claim *claim, const char *devargs)
 {
-    struct device_id id;
+    struct vdpa_device id;
 
-    return device_id_parse(devargs, &id) && device_id_equal(&claim->id, &id);
+    return (vdpa_device_parse(devargs, &id)
+            && vdpa_device_equal(&claim->id, &id));
 }
 
 /* Interfaces. */
@@ -685,74 +560,12 @@ vdpa_claim_forget_interface(const struct netdev *netdev)
     ovs_mutex_unlock(&mutex);
 }
 
-static bool
-ethdev_has_mac(uint16_t port_id, const struct eth_addr *mac)
-{
-    struct rte_ether_addr addr;
-
-    return (rte_eth_dev_is_valid_port(port_id)
-            && !rte_eth_macaddr_get(port_id, &addr)
-            && !memcmp(addr.addr_bytes, mac->ea, sizeof mac->ea));
-}
-
-/* Returns the ethdev with the MAC address 's', or RTE_MAX_ETHPORTS.  Open
- * vSwitch does not see those that are owned; if there is no other, we say who
- * owns it. */
-static uint16_t
-find_by_mac(const char *s)
-{
-    struct eth_addr mac;
-    uint16_t port_id;
-
-    if (!eth_addr_from_string(s, &mac)) {
-        return RTE_MAX_ETHPORTS;
-    }
-    RTE_ETH_FOREACH_DEV (port_id) {
-        if (ethdev_has_mac(port_id, &mac)) {
-            return port_id;
-        }
-    }
-    for (port_id = 0; port_id < RTE_MAX_ETHPORTS; port_id++) {
-        if (ethdev_has_mac(port_id, &mac)) {
-            return port_id;
-        }
-    }
-    return RTE_MAX_ETHPORTS;
-}
-
-/* What dpdk-devargs begin with that name an ethdev by its MAC address. */
-static const char by_mac[] = "class=eth,mac=";
-
-static bool
-names_mac(const char *devargs)
-{
-    return !strncmp(devargs, by_mac, sizeof by_mac - 1);
-}
-
-/* Returns the ethdev that 'devargs' match in the way of Open vSwitch, or
- * RTE_MAX_ETHPORTS. */
-static uint16_t
-find_interface_ethdev(const char *devargs)
-{
-    struct rte_dev_iterator iterator;
-    uint16_t port_id;
-
-    if (names_mac(devargs)) {
-        return find_by_mac(devargs + sizeof by_mac - 1);
-    }
-    RTE_ETH_FOREACH_MATCHING_DEV (port_id, devargs, &iterator) {
-        rte_eth_iterator_cleanup(&iterator);
-        break;
-    }
-    return port_id;
-}
-
 /* Returns why probing 'devargs', with the result 'error', brought nothing on
  * device 'id'. */
 static char *
-explain_interface(const char *devargs, const struct device_id *id, int error)
+explain_interface(const char *devargs, const struct vdpa_device *id, int error)
 {
-    char *full = vdpa_claim_explain_full();
+    char *full = vdpa_ethdev_explain_full();
     char *text;
 
     if (full) {
@@ -778,12 +591,12 @@ try_probe(const char *devargs, struct vdpa_place *place, char **errp)
     OVS_REQUIRES(mutex)
 {
     bool valid[RTE_MAX_ETHPORTS];
-    struct device_id id;
+    struct vdpa_device id;
     uint16_t found;
     bool was_there;
     int error;
 
-    if (!device_id_parse(devargs, &id)) {
+    if (!vdpa_device_parse(devargs, &id)) {
         *errp = xasprintf("dpdk-devargs: \"%s\" is not a device; give the "
                           "device arguments of the VF's representor",
                           devargs);
@@ -792,12 +605,12 @@ try_probe(const char *devargs, struct vdpa_place *place, char **errp)
     for (uint16_t port_id = 0; port_id < RTE_MAX_ETHPORTS; port_id++) {
         valid[port_id] = rte_eth_dev_is_valid_port(port_id);
     }
-    was_there = device_find(&id) != NULL;
+    was_there = vdpa_device_find(&id) != NULL;
     error = -rte_dev_probe(devargs);
-    found = error ? RTE_MAX_ETHPORTS : find_interface_ethdev(devargs);
-    vdpa_claim_get_place(found, place);
+    found = error ? RTE_MAX_ETHPORTS : vdpa_ethdev_match(devargs);
+    vdpa_ethdev_get_place(found, place);
     for (uint16_t port_id = 0; port_id < RTE_MAX_ETHPORTS; port_id++) {
-        if (!valid[port_id] && ethdev_is_on(port_id, &id)) {
+        if (!valid[port_id] && vdpa_ethdev_is_on(port_id, &id)) {
             rte_eth_dev_close(port_id);
         }
     }
@@ -816,12 +629,12 @@ check_interface(const char *name, const char *devargs, bool probe,
                 struct vdpa_place *place, char **errp)
     OVS_REQUIRES(mutex)
 {
-    uint16_t port_id = find_interface_ethdev(devargs);
+    uint16_t port_id = vdpa_ethdev_match(devargs);
     char *user;
 
-    vdpa_claim_get_place(port_id, place);
+    vdpa_ethdev_get_place(port_id, place);
     if (!rte_eth_dev_is_valid_port(port_id)) {
-        if (probe && names_mac(devargs)) {
+        if (probe && vdpa_ethdev_names_mac(devargs)) {
             *errp = xasprintf("dpdk-devargs: \"%s\" matches no Ethernet port "
                               "of DPDK; give the MAC address of the VF's "
                               "representor", devargs);
@@ -857,9 +670,9 @@ vdpa_claim_check_detach(const char *devargs, char **errp)
     OVS_EXCLUDED(mutex)
 {
     const struct vdpa_claim *claim;
-    struct device_id id;
+    struct vdpa_device id;
 
-    if (!device_id_parse(devargs, &id)) {
+    if (!vdpa_device_parse(devargs, &id)) {
         return true;
     }
     ovs_mutex_lock(&mutex);
@@ -881,7 +694,7 @@ vdpa_claim_check_pair(const struct vdpa_claim *claim,
 {
     struct vdpa_place vf;
 
-    vdpa_claim_get_place(claim->port_id, &vf);
+    vdpa_ethdev_get_place(claim->port_id, &vf);
     *unknown = !rep->known || !vf.known;
     if (!*unknown && (rep->domain != vf.domain || rep->port != vf.port)) {
         *errp = xasprintf("dpdk-devargs: the representor is of port %u of "

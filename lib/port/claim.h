@@ -20,17 +20,18 @@
  * This room alone probes devices, owns ethdevs and removes devices.  A *claim*
  * is the use of a device as the accelerator of a port, by its ethdev or as a
  * vDPA device.  An *interface* is a netdev of type "dpdk" or "dpdkvdpa", whose
- * dpdk-devargs Open vSwitch itself attached to an ethdev: it is known here from
- * vdpa_claim_note_interface() on.
+ * dpdk-devargs Open vSwitch itself attached to an ethdev: it is known here
+ * from vdpa_claim_note_interface() on.
  *
  * A device has as many ethdevs as it likes: those of a NIC's representors are
- * on the device of the PF.  A device is removed only if we know that it was not
- * there before we probed it, or that it is dead, and nobody uses any of its
- * ethdevs or it as a vDPA device.
+ * on the device of the PF.  A device is removed only if we know that it was
+ * not there before we probed it, or that it is dead, and nobody uses any of
+ * its ethdevs or it as a vDPA device.
  *
  * Main thread, save for what an interface's dealloc() calls.  Nothing of ours
- * is called with the lock of this room held.  Errors are positive errno values,
- * with a sentence for the user in '*errp', which the caller must free. */
+ * is called with the lock of this room held.  Errors are positive errno
+ * values, with a sentence for the user in '*errp', which the caller must
+ * free. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -38,15 +39,7 @@
 struct netdev;
 struct rte_vdpa_device;
 struct vdpa_claim;
-
-/* Where an ethdev is in an e-switch.  A VF and its representor are at the same
- * place. */
-struct vdpa_place {
-    bool known;                 /* False if its driver does not tell. */
-    uint16_t domain;            /* The e-switch, and what it is called. */
-    uint16_t port;
-    char name[64];
-};
+struct vdpa_place;
 
 /* Claims the VF at 'devargs', an ethdev that is no representor, for port
  * 'owner', after probing it if need be. */
@@ -101,14 +94,7 @@ int vdpa_claim_check_interface(const char *name, const char *devargs,
  * no port has claimed it. */
 bool vdpa_claim_check_detach(const char *devargs, char **errp);
 
-/* Returns why an ethdev cannot be had if that is because DPDK has no room for
- * one more, which the caller must free, or null. */
-char *vdpa_claim_explain_full(void);
-
 /* Pairs. */
-
-/* Stores in '*place' where ethdev 'port_id' is, which need not be there. */
-void vdpa_claim_get_place(uint16_t port_id, struct vdpa_place *);
 
 /* Checks as far as drivers tell that a representor at 'rep' is that of the VF
  * of the claim.  Returns 0 with '*unknown' true if they do not tell. */

@@ -189,7 +189,8 @@ bool
 vdpa_port_device_is_up(const struct vdpa_port *port)
 {
     return (port->hw
-            ? dpdk_vdpa_hw_is_running(port->hw) && !port->reasons[VDPA_REASON_FAULT]
+            ? (dpdk_vdpa_hw_is_running(port->hw)
+               && !port->reasons[VDPA_REASON_FAULT])
             : port->vf && dpdk_vdpa_vf_link_is_up(port->vf));
 }
 

@@ -33,7 +33,7 @@
 #include "openvswitch/thread.h"
 #include "openvswitch/types.h"
 #include "ovs-atomic.h"
-#include "port/claim.h"
+#include "port/device.h"
 #include "port/events.h"
 #include "port/options.h"
 
@@ -44,6 +44,7 @@ struct dpdk_vdpa_vm;
 struct netdev;
 struct netdev_class;
 struct smap;
+struct vdpa_claim;
 
 /* What the watchdog knows of a lane.  Main thread. */
 struct vdpa_watch {
@@ -205,8 +206,8 @@ void vdpa_port_wake_wait(void);
 void vdpa_port_event(struct vdpa_port *, const char *format, ...)
     OVS_PRINTF_FORMAT(2, 3);
 
-/* Takes note of 'text', which it takes over, as the reason of its kind; null if
- * there is none any more.  Main thread. */
+/* Takes note of 'text', which it takes over, as the reason of its kind; null
+ * if there is none any more.  Main thread. */
 void vdpa_port_set_reason(struct vdpa_port *, enum vdpa_reason, char *text);
 
 /* Properties.  Main thread. */

@@ -48,7 +48,7 @@ static struct {
     unsigned int n_hws;
     unsigned int n_starts;
     unsigned int n_repairs;     /* Of the guest. */
-    unsigned int n_dead;        /* Claims on dead devices that were given up. */
+    unsigned int n_dead;        /* Claims on dead devices given up. */
 } seen;
 
 static struct vdpa_port port;

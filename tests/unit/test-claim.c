@@ -63,6 +63,7 @@ get_fake_info(uint16_t port_id, struct rte_eth_dev_info *info)
 #define netdev_dpdk_get_port_id get_fake_port_id
 #define rte_eth_dev_info_get get_fake_info
 #include "lib/port/claim.c"
+#include "lib/port/device.c"
 #undef netdev_dpdk_get_port_id
 #undef rte_eth_dev_info_get
 
@@ -168,7 +169,8 @@ test_second_user(void **state OVS_UNUSED)
 
     check_vf_refused("net_null3", EADDRINUSE, "in use by port \"p1\"");
     check_vf_refused("net_null3,no-rx=1", EADDRINUSE, "in use by port \"p1\"");
-    check_vdpa_refused("net_null3,vdpa=1", EADDRINUSE, "in use by port \"p1\"");
+    check_vdpa_refused("net_null3,vdpa=1", EADDRINUSE,
+                       "in use by port \"p1\"");
     check_interface_refused("net_null3", EADDRINUSE, "in use by port \"p1\"");
     assert_false(vdpa_claim_check_detach("net_null3", &text));
     check_error(0, 0, text, "\"p1\"");
@@ -266,7 +268,7 @@ test_pair(void **state OVS_UNUSED)
     char *text = NULL;
     int error;
 
-    vdpa_claim_get_place(vdpa_claim_port_id(claim), &own);
+    vdpa_ethdev_get_place(vdpa_claim_port_id(claim), &own);
     assert_false(own.known);
     assert_int_equal(vdpa_claim_check_pair(claim, &rep, &unknown, &text), 0);
     assert_true(unknown);
@@ -296,7 +298,7 @@ test_full(void **state OVS_UNUSED)
     unsigned int n = 0;
     char name[80];
 
-    assert_null(vdpa_claim_explain_full());
+    assert_null(vdpa_ethdev_explain_full());
     while (rte_eth_dev_count_total() < RTE_MAX_ETHPORTS) {
         snprintf(name, sizeof name, "net_null1%u", n);
         all[n++] = claim_vf(name, "p1");
@@ -308,7 +310,7 @@ test_full(void **state OVS_UNUSED)
     while (n > 0) {
         vdpa_claim_release(all[--n], false);
     }
-    assert_null(vdpa_claim_explain_full());
+    assert_null(vdpa_ethdev_explain_full());
 }
 
 int
@@ -317,7 +319,8 @@ main(void)
     char *argv[] = {
         CONST_CAST(char *, "test-claim"),
         CONST_CAST(char *, "--no-huge"), CONST_CAST(char *, "--no-pci"),
-        CONST_CAST(char *, "--no-shconf"), CONST_CAST(char *, "--no-telemetry"),
+        CONST_CAST(char *, "--no-shconf"),
+        CONST_CAST(char *, "--no-telemetry"),
         CONST_CAST(char *, "-m"), CONST_CAST(char *, "64"),
         CONST_CAST(char *, "-l"), CONST_CAST(char *, "0"),
         CONST_CAST(char *, "--log-level=critical"),

@@ -1,0 +1,200 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+#include <config.h>
+
+/* rte_dev_iterator_init(). */
+#define ALLOW_EXPERIMENTAL_API
+
+#include "port/device.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_bus.h>
+#include <rte_devargs.h>
+#include <rte_ethdev.h>
+#include <rte_pci.h>
+
+#include "packets.h"
+#include "util.h"
+
+bool
+vdpa_device_parse(const char *devargs, struct vdpa_device *id)
+{
+    struct rte_pci_addr addr;
+    struct rte_devargs da;
+
+    memset(&da, 0, sizeof da);
+    if (rte_devargs_parse(&da, devargs)) {
+        return false;
+    }
+    id->bus = rte_bus_name(da.bus);
+    if (!strcmp(id->bus, "pci") && !rte_pci_addr_parse(da.name, &addr)) {
+        rte_pci_device_name(&addr, id->name, sizeof id->name);
+    } else {
+        ovs_strlcpy(id->name, da.name, sizeof id->name);
+    }
+    free(da.data);
+    return true;
+}
+
+bool
+vdpa_device_equal(const struct vdpa_device *a, const struct vdpa_device *b)
+{
+    return !strcmp(a->bus, b->bus) && !strcmp(a->name, b->name);
+}
+
+struct rte_device *
+vdpa_device_find(const struct vdpa_device *id)
+{
+    struct rte_dev_iterator iterator;
+    struct rte_device *device, *found = NULL;
+    char *bus = xasprintf("bus=%s", id->bus);
+
+    RTE_DEV_FOREACH (device, bus, &iterator) {
+        if (!strcmp(rte_dev_name(device), id->name)
+            && rte_dev_is_probed(device)) {
+            found = device;
+        }
+    }
+    free(bus);
+    return found;
+}
+
+bool
+vdpa_ethdev_is_on(uint16_t port_id, const struct vdpa_device *id)
+{
+    struct rte_eth_dev_info info;
+
+    return (rte_eth_dev_is_valid_port(port_id)
+            && !rte_eth_dev_info_get(port_id, &info)
+            && info.device
+            && !strcmp(rte_bus_name(rte_dev_bus(info.device)), id->bus)
+            && !strcmp(rte_dev_name(info.device), id->name));
+}
+
+static bool
+ethdev_is_representor(uint16_t port_id)
+{
+    struct rte_eth_dev_info info;
+
+    return (!rte_eth_dev_info_get(port_id, &info)
+            && *info.dev_flags & RTE_ETH_DEV_REPRESENTOR);
+}
+
+void
+vdpa_ethdev_get_place(uint16_t port_id, struct vdpa_place *place)
+{
+    struct rte_eth_dev_info info;
+
+    memset(place, 0, sizeof *place);
+    if (rte_eth_dev_is_valid_port(port_id)
+        && !rte_eth_dev_info_get(port_id, &info)
+        && info.switch_info.domain_id
+           != RTE_ETH_DEV_SWITCH_DOMAIN_ID_INVALID) {
+        place->known = true;
+        place->domain = info.switch_info.domain_id;
+        place->port = info.switch_info.port_id;
+        ovs_strlcpy(place->name,
+                    info.switch_info.name ? info.switch_info.name : "",
+                    sizeof place->name);
+    }
+}
+
+unsigned int
+vdpa_ethdev_find(const struct vdpa_device *id, uint16_t *port_idp)
+{
+    unsigned int n = 0;
+
+    for (uint16_t port_id = 0; port_id < RTE_MAX_ETHPORTS; port_id++) {
+        if (vdpa_ethdev_is_on(port_id, id) && !ethdev_is_representor(port_id)
+            && !n++) {
+            *port_idp = port_id;
+        }
+    }
+    return n;
+}
+
+char *
+vdpa_ethdev_explain_full(void)
+{
+    unsigned int n = rte_eth_dev_count_total();
+
+    return (n < RTE_MAX_ETHPORTS ? NULL
+            : xasprintf("DPDK has room for %d Ethernet devices, %u are in "
+                        "use; delete ports that are not needed, or use a DPDK "
+                        "that was built for more (its option max_ethports)",
+                        RTE_MAX_ETHPORTS, n));
+}
+
+static bool
+ethdev_has_mac(uint16_t port_id, const struct eth_addr *mac)
+{
+    struct rte_ether_addr addr;
+
+    return (rte_eth_dev_is_valid_port(port_id)
+            && !rte_eth_macaddr_get(port_id, &addr)
+            && !memcmp(addr.addr_bytes, mac->ea, sizeof mac->ea));
+}
+
+/* Returns the ethdev with the MAC address 's', or RTE_MAX_ETHPORTS.  Open
+ * vSwitch does not see those that are owned; if there is no other, we say who
+ * owns it. */
+static uint16_t
+find_by_mac(const char *s)
+{
+    struct eth_addr mac;
+    uint16_t port_id;
+
+    if (!eth_addr_from_string(s, &mac)) {
+        return RTE_MAX_ETHPORTS;
+    }
+    RTE_ETH_FOREACH_DEV (port_id) {
+        if (ethdev_has_mac(port_id, &mac)) {
+            return port_id;
+        }
+    }
+    for (port_id = 0; port_id < RTE_MAX_ETHPORTS; port_id++) {
+        if (ethdev_has_mac(port_id, &mac)) {
+            return port_id;
+        }
+    }
+    return RTE_MAX_ETHPORTS;
+}
+
+/* What dpdk-devargs begin with that name an ethdev by its MAC address. */
+static const char by_mac[] = "class=eth,mac=";
+
+bool
+vdpa_ethdev_names_mac(const char *devargs)
+{
+    return !strncmp(devargs, by_mac, sizeof by_mac - 1);
+}
+
+uint16_t
+vdpa_ethdev_match(const char *devargs)
+{
+    struct rte_dev_iterator iterator;
+    uint16_t port_id;
+
+    if (vdpa_ethdev_names_mac(devargs)) {
+        return find_by_mac(devargs + sizeof by_mac - 1);
+    }
+    RTE_ETH_FOREACH_MATCHING_DEV (port_id, devargs, &iterator) {
+        rte_eth_iterator_cleanup(&iterator);
+        break;
+    }
+    return port_id;
+}
