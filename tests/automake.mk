@@ -16,6 +16,7 @@ unit_tests = \
 	tests/unit/test-relay \
 	tests/unit/test-relay-turns \
 	tests/unit/test-ring \
+	tests/unit/test-vdpa \
 	tests/unit/test-vf \
 	tests/unit/test-walk \
 	tests/unit/test-walk-threads
@@ -110,6 +111,12 @@ tests_unit_test_ring_SOURCES = tests/unit/test-ring.c tests/unit/test-guest.h
 tests_unit_test_ring_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_ring_LDADD = $(unit_LDADD)
 tests_unit_test_ring_LINK = $(unit_LINK)
+
+# And this one lib/accel/vdpa.c.
+tests_unit_test_vdpa_SOURCES = tests/unit/test-vdpa.c
+tests_unit_test_vdpa_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_unit_test_vdpa_LDADD = $(unit_LDADD)
+tests_unit_test_vdpa_LINK = $(unit_LINK)
 
 tests_unit_test_lro_SOURCES = tests/unit/test-lro.c lib/vhost/lro.c
 tests_unit_test_lro_LDADD = $(unit_LDADD)

@@ -304,8 +304,8 @@ claim_check_free(const struct vdpa_claim *claim, uint16_t port_id,
 
     if (interface && !strcmp(interface->name, claim->owner)) {
         *errp = xasprintf("vdpa-accelerator-devargs: \"%s\" is the device "
-                          "that dpdk-devargs name; give the VF that it represents",
-                          devargs);
+                          "that dpdk-devargs name; give the VF that it "
+                          "represents", devargs);
         return EADDRINUSE;
     }
     user = ethdev_user(port_id, "");

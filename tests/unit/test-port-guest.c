@@ -79,6 +79,16 @@ dpdk_vdpa_vm_destroy(struct dpdk_vdpa_vm *vm)
 }
 
 void
+dpdk_vdpa_vm_run(struct dpdk_vdpa_vm *vm OVS_UNUSED)
+{
+}
+
+void
+dpdk_vdpa_vm_wait(struct dpdk_vdpa_vm *vm OVS_UNUSED)
+{
+}
+
+void
 dpdk_vdpa_vm_set_max_pairs(struct dpdk_vdpa_vm *vm OVS_UNUSED,
                            unsigned int n OVS_UNUSED)
 {

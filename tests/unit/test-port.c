@@ -76,6 +76,11 @@ dpdk_vdpa_vm_never_fits(void *vm OVS_UNUSED, uint16_t queue OVS_UNUSED,
     return false;
 }
 
+void
+dpdk_vdpa_vm_settle(void *vm OVS_UNUSED, uint16_t queue OVS_UNUSED)
+{
+}
+
 bool
 dpdk_vdpa_vm_prepare_lro(void *vm OVS_UNUSED, struct rte_mbuf *pkt OVS_UNUSED)
 {
