@@ -83,7 +83,7 @@ tests_unit_test_positions_LINK = $(unit_LINK)
 
 # This one includes lib/port/port.c, and this one lib/port/guest.c.
 tests_unit_test_port_SOURCES = tests/unit/test-port.c lib/dpdk-vdpa-relay.c \
-	lib/port/events.c lib/port/options.c lib/vhost/positions.c
+	lib/port/events.c lib/port/options.c
 tests_unit_test_port_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_port_LDADD = $(unit_LDADD)
 tests_unit_test_port_LINK = $(unit_LINK)

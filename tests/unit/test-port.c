@@ -124,6 +124,17 @@ dpdk_vdpa_vm_set_mempool(struct dpdk_vdpa_vm *vm OVS_UNUSED,
 {
 }
 
+struct dpdk_vdpa_positions *
+dpdk_vdpa_positions_create(void)
+{
+    return NULL;
+}
+
+void
+dpdk_vdpa_positions_destroy(struct dpdk_vdpa_positions *positions OVS_UNUSED)
+{
+}
+
 /* The class. */
 
 static atomic_count n_netdevs = ATOMIC_COUNT_INIT(0);
