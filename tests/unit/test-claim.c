@@ -167,7 +167,7 @@ test_second_user(void **state OVS_UNUSED)
     struct vdpa_claim *claim = claim_vf("net_null3", "p1");
     char *text = NULL;
 
-    check_vf_refused("net_null3", EADDRINUSE, "in use by port \"p1\"");
+    check_vf_refused("net_null3", EADDRINUSE, "give each port a VF of its own");
     check_vf_refused("net_null3,no-rx=1", EADDRINUSE, "in use by port \"p1\"");
     check_vdpa_refused("net_null3,vdpa=1", EADDRINUSE,
                        "in use by port \"p1\"");
