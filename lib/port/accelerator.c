@@ -644,11 +644,19 @@ repair_vf(struct vdpa_port *port)
     config.mtu = vdpa_port_mtu(port);
     if (choose_n_pairs(port->options.vf_devargs,
                        dpdk_vdpa_vf_max_pairs(port->vf),
-                       port->options.max_pairs, &config.n_pairs, &error)
-        || restart_vf(port, &config, &error)) {
-        VLOG_INFO("%s: %s", port->name, error);
-        free(error);
+                       port->options.max_pairs, &config.n_pairs, &error)) {
+        free(error);            /* As many as it had, then. */
+        error = NULL;
     }
+    restart_vf(port, &config, &error);
+    if (error) {
+        VLOG_INFO("%s: %s", port->name, error);
+    }
+    if (config.mtu == port->good.mtu) {
+        free(error);
+        error = NULL;
+    }
+    vdpa_port_set_reason(port, VDPA_REASON_MTU, error);
 }
 
 bool

@@ -582,6 +582,28 @@ test_stopped(void **state OVS_UNUSED)
     assert_int_equal(dpdk_vdpa_vf_get_config(port.vf)->n_pairs, 4);
 }
 
+/* Nor does an MTU that the VF refuses keep it stopped, or go unsaid. */
+static void
+test_stopped_with_mtu(void **state OVS_UNUSED)
+{
+    assert_int_equal(apply(options_for("a", DPDK_VDPA_MODE_SW)), 0);
+    script.n_good_starts = 0;
+    script.needs_reset = true;
+    vdpa_accelerator_check(&port);
+    check(VDPA_ACCEL_STOPPED, true, false);
+    script.mtu = script.bad_mtu = 9000;
+    vdpa_accelerator_apply_mtu(&port);
+    check(VDPA_ACCEL_STOPPED, true, false);
+    script.n_good_starts = INT_MAX;
+    assert_true(vdpa_accelerator_repair(&port));
+    check(VDPA_ACCEL_RELAY, false, true);
+    assert_int_equal(port.good.mtu, 1500);
+    script.bad_mtu = 0;
+    vdpa_accelerator_apply_mtu(&port);
+    check(VDPA_ACCEL_RELAY, false, false);
+    assert_int_equal(port.good.mtu, 9000);
+}
+
 static void
 test_stopped_is_replaced(void **state OVS_UNUSED)
 {
@@ -713,6 +735,7 @@ main(void)
         TEST(test_other_vf),
         TEST(test_same_device),
         TEST(test_stopped),
+        TEST(test_stopped_with_mtu),
         TEST(test_stopped_is_replaced),
         TEST(test_reset),
         TEST(test_mtu),
