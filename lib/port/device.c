@@ -94,23 +94,46 @@ ethdev_is_representor(uint16_t port_id)
             && *info.dev_flags & RTE_ETH_DEV_REPRESENTOR);
 }
 
+/* Returns true if there is a representor in e-switch 'domain' on a device other
+ * than 'device'. */
+static bool
+domain_has_representor(uint16_t domain, const struct rte_device *device)
+{
+    struct rte_eth_dev_info info;
+
+    for (uint16_t port_id = 0; port_id < RTE_MAX_ETHPORTS; port_id++) {
+        if (rte_eth_dev_is_valid_port(port_id)
+            && ethdev_is_representor(port_id)
+            && !rte_eth_dev_info_get(port_id, &info)
+            && info.device != device
+            && info.switch_info.domain_id == domain) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Some drivers, as mlx5, give a VF an e-switch of its own, which says nothing
+ * of the NIC's.  The VF's is the NIC's if others' representors are there. */
 void
 vdpa_ethdev_get_place(uint16_t port_id, struct vdpa_place *place)
 {
     struct rte_eth_dev_info info;
 
     memset(place, 0, sizeof *place);
-    if (rte_eth_dev_is_valid_port(port_id)
-        && !rte_eth_dev_info_get(port_id, &info)
-        && info.switch_info.domain_id
-           != RTE_ETH_DEV_SWITCH_DOMAIN_ID_INVALID) {
-        place->known = true;
-        place->domain = info.switch_info.domain_id;
-        place->port = info.switch_info.port_id;
-        ovs_strlcpy(place->name,
-                    info.switch_info.name ? info.switch_info.name : "",
-                    sizeof place->name);
+    if (!rte_eth_dev_is_valid_port(port_id)
+        || rte_eth_dev_info_get(port_id, &info)
+        || info.switch_info.domain_id
+           == RTE_ETH_DEV_SWITCH_DOMAIN_ID_INVALID) {
+        return;
     }
+    place->domain = info.switch_info.domain_id;
+    place->port = info.switch_info.port_id;
+    ovs_strlcpy(place->name,
+                info.switch_info.name ? info.switch_info.name : "",
+                sizeof place->name);
+    place->known = (ethdev_is_representor(port_id)
+                    || domain_has_representor(place->domain, info.device));
 }
 
 unsigned int

@@ -46,17 +46,26 @@ get_fake_port_id(struct netdev *netdev OVS_UNUSED)
 {
     return fake_port_id;
 }
-/* And where an ethdev is, which that driver does not tell. */
-static uint16_t fake_domain = RTE_ETH_DEV_SWITCH_DOMAIN_ID_INVALID;
-static uint16_t fake_port;
+/* And where ethdevs are, which that driver does not tell: the one called THERE
+ * is a representor, or not, all others are at one place. */
+static bool there_is_representor;
+static struct rte_eth_switch_info fake_rep;
+static struct rte_eth_switch_info fake_vf = {
+    .domain_id = RTE_ETH_DEV_SWITCH_DOMAIN_ID_INVALID,
+};
 
 static int
 get_fake_info(uint16_t port_id, struct rte_eth_dev_info *info)
 {
+    static const uint32_t flags = RTE_ETH_DEV_REPRESENTOR;
     int error = rte_eth_dev_info_get(port_id, info);
 
-    info->switch_info.domain_id = fake_domain;
-    info->switch_info.port_id = fake_port;
+    if (there_is_representor && !strcmp(rte_dev_name(info->device), THERE)) {
+        info->switch_info = fake_rep;
+        info->dev_flags = &flags;
+    } else {
+        info->switch_info = fake_vf;
+    }
     return error;
 }
 
@@ -257,37 +266,57 @@ test_bad_devargs(void **state OVS_UNUSED)
     assert_false(vdpa_claim_may_exist("0000:ff:1f.7,x=1"));
 }
 
-/* A driver that does not tell where its ethdevs are can be right. */
+/* Fails unless the pair of 'claim' and the ethdev called THERE is right, wrong
+ * with an error that says 'wrong', or unknown. */
 static void
-test_pair(void **state OVS_UNUSED)
+check_pair(const struct vdpa_claim *claim, const char *wrong, bool unknown)
 {
-    struct vdpa_claim *claim = claim_vf("net_null7", "p1");
-    struct vdpa_place rep = { .known = true, .domain = 1, .port = 2 };
-    struct vdpa_place own;
-    bool unknown = false;
+    struct vdpa_place rep;
+    bool is_unknown;
+    uint16_t port_id;
     char *text = NULL;
     int error;
 
-    vdpa_ethdev_get_place(vdpa_claim_port_id(claim), &own);
-    assert_false(own.known);
-    assert_int_equal(vdpa_claim_check_pair(claim, &rep, &unknown, &text), 0);
-    assert_true(unknown);
+    assert_int_equal(rte_eth_dev_get_port_by_name(THERE, &port_id), 0);
+    vdpa_ethdev_get_place(port_id, &rep);
+    error = vdpa_claim_check_pair(claim, &rep, &is_unknown, &text);
+    assert_int_equal(is_unknown, unknown);
+    if (wrong) {
+        check_error(error, EINVAL, text, wrong);
+    } else {
+        assert_int_equal(error, 0);
+    }
+}
 
-    fake_domain = 1;
-    fake_port = 2;
-    assert_int_equal(vdpa_claim_check_pair(claim, &rep, &unknown, &text), 0);
-    assert_false(unknown);
-    fake_port = 3;
-    error = vdpa_claim_check_pair(claim, &rep, &unknown, &text);
-    check_error(error, EINVAL, text, "port 2 of e-switch");
-    fake_port = 2;
-    fake_domain = 3;
-    error = vdpa_claim_check_pair(claim, &rep, &unknown, &text);
-    check_error(error, EINVAL, text, "give the representor of that VF");
-    rep.known = false;
-    assert_int_equal(vdpa_claim_check_pair(claim, &rep, &unknown, &text), 0);
-    assert_true(unknown);
-    fake_domain = RTE_ETH_DEV_SWITCH_DOMAIN_ID_INVALID;
+static void
+test_pair(void **state OVS_UNUSED)
+{
+    const struct rte_eth_switch_info none = fake_vf;
+    struct vdpa_claim *claim = claim_vf("net_null7", "p1");
+
+    /* Neither tells. */
+    check_pair(claim, NULL, true);
+    there_is_representor = true;
+    fake_rep.domain_id = 1;
+    fake_rep.port_id = 2;
+    check_pair(claim, NULL, true);
+
+    /* Both do. */
+    fake_vf.domain_id = 1;
+    fake_vf.port_id = 2;
+    check_pair(claim, NULL, false);
+    fake_vf.port_id = 3;
+    check_pair(claim, "port 2 of e-switch", false);
+
+    /* An e-switch without representors is the VF's own affair. */
+    fake_vf.domain_id = 4;
+    fake_vf.port_id = 2;
+    check_pair(claim, NULL, true);
+    fake_rep = none;
+    check_pair(claim, NULL, true);
+
+    there_is_representor = false;
+    fake_vf = none;
     vdpa_claim_release(claim, false);
 }
 
