@@ -94,8 +94,8 @@ ethdev_is_representor(uint16_t port_id)
             && *info.dev_flags & RTE_ETH_DEV_REPRESENTOR);
 }
 
-/* Returns true if there is a representor in e-switch 'domain' on a device other
- * than 'device'. */
+/* Returns true if there is a representor in e-switch 'domain', on a device
+ * other than 'device'. */
 static bool
 domain_has_representor(uint16_t domain, const struct rte_device *device)
 {

@@ -155,7 +155,7 @@ struct vdpa_port {
     bool observed OVS_GUARDED;
     struct dpdk_vdpa_relay *relay OVS_GUARDED;
 
-    struct ovs_mutex events_mutex OVS_ACQ_AFTER(mutex);
+    struct ovs_mutex events_mutex;      /* Protects 'events'. */
     struct dpdk_vdpa_events events OVS_GUARDED;
 };
 
