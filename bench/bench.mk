@@ -75,7 +75,7 @@ bench/ring-cost: bench/ring-cost.c lib/vhost/ring.c \
 relay_cost_programs = bench/relay-cost bench/ring-cost
 
 check-perf: $(relay_cost_programs)
-	RELAY_COST='$(relay_cost_programs:%=$(abs_top_builddir)/%)' \
+	CC='$(CC)' RELAY_COST='$(relay_cost_programs:%=$(abs_top_builddir)/%)' \
 		bash '$(srcdir)/bench/relay-cost.sh' $(PERFFLAGS) \
 		|| [ $$? -eq 77 ]
 

@@ -23,11 +23,16 @@ usage: relay-cost.sh [--record]
 
 Counts the instructions of the relay by running the programs RELAY_COST (a
 variable in the environment, bench/relay-cost and bench/ring-cost) under
-callgrind.  Fails if a figure is
-more than $TOLERANCE percent above the one in bench/relay-cost.recorded; ends
-with status 77, for a test that was skipped, if there is no valgrind.
+callgrind.  Fails if a figure is more than $TOLERANCE percent above the one in
+bench/relay-cost.recorded.  Compilers differ, so the figures of each version
+stand by themselves, under the first line of what "\$CC --version" says.  Ends
+with status 77, for a test that was skipped, if there are none for this one,
 
-  --record   write the figures down instead
+  $COMPILER
+
+or no valgrind.
+
+  --record   write the figures of this compiler down instead
 USAGE
 }
 
@@ -35,6 +40,8 @@ TOLERANCE=15
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd) || exit 1
 RECORDED=$HERE/relay-cost.recorded
 : "${RELAY_COST:=$HERE/relay-cost $HERE/ring-cost}"
+# However it is called, gcc is gcc.
+COMPILER=$(${CC:-cc} --version | sed -E 's/^[^ ]*cc[^ ]* \(/gcc (/; q')
 
 # count PROGRAM: prints "NAME INSTRUCTIONS" for each of its figures, per unit.
 count()
@@ -60,14 +67,28 @@ count()
     done < "$DIR/figures"
 }
 
+# recorded: prints the figures that were recorded with this compiler.
+# others: prints the rest of what was recorded.
+recorded()
+{
+    awk -v mine="compiler: $COMPILER" '
+        /^(#|compiler: )/ { in_mine = $0 == mine; next }
+        in_mine' "$RECORDED"
+}
+
+others()
+{
+    awk -v mine="compiler: $COMPILER" '
+        /^(#|compiler: )/ { in_mine = $0 == mine }
+        !in_mine' "$RECORDED"
+}
+
 # compare FILE: compares the figures in FILE with those recorded.
 compare()
 {
-    awk -v tolerance="$TOLERANCE" -v recorded="$RECORDED" '
-        FILENAME == recorded {
-            if (NF == 2 && $1 !~ /^#/) {
-                want[$1] = $2
-            }
+    recorded | awk -v tolerance="$TOLERANCE" '
+        FILENAME == "-" {
+            want[$1] = $2
             next
         }
         !($1 in want) {
@@ -95,7 +116,7 @@ compare()
                 }
             }
             exit bad
-        }' "$RECORDED" "$1"
+        }' - "$1"
 }
 
 case ${1-} in
@@ -113,6 +134,12 @@ for program in $RELAY_COST; do
         exit 1
     fi
 done
+if [ "${1-}" != --record ] && [ -z "$(recorded)" ]; then
+    echo "relay-cost: skipped: nothing was recorded with $COMPILER;" \
+        "bench/relay-cost.recorded has" \
+        "$(sed -n 's/^compiler: //p' "$RECORDED" | paste -s -d ,)"
+    exit 77
+fi
 DIR=$(mktemp -d) || exit 1
 trap 'rm -rf "$DIR"' EXIT
 trap 'exit 130' INT TERM
@@ -120,7 +147,8 @@ for program in $RELAY_COST; do
     count "$program" >> "$DIR/measured" || exit
 done
 if [ "${1-}" = --record ]; then
-    { grep '^#' "$RECORDED"; cat "$DIR/measured"; } > "$DIR/new" \
+    { others; echo "compiler: $COMPILER"; cat "$DIR/measured"; } \
+        > "$DIR/new" \
         && cp "$DIR/new" "$RECORDED" && cat "$DIR/measured"
     exit
 fi
