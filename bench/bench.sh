@@ -48,12 +48,6 @@ STAGES="base latency packed unmerged ring1024 queues jumbo ports idle"
 STAGES+=" simulated tcp"
 QUICK_STAGES="base packed latency"
 
-die()
-{
-    say "bench.sh: $*"
-    exit 1
-}
-
 # Things that a run leaves behind
 # ===============================
 
@@ -67,12 +61,6 @@ finish()
     fi
     systems_stop
     exit "$status"
-}
-
-# step TEXT...: says what happens next.
-step()
-{
-    say "[$((SECONDS / 60)):$(printf %02d $((SECONDS % 60)))] $*"
 }
 
 # alone: waits until no other benchmark runs on the machine.  What is started
@@ -304,14 +292,10 @@ needs()
 }
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd) || exit 1
-for library in util nic ovs guest testpmd; do
-    # shellcheck source=/dev/null
-    . "$HERE/../tests/lib/$library.sh" || exit 1
+export abs_top_srcdir=${HERE%/*}      # For the libraries.
+for library in ../tests/lib/load systems tcp; do
+    . "$HERE/$library.sh" || exit 1
 done
-# shellcheck source=/dev/null
-. "$HERE/systems.sh" || exit 1
-# shellcheck source=/dev/null
-. "$HERE/tcp.sh" || exit 1
 
 COMMAND=${BENCH_COMMAND:-bench/bench.sh $*}
 export BENCH_SIM=

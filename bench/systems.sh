@@ -43,7 +43,7 @@ OTHER_CORE=0
 VDPA_NIC=bench
 nic_bench_dpdk_extra()
 {
-    echo "--no-pci -d $(system_plugin)${BENCH_SIM:+ -d $(sim_plugin)}"
+    echo "--no-pci$(system_plugins | sed 's/^/ -d /' | tr -d '\n')"
 }
 
 nic_sim_pf()
@@ -51,18 +51,11 @@ nic_sim_pf()
     echo "net_simpf0,vfs=1,queues=1,wire=${BENCH_WIRE-none}"
 }
 
-# system_plugin: prints where the driver is.  EAL refuses a driver below a
-# folder that everybody may write to.
-system_plugin()
+# system_plugins: prints where the drivers are that are needed.
+system_plugins()
 {
-    cp -u "$BENCHDIR/librte_benchvf.so" "$VDPA_ENV/" || return 1
-    echo "$VDPA_ENV/librte_benchvf.so"
-}
-
-sim_plugin()
-{
-    cp -u "$VDPASIM" "$VDPA_ENV/" || return 1
-    echo "$VDPA_ENV/librte_vdpasim.so"
+    env_plugin "$BENCHDIR/librte_benchvf.so"
+    [ -z "$BENCH_SIM" ] || env_plugin "$VDPASIM"
 }
 
 # system_use NAME: what follows is about system NAME.
@@ -176,9 +169,7 @@ system_start_ours()
 # of the simulated NIC.
 system_bench_port()
 {
-    ovs-vsctl add-port br0 bench0 -- set Interface bench0 type=dpdk \
-        options:dpdk-devargs="\"$(system_vf 0 1 clock)\"" \
-        && ovs_port_ok bench0
+    ovs_add_dpdk br0 bench0 "$(system_vf 0 1 clock)"
 }
 
 # system_flows PORT PORT: connects two ports.
@@ -193,20 +184,17 @@ system_start_switching()
     local ports=$1 queues=$2 mtu=$3 i vf
     system_ovs "$ports" "$mtu" || return 1
     if [ -n "$BENCH_SIM" ]; then
-        ovs-vsctl add-port br0 rep0 -- set Interface rep0 type=dpdk \
-            options:dpdk-devargs="\"$(nic_sim_rep 0)\"" \
-            && ovs_port_ok rep0 && system_bench_port \
+        ovs_add_dpdk br0 rep0 "$(nic_sim_rep 0)" && system_bench_port \
             && system_flows rep0 bench0 || return 1
     fi
     for ((i = 0; i < ports; i++)); do
         vf=$(system_vf "$i" "$queues" "$([ "$i" -gt 0 ] || echo clock)")
         [ -z "$BENCH_SIM" ] || vf=$(nic_sim_vf "$i")
-        ovs-vsctl add-port br0 "vf$i" -- set Interface "vf$i" type=dpdk \
-            mtu_request="$mtu" options:n_rxq="$queues" \
-            options:dpdk-devargs="\"$vf\"" \
-            -- add-port br0 "vm$i" -- set Interface "vm$i" \
-            type=dpdkvhostuserclient mtu_request="$mtu" \
-            options:vhost-server-path="$VDPA_ENV/$i.sock" || return 1
+        ovs_add_dpdk br0 "vf$i" "$vf" mtu_request="$mtu" \
+            options:n_rxq="$queues" && ovs-vsctl add-port br0 "vm$i" \
+            -- set Interface "vm$i" type=dpdkvhostuserclient \
+            mtu_request="$mtu" options:vhost-server-path="$VDPA_ENV/$i.sock" \
+            || return 1
         system_port_ok "vf$i" "$mtu" && ovs_port_ok "vm$i" || return 1
         system_flows "vf$i" "vm$i" || return 1
     done
@@ -217,9 +205,7 @@ system_start_representors()
     local ports=$1 i
     system_ovs "$ports" 1500 || return 1
     for ((i = 0; i < ports; i++)); do
-        ovs-vsctl add-port br0 "rep$i" -- set Interface "rep$i" type=dpdk \
-            options:dpdk-devargs="\"$(system_rep "$i")\"" || return 1
-        ovs_port_ok "rep$i" || return 1
+        ovs_add_dpdk br0 "rep$i" "$(system_rep "$i")" || return 1
     done
 }
 
@@ -241,7 +227,7 @@ system_start_testpmd()
     done
     hugepages_take "$memory" || return 1
     TESTPMD_LCORES="0@$OTHER_CORE,1@$MEASURED_CORE" TESTPMD_MEMORY=$memory \
-    TESTPMD_PLUGINS="$(system_plugin)${BENCH_SIM:+ $(sim_plugin)}" \
+    TESTPMD_PLUGINS=$(system_plugins) \
         testpmd_start system --rxq="$queues" --txq="$queues" --nb-cores=1 \
         --forward-mode=io --mbuf-size="$((mtu <= 1500 ? 2176 : mtu + 256))" \
         "${sim[@]}" || return 1
@@ -255,7 +241,7 @@ system_start_floor()
     env_spawn system "$VDPA_ENV/floor.log" "$BENCHDIR/vhost-floor" \
         --lcores "0@$OTHER_CORE,1@$MEASURED_CORE" --no-pci --in-memory \
         --no-telemetry --file-prefix "$(env_netns)" -m "$memory" \
-        -d "$(system_plugin)" --vdev "$(system_vf 0 "$queues" clock)" \
+        -d "$(system_plugins)" --vdev "$(system_vf 0 "$queues" clock)" \
         -- "$VDPA_ENV/0.sock" "$queues" </dev/null || return 1
     wait_until "grep -q '^ready' '$VDPA_ENV/floor.log'"
 }
@@ -295,7 +281,7 @@ system_guest()
 guest_testpmd()
 {
     TESTPMD_LCORES="0@$OTHER_CORE,1@$OTHER_CORE" TESTPMD_MEMORY=256 \
-    TESTPMD_PLUGINS=$(system_plugin) \
+    TESTPMD_PLUGINS=$(env_plugin "$BENCHDIR/librte_benchvf.so") \
         testpmd_start guest --rxq="$1" --txq="$1" --nb-cores=1 \
         --rxd="$2" --txd="$2" --forward-mode=io \
         --mbuf-size="$(($3 <= 1500 ? 2176 : $3 + 256))"

@@ -46,9 +46,8 @@ tcp_start()
         userspace-tso-enable=true \
         && ovs-vsctl add-br br0 -- set Bridge br0 datapath_type=netdev \
             fail_mode=standalone \
-        && ovs-vsctl add-port br0 pf -- set Interface pf type=dpdk \
-            options:dpdk-devargs="\"$(nic_sim_pf)\"" && ovs_port_ok pf \
-        && "tcp_port_$1" && tcp_peer && tcp_guest
+        && ovs_add_dpdk br0 pf "$(nic_sim_pf)" && "tcp_port_$1" \
+        && peer_up "$TCP_PEER/24" && iperf_serve peer && tcp_guest
 }
 
 tcp_port_ours()
@@ -61,26 +60,14 @@ tcp_port_ours()
 
 tcp_port_switching()
 {
-    ovs-vsctl add-port br0 rep0 -- set Interface rep0 type=dpdk \
-        options:dpdk-devargs="\"$(nic_sim_rep 0)\"" && ovs_port_ok rep0 \
+    ovs_add_dpdk br0 rep0 "$(nic_sim_rep 0)" \
         && ovs-vsctl add-br br1 -- set Bridge br1 datapath_type=netdev \
             fail_mode=secure \
-        -- add-port br1 vf0 -- set Interface vf0 type=dpdk \
-            options:dpdk-devargs="\"$(nic_sim_vf 0)\"" \
         -- add-port br1 vm0 -- set Interface vm0 type=dpdkvhostuserclient \
             options:vhost-server-path="$VDPA_ENV/0.sock" \
-        && ovs_port_ok vf0 && ovs_port_ok vm0 \
+        && ovs_add_dpdk br1 vf0 "$(nic_sim_vf 0)" && ovs_port_ok vm0 \
         && ovs-ofctl add-flow br1 in_port=vf0,actions=output:vm0 \
         && ovs-ofctl add-flow br1 in_port=vm0,actions=output:vf0
-}
-
-# tcp_peer: puts a host behind the wire.
-tcp_peer()
-{
-    peer_up "$TCP_PEER/24" \
-        && peer_exec iperf3 -s -D -I "$VDPA_ENV/iperf3.pid" || return 1
-    wait_until "[ -s '$VDPA_ENV/iperf3.pid' ]" || return 1
-    process_add iperf3 "$(tr -d '\0' < "$VDPA_ENV/iperf3.pid")"
 }
 
 tcp_guest()

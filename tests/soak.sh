@@ -27,10 +27,8 @@ unset http_proxy https_proxy ftp_proxy no_proxy
 : "${FRONTEND:=tools/vhost-user-frontend}"
 export VSWITCHD VDPASIM FRONTEND VDPA_OVS_MEMORY=2048 VDPA_TELEMETRY=yes
 
-for library in util nic ovs guest testpmd frontend check; do
-    # shellcheck source=/dev/null
-    . "$(dirname "$0")/lib/$library.sh" || exit 1
-done
+abs_top_srcdir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
+. "$abs_top_srcdir/tests/lib/load.sh" || exit 1
 
 PORTS=3
 # Expected of an ovs-vswitchd that all this is done to.

@@ -19,12 +19,13 @@ system_testsuite_at = \
 	tests/system/system-options.at \
 	tests/system/system-relay.at
 
-# Also used by quickstart.
+# Also used by quickstart, the benchmarks and the soak test.
 system_testsuite_libs = \
 	tests/lib/check.sh \
 	tests/lib/echo.py \
 	tests/lib/frontend.sh \
 	tests/lib/guest.sh \
+	tests/lib/load.sh \
 	tests/lib/nic.sh \
 	tests/lib/pcapng.py \
 	tests/lib/qmp.py \
@@ -49,6 +50,9 @@ tools_vhost_user_frontend_CPPFLAGS = -D_GNU_SOURCE
 tools_vhost_user_frontend_CFLAGS = $(WARNING_FLAGS)
 
 CLEANFILES += tests/system-testsuite tests/system-testsuite.log
+# What "./quickstart check" writes down.
+CLEANFILES += tests/drivers-testpmd.log tests/drivers.list tests/system.list \
+	tests/system-testsuite.out tests/unit-tests.log
 DISTCLEANFILES += tests/atlocal
 
 AUTOM4TE = autom4te

@@ -182,12 +182,25 @@ check_resources_no_more()
     }
 }
 
-# check_conservation PORT: waits until nothing is in flight in PORT's relay and
-# succeeds if by then all that came in went out or was counted as dropped.
+# check_conservation PORT [COUNTER]...: waits until nothing is in flight in
+# PORT's relay and succeeds if by then all that came in went out or was counted
+# as dropped.  Where nothing moved there is nothing to see: each COUNTER (a
+# pattern as ovs_stat() takes it; all four ways, if none is given) must be more
+# than 0.
 check_conservation()
 {
-    if ! wait_until -t 10 "check_conserved $1"; then
-        ovs_stats "$1" >&2
+    local port=$1 counter
+    shift
+    [ $# -gt 0 ] || set -- vm_rx_packets vf_tx_packets \
+                           vf_rx_packets vm_tx_packets
+    for counter in "$@"; do
+        if [ "$(ovs_stat "$port" "$counter")" -eq 0 ]; then
+            say "$port: $counter is 0: there is nothing to conserve"
+            return 1
+        fi
+    done
+    if ! wait_until -t 10 "check_conserved $port"; then
+        ovs_stats "$port" >&2
         return 1
     fi
 }
@@ -252,14 +265,6 @@ check_moved()
         }
         ($1 in was) && $2 >= was[$1] + 1000 { moved++ }
         END { exit moved != n }'
-}
-
-# check_perf WHAT: prints a number out of pmd-perf-show since the last
-# pmd-stats-clear: "Iterations", "busy iterations", "sleep iterations".
-check_perf()
-{
-    ovs-appctl dpif-netdev/pmd-perf-show \
-        | sed -n "s/^ *-* *$1: *\([0-9]*\).*/\1/p"
 }
 
 # check_pid_same PID: succeeds if ovs-vswitchd has been PID all the time.

@@ -254,6 +254,7 @@ guest_qmp()
 {
     local name=$1
     shift
+    # shellcheck disable=SC2154 # Set by who loads the libraries.
     python3 "$abs_top_srcdir/tests/lib/qmp.py" "$VDPA_ENV/$name.qmp" "$@"
 }
 
@@ -323,9 +324,10 @@ guest_memory()
 guest_memory_same()
 {
     if ! cmp "$(guest_memory "$1")" "$(guest_memory "$2")"; then
-        say "pages that differ:" \
-            $(cmp -l "$(guest_memory "$1")" "$(guest_memory "$2")" \
-                | awk '{ print int(($1 - 1) / 4096) }' | uniq -c | head -n 20 | tr '\n' ',')
+        say "pages that differ: $(
+            cmp -l "$(guest_memory "$1")" "$(guest_memory "$2")" \
+                | awk '{ print int(($1 - 1) / 4096) }' | uniq -c \
+                | head -n 20 | tr '\n' ',')"
         return 1
     fi
 }

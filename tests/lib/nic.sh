@@ -98,11 +98,9 @@ nic_sim_rep()
     echo "$(nic_sim_pf),representor=[$1]"
 }
 
-# EAL refuses a driver below a folder that everybody may write to.
 nic_sim_dpdk_extra()
 {
-    cp "$VDPASIM" "$VDPA_ENV/librte_vdpasim.so" || return 1
-    echo "--no-pci -d $VDPA_ENV/librte_vdpasim.so"
+    echo "--no-pci -d $(env_plugin "$VDPASIM")"
 }
 
 # peer_up ADDRESS/LENGTH: makes a host behind the simulated NIC's wire and gives

@@ -121,6 +121,22 @@ ovs_pmd_packets()
         END { printf "%d\n", sum }'
 }
 
+# ovs_pmd_perf WHAT: prints a number out of pmd-perf-show since the last
+# pmd-stats-clear: "Iterations", "busy iterations", "sleep iterations".
+ovs_pmd_perf()
+{
+    ovs-appctl dpif-netdev/pmd-perf-show \
+        | sed -n "s/^ *-* *$1: *\([0-9]*\).*/\1/p"
+}
+
+# ovs_add_dpdk BRIDGE PORT DEVARGS [SETTING]...: adds a port of type dpdk, with
+# more settings of its Interface, which must work.
+ovs_add_dpdk()
+{
+    ovs-vsctl --timeout=30 add-port "$1" "$2" -- set Interface "$2" type=dpdk \
+        options:dpdk-devargs="\"$3\"" "${@:4}" && ovs_port_ok "$2"
+}
+
 # ovs_stats PORT: prints the custom statistics of PORT, one "NAME VALUE" on a
 # line, as of now: the database's are seconds old.
 ovs_stats()

@@ -10,22 +10,54 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-# Bash library: traffic in both directions whose contents a guest checks.
-# Needs util.sh, guest.sh and an environment.
+# Bash library: traffic of guests.  Needs util.sh, guest.sh and an environment.
 #
-# The host, 192.0.2.1, sends back what the guest sends it by TCP; the guest
-# compares.
+# iperf_*() is bulk TCP.  traffic_*() is traffic in both directions whose
+# contents a guest checks: the host, 192.0.2.1, sends back what the guest sends
+# it by TCP; the guest compares.
 #
 # shellcheck shell=bash
+
+# iperf_serve WHERE: has iperf3's server run on the host, with WHERE "env", on
+# the host behind the NIC's wire, with "peer", or in the guest of that name,
+# and waits until it can be reached.
+iperf_serve()
+{
+    local file=$VDPA_ENV/iperf-$1.pid
+    case $1 in
+    env|peer)
+        process_pid "iperf-$1" >/dev/null && return
+        "$1_exec" iperf3 -s -D -I "$file" \
+            && wait_until "[ -s '$file' ]" \
+            && process_add "iperf-$1" "$(tr -d '\0' < "$file")"
+        ;;
+    *)
+        guest_exec "$1" 'pidof iperf3 >/dev/null || iperf3 -s -D
+                         until netstat -tln | grep -q :5201; do
+                             usleep 10000
+                         done'
+        ;;
+    esac
+}
+
+# iperf_both GUEST ADDRESS SIZE [OPTION]...: so many bytes go from the guest to
+# the server at ADDRESS, then as many back.
+iperf_both()
+{
+    guest_exec "$1" "iperf3 -c $2 -n $3 ${*:4}" \
+        && guest_exec "$1" "iperf3 -c $2 -n $3 ${*:4} -R"
+}
 
 # traffic_start GUEST: starts the traffic of a guest.
 traffic_start()
 {
     if ! process_pid echo >/dev/null; then
+        # shellcheck disable=SC2154 # Set by who loads the libraries.
         env_spawn echo "$VDPA_ENV/echo.log" \
             python3 "$abs_top_srcdir/tests/lib/echo.py" 192.0.2.1 7 </dev/null \
             || return 1
     fi
+    # shellcheck disable=SC2016 # It is for the guest.
     guest_exec "$1" '
         dd if=/dev/urandom of=/tmp/sent bs=64k count=4 2>/dev/null
         echo 0 > /tmp/rounds

@@ -10,7 +10,8 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-# Bash library: an "environment", which the demo and every system test run in.
+# Bash library: how programs speak and wait, and an "environment", which the demo
+# and every system test run in.
 #
 # An environment is a folder, $VDPA_ENV, directly under /run, because paths of
 # sockets must be short, and a network namespace of the same name.  The folder
@@ -27,6 +28,22 @@
 say()
 {
     printf '%s\n' "$*" >&2
+}
+
+# die TEXT...: ends the program with a message.
+die()
+{
+    say "${0##*/}: $*"
+    exit 1
+}
+
+# step TEXT...: says what happens next, and how many seconds after the
+# program's begin that is.
+STEP_BEGIN=$EPOCHREALTIME
+step()
+{
+    printf '[%6s s] %s\n' "$(awk -v a="$STEP_BEGIN" -v b="$EPOCHREALTIME" \
+        'BEGIN { printf "%.1f", b - a }')" "$*"
 }
 
 # wait_until [-t SECONDS] COMMAND...: runs COMMAND until it succeeds.  Fails,
@@ -90,6 +107,13 @@ peer_exec()
 env_exec()
 {
     ip netns exec "$(env_netns)" "$@"
+}
+
+# env_plugin FILE: prints the path of a copy of a DPDK driver: EAL refuses one
+# below a folder that everybody may write to.
+env_plugin()
+{
+    cp -u "$1" "$VDPA_ENV/" && echo "$VDPA_ENV/${1##*/}"
 }
 
 # env_spawn NAME FILE COMMAND...: starts COMMAND in the background, in the

@@ -1,0 +1,65 @@
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at:
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+# What ./quickstart check says about the style of the sources.
+#
+# shellcheck shell=bash
+
+# part_style: one test for each of the tools.
+part_style()
+{
+    PACKAGES=shellcheck packages_install
+    cd "$TOP" || exit 1
+    step "shellcheck"
+    style_shell > "$LOG.style" 2>&1
+    style_count shellcheck $?
+    step "checkpatch"
+    style_c > "$LOG.style" 2>&1
+    style_count checkpatch $?
+}
+
+# style_count TOOL STATUS: counts a tool that ended with STATUS and whose
+# complaints are in $LOG.style.
+style_count()
+{
+    if [ "$2" -eq 0 ]; then
+        passed 1
+    else
+        cat "$LOG.style" >&2
+        failed 1 "$1 has complaints"
+    fi
+}
+
+# style_shell: runs shellcheck over all of our shell.  What it need not say of
+# any file is in .shellcheckrc.
+style_shell()
+{
+    local files
+    mapfile -t files < <(find bench dev drivers tests tools debian \
+        -name '*.sh' 2>/dev/null)
+    [ "${#files[@]}" -ge 10 ] || { echo "only ${#files[@]} files"; return 1; }
+    shellcheck --color=never -f gcc quickstart .ci/run boot.sh \
+        tests/atlocal.in "${files[@]}"
+}
+
+# style_c: runs Open vSwitch's checkpatch.py over lib/.  Its exit status counts
+# errors only, but it has to have nothing to say about any of the files.
+style_c()
+{
+    local files said
+    mapfile -t files < <(find lib -name '*.[ch]')
+    [ "${#files[@]}" -ge 10 ] || { echo "only ${#files[@]} files"; return 1; }
+    said=$(python3 "$OVS_SOURCE/utilities/checkpatch.py" -f "${files[@]}" 2>&1)
+    echo "$said" | grep -vE '^($|Lines checked: .*, no obvious problems)'
+    [ "$(grep -c ', no obvious problems found' <<< "$said")" \
+        -eq "${#files[@]}" ]
+}

@@ -1,0 +1,152 @@
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at:
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+# The suites of ./quickstart check: unit tests, simulated NIC, system tests.
+# Each compares what has a result with what was to run, so that one which ends
+# halfway, for whatever reason, is not taken for a good one.
+#
+# shellcheck shell=bash
+
+# part_unit ALL [KEYWORD]...: runs the unit tests and counts their cases.
+part_unit()
+{
+    local tests log=tests/unit-tests.log status name
+    shift
+    # shellcheck disable=SC2016 # It is for make.
+    read -r -a tests < <(printf 'include Makefile\nx: ; @echo $(TESTS)\n' \
+                         | make -s -f - x)
+    if [ "${#tests[@]}" -eq 0 ]; then
+        failed 1 "there are no unit tests: is cmocka missing?"
+        return
+    fi
+    if [ $# -gt 0 ]; then
+        mapfile -t tests < <(printf '%s\n' "${tests[@]}" \
+                             | grep -F "$(printf '%s\n' "$@")")
+        [ "${#tests[@]}" -gt 0 ] || return
+    fi
+    rm -f "${tests[@]/%/.log}" "${tests[@]/%/.trs}"
+    step "unit tests${ASAN:+, with sanitizers}: ${tests[*]#tests/unit/}"
+    make check TESTS="${tests[*]}" > "$log" 2>&1
+    status=$?
+    grep -E '^(FAIL|ERROR)|[Ee]rror' "$log"
+    # shellcheck disable=SC2153
+    local before=$FAILED
+    for name in "${tests[@]}"; do
+        unit_count "$name"
+    done
+    if [ "$status" -ne 0 ] && [ "$FAILED" -eq "$before" ]; then
+        failed 1 "\"make check\" ended with status $status: $BUILD/$log"
+    fi
+}
+
+# unit_count TEST: counts the cases of a program of unit tests.  Each of its
+# groups says first how many cases it is going to run.
+unit_count()
+{
+    local log=$1.log announced passed skipped failed missing
+    if [ ! -f "$log" ]; then
+        failed 1 "$1 gave no log: it did not run"
+        return
+    fi
+    announced=$(sed -n \
+        's/^\[==========\].* *Running \([0-9]*\) test.*/\1/p' "$log" \
+        | awk '{ n += $1 } END { print n + 0 }')
+    passed=$(grep -c '^\[       OK \]' "$log")
+    skipped=$(grep -c '^\[  SKIPPED \] [A-Za-z_][^ ]*$' "$log")
+    failed=$(sed -n 's/^\[  FAILED  \] \([A-Za-z_][^ ]*\)$/\1/p' "$log" \
+             | sort -u | grep -c .)
+    missing=$((announced - passed - skipped - failed))
+    passed "$passed"
+    skipped "$skipped"
+    if [ "$announced" -eq 0 ]; then
+        failed 1 "$1 named no test: $BUILD/$log"
+    elif [ "$missing" -ne 0 ]; then
+        failed $((failed + (missing > 0 ? missing : 1))) "$1: $announced" \
+            "tests were to run, $missing gave no result: $BUILD/$log"
+    elif [ "$failed" -gt 0 ] || ! grep -q '^:test-result: PASS' "$1.trs"; then
+        failed $((failed ? failed : 1)) "$1 failed: $BUILD/$log"
+    fi
+}
+
+# part_drivers: runs the tests of the simulated NIC alone, under testpmd.
+part_drivers()
+{
+    local log=tests/drivers-testpmd.log preload='' status
+    step "tests of the simulated NIC alone"
+    if [ -n "$ASAN" ]; then
+        preload=$(gcc -print-file-name=libasan.so)
+        preload+=:$(gcc -print-file-name=libubsan.so)
+    fi
+    # testpmd itself knows nothing of sanitizers, and has leaks of its own.
+    VDPASIM_PRELOAD=$preload ASAN_OPTIONS=detect_leaks=0 \
+        make -s check-drivers > "$log" 2>&1
+    status=$?
+    grep '^FAILED ' "$log"
+    # "speed" gives figures and must be asked for.
+    grep -ho '^test_[a-z_]*()' "$TOP"/tests/drivers-testpmd*.sh \
+        | sed 's/^test_//; s/()$//' | grep -vx speed > tests/drivers.list
+    suite_count "$log" "$status" tests/drivers.list \
+        < <(sed -nE 's/^(ok|FAILED) ([a-z_]+)$/\2 \1/p' "$log")
+}
+
+# part_system ALL [KEYWORD]...: runs the system tests and counts them.
+part_system()
+{
+    local log=tests/system-testsuite.out flags status
+    if [ $# -gt 1 ]; then
+        printf -v flags ' -k %s' "${@:2}"
+    else
+        flags=${1:+-k slow }'-k !slow'
+    fi
+    step "system tests${ASAN:+, with sanitizers}"
+    make -s tests/system-testsuite tests/atlocal || failed 1 "no testsuite"
+    # shellcheck disable=SC2086 # These are words.
+    bash tests/system-testsuite -C tests -l $flags \
+        | sed -nE 's/^ *([0-9]+): .*/\1/p' > tests/system.list
+    make -s check-system TESTSUITEFLAGS="$flags" 2>&1 | tee "$log"
+    status=${PIPESTATUS[0]}
+    if [ $# -gt 1 ] && [ ! -s tests/system.list ]; then
+        return      # These keywords are of unit tests.
+    fi
+    suite_count "$log" "$status" tests/system.list < <(sed -nE '
+        s/^ *([0-9]+): .* (ok|FAILED|skipped)( \([^()]*\))?$/\1 \2/p
+        s/^ *([0-9]+): .* UNEXPECTED PASS$/\1 FAILED/p
+        s/^ *([0-9]+): .* expected failure( \([^()]*\))?$/\1 ok/p' "$log")
+}
+
+# suite_count LOG STATUS LIST: counts the tests of a suite that ended with
+# STATUS.  The names of those that were to run are in the file LIST; what comes
+# in is "NAME ok", "NAME FAILED" or "NAME skipped" for each that has a result.
+suite_count()
+{
+    local log=$1 status=$2 ok bad skip missing
+    read -r ok bad skip missing < <(awk -v list="$3" '
+        BEGIN { while ((getline name < list) > 0) want[name] = 1 }
+        !($1 in got) { got[$1] = $2; n[$2]++ }
+        END {
+            for (name in want) {
+                if (!(name in got)) missing = missing " " name
+            }
+            print n["ok"] + 0, n["FAILED"] + 0, n["skipped"] + 0, missing
+        }')
+    passed "$ok"
+    failed "$bad"
+    skipped "$skip"
+    if [ -n "$missing" ]; then
+        failed "$(wc -w <<< "$missing")" "these tests gave no result:" \
+            "$missing; $BUILD/$log"
+    elif [ $((ok + bad + skip)) -eq 0 ]; then
+        failed 1 "no test was to run; $BUILD/$log"
+    elif [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then
+        failed 1 "make ended with status $status; $BUILD/$log"
+    fi
+}
