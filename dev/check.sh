@@ -31,8 +31,7 @@ The last line says how many tests passed and failed; the exit status is 0 only
 if some ran and none failed.
 
   --all      also what is slow and rarely finds anything: the system tests with
-             the keyword "slow", all of the unit tests under valgrind, and the
-             fuzzers, for FUZZ_SECONDS (20) each
+             the keyword "slow", and the fuzzers, for FUZZ_SECONDS (20) each
   --asan     test a build with AddressSanitizer and UndefinedBehaviorSanitizer
   --unit     only style, the unit tests and clang, which need no hugepages
   --system   only the system tests
@@ -83,7 +82,7 @@ check_parts()
         system=' drivers system '
         if [ -z "$ASAN" ]; then
             unit=' style unit clang '
-            [ -z "$2" ] || unit+=' valgrind fuzz '
+            [ -z "$2" ] || unit+=' fuzz '
         fi
     fi
     case $1 in
@@ -211,17 +210,6 @@ part_ratios()
         fi
     done
     failed 1
-}
-
-# part_valgrind: the unit tests under valgrind.
-part_valgrind()
-{
-    PACKAGES=valgrind packages_install
-    if logged "the unit tests under valgrind" make -s check-valgrind; then
-        passed 1
-    else
-        failed 1 "the unit tests failed under valgrind: $BUILD/test-suite.log"
-    fi
 }
 
 # part_fuzz: lets each fuzzer run for a while.

@@ -35,7 +35,7 @@ part_unit()
     fi
     rm -f "${tests[@]/%/.log}" "${tests[@]/%/.trs}"
     step "unit tests${ASAN:+, with sanitizers}: ${tests[*]#tests/unit/}"
-    make check TESTS="${tests[*]}" > "$log" 2>&1
+    make -j "$(nproc)" check TESTS="${tests[*]}" > "$log" 2>&1
     status=$?
     grep -E '^(FAIL|ERROR)|[Ee]rror' "$log"
     # shellcheck disable=SC2153

@@ -10,6 +10,9 @@
 # their paths in VDPASIM_SO and VDPA_HOST; dpdk-testpmd and python3; for the test of the TAP also root.
 # VDPASIM_PRELOAD may name a library to load first, such as a sanitizer's.
 
+# Words are split on purpose, and lists of tests in a loop of their own.
+# shellcheck disable=SC2015,SC2086,SC2165,SC2167
+
 set -u
 
 : "${VDPASIM_SO:=drivers/librte_vdpasim.so}"
