@@ -25,8 +25,8 @@ xlate_key failed
 TELEMETRY: No legacy callbacks
 failed to enumerate system datapaths
 ovs_rcu.*blocked (1000|2000|4000) ms waiting for
-\|timeval(\([^)]*\))?\|WARN\|
-\|poll_loop(\([^)]*\))?\|WARN\|
+\|timeval(\([^)]*\))?\|WARN\|(Unreasonably long|context switches:|faults:|disk:)
+\|poll_loop(\([^)]*\))?\|WARN\|wakeup due to
 Rx checksum offload is not supported on port
 received packet on unknown port [0-9]+ on bridge
 VHOST_CONFIG: .* failed to connect: (No such file|Connection refused)
