@@ -13,6 +13,7 @@ system_testsuite_at = \
 	tests/system/system-hostile.at \
 	tests/system/system-hw.at \
 	tests/system/system-lifecycle.at \
+	tests/system/system-memory.at \
 	tests/system/system-migration.at \
 	tests/system/system-observe.at \
 	tests/system/system-offload.at \
@@ -32,7 +33,8 @@ system_testsuite_libs = \
 	tests/lib/ovs.sh \
 	tests/lib/testpmd.sh \
 	tests/lib/traffic.sh \
-	tests/lib/util.sh
+	tests/lib/util.sh \
+	tests/lib/vhost-features.py
 
 # A vhost-user front-end that misbehaves.
 check_PROGRAMS += tools/vhost-user-frontend

@@ -27,6 +27,14 @@
 GUEST_MODULES="virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev
     virtio_pci virtio_console failover net_failover virtio_net"
 
+# What a kernel that is emulated boots faster with.
+GUEST_HASTE="mitigations=off nokaslr cryptomgr.notests audit=0 tsc=reliable
+    no_timer_check random.trust_cpu=on"
+
+# Modules that a guest has but does not load by itself, in the same order; see
+# guest_more_modules().
+GUEST_MORE_MODULES="llc stp mrp garp 8021q"
+
 # guest_kernel: prints the path of the guest's kernel and that of its modules:
 # the newest cloud kernel that is installed or was put into the cache.
 guest_kernel()
@@ -88,7 +96,7 @@ guest_image()
     set -- $(guest_kernel)
     modules=${2-}
     [ -n "$modules" ] || return 1
-    key=$( (echo "$modules $GUEST_MODULES"; guest_init
+    key=$( (echo "$modules $GUEST_MODULES $GUEST_MORE_MODULES"; guest_init
             stat -c %Y /bin/busybox /usr/bin/iperf3 /usr/sbin/ethtool) \
           | md5sum | cut -c1-12)
     image=$OVS_DPDKVDPA_CACHE/guest-$key.cpio.gz
@@ -111,14 +119,15 @@ guest_image_fill()
     local m program
     mkdir -p "$1"/{bin,dev,etc,proc,sys,tmp,lib/modules} || return 1
     cp /bin/busybox "$1/bin/" || return 1
-    for m in $GUEST_MODULES; do
+    for m in $GUEST_MODULES $GUEST_MORE_MODULES; do
         find "$2" -name "$m.ko" -exec cp {} "$1/lib/modules/" \;
         if [ ! -f "$1/lib/modules/$m.ko" ]; then
             say "$2 has no module $m"
             return 1
         fi
-        echo "$m"
-    done > "$1/etc/modules"
+    done
+    xargs -n 1 <<< "$GUEST_MODULES" > "$1/etc/modules"
+    xargs -n 1 <<< "$GUEST_MORE_MODULES" > "$1/etc/more-modules"
     for program in /usr/bin/iperf3 /usr/sbin/ethtool; do
         cp "$program" "$1/bin/" || return 1
         ldd "$program" | grep -o '/[^ ]*'
@@ -136,59 +145,83 @@ guest_image_fill()
 #   mac=MAC             52:54:00:00:00:01 if not given
 #   queues=N            queue pairs; 1
 #   packed=on           packed rings
-#   rx_queue_size=N     also tx_queue_size=N
+#   rx_queue_size=N     the sizes of rings; QEMU's 256 if not given
+#   tx_queue_size=N
 #   iommu=on            the card's addresses go through an IOMMU
 #   card=PROPERTIES     more properties of the card, as -device takes them
 #   incoming=yes        wait for another guest to come by migration, and then
 #                       for guest_continue()
 #   memory=MEGABYTES    256
+#   pages=huge          its memory is a file in a hugetlbfs that goes with it
+#   wait=on             QEMU does nothing at all before somebody has connected
+#   reboot=yes          it may reboot; if not given that ends it
 #
 # The guest with an IOMMU takes mappings back at once (iommu.strict): when it
 # does so later, and for all at a time, QEMU 7.2 and rte_vhost lose track.
 guest_start()
 {
     local name=$1 socket='' mac=52:54:00:00:00:01 queues=1 packed=off
-    local rx_queue_size='' tx_queue_size='' iommu=off card='' memory=256 incoming=no
-    local device machine=q35 append='console=ttyS0 quiet panic=-1' cmd
-    local image kernel
+    local rx_queue_size='' tx_queue_size='' iommu=off card='' memory=256
+    local incoming=no pages=small wait=off reboot=no
+    local append="console=ttyS0 quiet panic=-1 $GUEST_HASTE" image kernel run=()
     shift
     local "$@"
 
     image=$(guest_image) && kernel=$(guest_kernel) || return 1
-    device="virtio-net-pci,netdev=net0,mac=$mac,vectors=0,packed=$packed"
-    device+="${rx_queue_size:+,rx_queue_size=$rx_queue_size}"
-    device+="${tx_queue_size:+,tx_queue_size=$tx_queue_size}"
-    device+="${card:+,$card}"
-    if [ "$queues" -gt 1 ]; then
-        device+=",mq=on"
-    fi
-    cmd=(qemu-system-x86_64 -name "$name,debug-threads=on" -nodefaults -display none
-         -no-reboot -accel tcg -cpu max -m "$memory")
+    local cmd=(qemu-system-x86_64 -name "$name,debug-threads=on" -nodefaults
+               -display none -accel tcg -cpu max -m "$memory" -machine q35)
+    [ "$reboot" = yes ] || cmd+=(-no-reboot)
     if [ "$iommu" = on ]; then
         cmd+=(-device "intel-iommu,intremap=off,device-iotlb=on")
-        device+=",iommu_platform=on,ats=on,disable-legacy=on"
         append+=" intel_iommu=on ${VDPA_IOMMU-iommu.strict=1}"
     fi
-    cmd+=(-machine "$machine" -kernel "${kernel% *}" -initrd "$image"
-          -append "$append"
-          -object "memory-backend-memfd,id=mem,size=${memory}M,share=on"
+    guest_memory_arguments || return 1
+    cmd+=(-kernel "${kernel% *}" -initrd "$image" -append "$append"
           -numa "node,memdev=mem"
           -serial "file:$VDPA_ENV/$name.console"
           -chardev "pipe,id=agent,path=$VDPA_ENV/$name.agent"
           -device virtio-serial-pci
           -device "virtserialport,chardev=agent,nr=1,name=agent"
-          -chardev "socket,id=vhost,path=$socket,server=on,wait=off"
+          -chardev "socket,id=vhost,path=$socket,server=on,wait=$wait"
           -netdev "vhost-user,id=net0,chardev=vhost,queues=$queues,vhostforce=on"
-          -device "$device")
-    cmd+=(-qmp "unix:$VDPA_ENV/$name.qmp,server=on,wait=off")
+          -device "$(guest_card)"
+          -qmp "unix:$VDPA_ENV/$name.qmp,server=on,wait=off")
     if [ "$incoming" = yes ]; then
         cmd+=(-S -incoming "unix:$VDPA_ENV/$name.incoming")
     fi
     rm -f "$VDPA_ENV/$name".agent.{in,out} "$socket"
     mkfifo "$VDPA_ENV/$name".agent.{in,out} || return 1
     : > "$VDPA_ENV/$name.console"
-    env_spawn "$name" "$VDPA_ENV/$name.qemu" taskset -c 0 "${cmd[@]}" \
-        </dev/null && wait_until "[ -S '$socket' ]"
+    env_spawn "$name" "$VDPA_ENV/$name.qemu" taskset -c 0 "${run[@]}" \
+        "${cmd[@]}" </dev/null && wait_until "[ -S '$socket' ]"
+}
+
+# guest_card: prints guest_start()'s network card, as -device takes it.
+guest_card()
+{
+    local device="virtio-net-pci,netdev=net0,mac=$mac,vectors=0,packed=$packed"
+    device+="${rx_queue_size:+,rx_queue_size=$rx_queue_size}"
+    device+="${tx_queue_size:+,tx_queue_size=$tx_queue_size}"
+    [ "$iommu" = off ] || device+=",iommu_platform=on,ats=on,disable-legacy=on"
+    [ "$queues" -eq 1 ] || device+=",mq=on"
+    echo "$device${card:+,$card}"
+}
+
+# guest_memory_arguments: adds guest_start()'s memory to its command.  A
+# hugetlbfs is mounted for QEMU alone, and goes with it.
+guest_memory_arguments()
+{
+    local dir=$VDPA_ENV/$name.huge
+    if [ "$pages" = huge ]; then
+        hugepages_take "$memory" || return 1
+        mkdir -p "$dir"
+        # shellcheck disable=SC2016 # It is for the shell that is run.
+        run=(sh -c 'mount -t hugetlbfs none "$0" && exec "$@"' "$dir")
+        cmd+=(-object
+              "memory-backend-file,id=mem,mem-path=$dir,size=${memory}M,share=on")
+    else
+        cmd+=(-object "memory-backend-memfd,id=mem,size=${memory}M,share=on")
+    fi
 }
 
 # guest_wait NAME: waits until the guest takes commands.
@@ -235,6 +268,16 @@ guest_exec()
     return "$status"
 }
 
+# guest_more_modules NAME: has the guest load the modules that it does not load
+# by itself.
+guest_more_modules()
+{
+    # shellcheck disable=SC2016 # It is for the guest.
+    guest_exec "$1" 'for m in $(cat /etc/more-modules); do
+                         insmod /lib/modules/$m.ko || exit 1
+                     done'
+}
+
 # guest_up NAME ADDRESS/LENGTH: gives the guest's network card an address.
 guest_up()
 {
@@ -245,7 +288,7 @@ guest_up()
 # guest_ping NAME ADDRESS [COUNT]: succeeds if every ping comes back.
 guest_ping()
 {
-    guest_exec "$1" "ping -c ${3-3} -i 0.2 -W 3 $2" \
+    guest_exec "$1" "ping -c ${3-3} -i 0.05 -W 3 $2" \
         | tee "$VDPA_ENV/$1.ping" | grep -q " 0% packet loss"
 }
 
@@ -280,6 +323,17 @@ guest_processor_first()
         if grep -qs '^CPU ' "$task/comm"; then
             chrt --rr --pid 1 "${task##*/}" || return 1
         fi
+    done
+}
+
+# guest_postcopy NAME...: allows these guests post-copy migration.
+guest_postcopy()
+{
+    local name
+    for name in "$@"; do
+        guest_qmp "$name" migrate-set-capabilities \
+            'capabilities=[{"capability": "postcopy-ram", "state": true}]' \
+            || return 1
     done
 }
 
@@ -330,6 +384,17 @@ guest_memory_same()
                 | head -n 20 | tr '\n' ',')"
         return 1
     fi
+}
+
+# guest_restart NAME COMMAND...: does COMMAND, by which a guest that was started
+# with reboot=yes begins anew, and waits until it takes commands again.
+guest_restart()
+{
+    local console=$VDPA_ENV/$1.console n
+    n=$(grep -c 'agent: ready' "$console")
+    shift
+    "$@" && wait_until -t 60 \
+        "[ \$(grep -c 'agent: ready' '$console') -gt $n ]"
 }
 
 # guest_kill NAME: kills QEMU as a crash would.

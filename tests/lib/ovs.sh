@@ -20,6 +20,9 @@
 # Megabytes of hugepages that ovs-vswitchd gets.
 : "${VDPA_OVS_MEMORY:=1024}"
 
+# What ovs-vswitchd is told on its command line beyond what is needed.
+: "${VDPA_OVS_OPTIONS:=}"
+
 # ovs_env: makes ovs-vsctl and its like talk to our OVS.
 ovs_env()
 {
@@ -72,7 +75,7 @@ ovs_vswitchd_start()
     LSAN_OPTIONS="suppressions=$VDPA_ENV/leaks:print_suppressions=0" \
     UBSAN_OPTIONS="log_path=$VDPA_ENV/asan:print_stacktrace=1" \
     ASAN_OPTIONS="log_path=$VDPA_ENV/asan:fast_unwind_on_malloc=0" \
-    env_exec "$VSWITCHD" --detach --no-chdir --pidfile -vconsole:off \
+    env_exec "$VSWITCHD" ${VDPA_OVS_OPTIONS:+"$VDPA_OVS_OPTIONS"} --detach --no-chdir --pidfile -vconsole:off \
         --log-file "unix:$VDPA_ENV/db.sock" || return 1
     process_add ovs-vswitchd "$(cat "$VDPA_ENV/ovs-vswitchd.pid")" || return 1
     wait_until "ovs-vsctl get Open_vSwitch . dpdk_initialized | grep -q true"
