@@ -24,9 +24,10 @@
 #include "packets.h"
 #include "util.h"
 
-/* Most packets that a poller moves in one poll, over all its lanes, but for the
- * rest of the last burst: enough to make up for what OVS's main loop spends
- * between two polls, and not so many that other rx-queues wait long. */
+/* Most packets that a poller moves in one poll, over all its lanes, but for
+ * the rest of the last burst: enough to make up for what OVS's main loop
+ * spends between two polls, and not so many that other rx-queues wait
+ * long. */
 #define POLL_BUDGET (4 * DPDK_VDPA_BURST)
 
 /* When a lane's next turn is depends on one number, which grows with each turn

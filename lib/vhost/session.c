@@ -52,7 +52,8 @@ is_question(const struct dpdk_vdpa_msg *msg)
 
 /* Closes as much of the walk as 'msg' may change. */
 static void
-session_close_walk(struct dpdk_vdpa_session *s, const struct dpdk_vdpa_msg *msg)
+session_close_walk(struct dpdk_vdpa_session *s,
+                   const struct dpdk_vdpa_msg *msg)
 {
     unsigned int ring;
 

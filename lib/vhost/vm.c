@@ -720,8 +720,8 @@ dpdk_vdpa_vm_recv(void *vm_, uint16_t queue, struct rte_mbuf **pkts,
 {
     struct dpdk_vdpa_vm *vm = vm_;
 
-    return dpdk_vdpa_walk_recv(vm->session.walk, vm->vid, 2 * queue + 1, vm->mempool,
-                               pkts, n);
+    return dpdk_vdpa_walk_recv(vm->session.walk, vm->vid, 2 * queue + 1,
+                               vm->mempool, pkts, n);
 }
 
 uint16_t

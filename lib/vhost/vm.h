@@ -20,8 +20,8 @@
  *
  * QEMU serves the socket and the library connects to it when the main thread
  * has it do so: whenever there is a server and no connection.  What happens to
- * the connection arrives in a thread of the library and is passed on to 'struct
- * dpdk_vdpa_vm_callbacks'. */
+ * the connection arrives in a thread of the library and is passed on to
+ * 'struct dpdk_vdpa_vm_callbacks'. */
 
 #include <linux/virtio_net.h>
 #include <stdbool.h>

@@ -37,8 +37,8 @@
  * The library changes virtqueues and maps memory only while it handles a
  * message of the front-end, in one thread per connection.  That thread closes
  * what the message is about before it does anything and opens it again
- * afterwards.  While a ring is closed, PMD threads go to the library, which has
- * a lock of its own against that thread.
+ * afterwards.  While a ring is closed, PMD threads go to the library, which
+ * has a lock of its own against that thread.
  *
  * A PMD thread that walks a ring takes no lock and has no fence: to close, the
  * other thread has the kernel issue a barrier on all CPUs and then waits for
