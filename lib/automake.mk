@@ -6,6 +6,8 @@ vdpa_sources = \
 	lib/accel/vf.c \
 	lib/accel/vf.h \
 	lib/base/gate.h \
+	lib/base/packet.c \
+	lib/base/packet.h \
 	lib/base/retry.h \
 	lib/dpdk-vdpa-relay.c \
 	lib/dpdk-vdpa-relay.h \

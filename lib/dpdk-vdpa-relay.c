@@ -19,6 +19,7 @@
 #include <rte_mbuf.h>
 
 #include "base/gate.h"
+#include "base/packet.h"
 #include "openvswitch/util.h"
 #include "ovs-atomic.h"
 #include "packets.h"
@@ -56,15 +57,6 @@
 
 /* An extra lane gets its turn once in so many polls while they are empty. */
 #define EXTRA_INTERVAL 8
-
-/* Longest packet to be segmented, or put together, without Ethernet header:
- * what IP allows and two VLAN tags. */
-#define MAX_TSO_LEN (UINT16_MAX + 2 * VLAN_HEADER_LEN)
-
-/* Shortest segments that a guest may ask for.  The Internet knows no maximum
- * segment size below (RFC 9293, section 3.7.1: the default is 536), Linux none
- * below 88; one byte per segment would be an attack. */
-#define MIN_SEGMENT_LEN 64
 
 /* Full bursts after a search for more in vain before the next search. */
 #define MORE_INTERVAL 63
@@ -104,9 +96,7 @@ struct lane {
         const struct dpdk_vdpa_end *source;
         const struct dpdk_vdpa_end *sink;    /* Null to drop everything. */
         uint16_t sink_queue;
-        uint32_t max_payload_len;       /* Longest frame without header. */
-        uint64_t offload_mask;          /* RTE_MBUF_F_* to check. */
-        uint64_t good_offloads;         /* Those of them that are good. */
+        struct dpdk_vdpa_packet_rules rules;
         const struct dpdk_vdpa_observer *observer;
         enum dpdk_vdpa_direction direction;
         unsigned int retries_max;
@@ -185,27 +175,6 @@ lane_drop(struct lane *lane, struct rte_mbuf **pkts, unsigned int n,
     counter_add(&lane->counters.drops[reason], n);
 }
 
-/* Checks that segmentation by the VF makes sense of 'pkt', and says all that
- * the VF must know: vhost does not. */
-static bool
-prepare_tso(struct rte_mbuf *pkt, uint32_t max_payload_len)
-{
-    uint32_t header_len = pkt->l2_len + pkt->l3_len + pkt->l4_len;
-
-    if (pkt->l4_len < TCP_HEADER_LEN
-        || header_len > pkt->data_len
-        || header_len >= pkt->pkt_len
-        || pkt->tso_segsz < MIN_SEGMENT_LEN
-        || header_len + pkt->tso_segsz > max_payload_len + ETH_HEADER_LEN) {
-        return false;
-    }
-    pkt->ol_flags |= RTE_MBUF_F_TX_TCP_CKSUM;
-    if (pkt->ol_flags & RTE_MBUF_F_TX_IPV4) {
-        pkt->ol_flags |= RTE_MBUF_F_TX_IP_CKSUM;
-    }
-    return true;
-}
-
 /* Makes 'pkt', which the source put together, ready for the sink. */
 static bool
 prepare_lro(const struct lane *lane, struct rte_mbuf *pkt)
@@ -213,35 +182,6 @@ prepare_lro(const struct lane *lane, struct rte_mbuf *pkt)
     const struct dpdk_vdpa_end *sink = lane->sink;
 
     return sink && sink->prepare_lro && sink->prepare_lro(sink->aux, pkt);
-}
-
-/* Returns why 'pkt' is not for relaying, or -1 if it is.  The vhost library
- * does not check that what a guest asks for was negotiated. */
-static int
-lane_check_packet(const struct lane *lane, struct rte_mbuf *pkt)
-{
-    uint64_t offloads = pkt->ol_flags & lane->offload_mask;
-    bool tso = offloads & RTE_MBUF_F_TX_TCP_SEG;
-    bool lro = offloads & RTE_MBUF_F_RX_LRO;
-    uint32_t max_len = tso || lro ? MAX_TSO_LEN : lane->max_payload_len;
-
-    /* The flags of checksums are a number: UDP's has SCTP's bits, which nobody
-     * is offered. */
-    if (offloads & ~lane->good_offloads
-        || (offloads & RTE_MBUF_F_TX_L4_MASK) == RTE_MBUF_F_TX_SCTP_CKSUM) {
-        return DPDK_VDPA_DROP_BAD_OFFLOAD;
-    }
-    if (pkt->pkt_len < ETH_HEADER_LEN) {
-        return DPDK_VDPA_DROP_MALFORMED;
-    }
-    if (pkt->pkt_len - ETH_HEADER_LEN > max_len) {
-        return DPDK_VDPA_DROP_OVERSIZE;
-    }
-    if ((tso && !prepare_tso(pkt, lane->max_payload_len))
-        || (lro && !prepare_lro(lane, pkt))) {
-        return DPDK_VDPA_DROP_BAD_OFFLOAD;
-    }
-    return -1;
 }
 
 /* Drops from the 'n' packets at 'pkts' those that are not for relaying.
@@ -255,8 +195,13 @@ lane_filter(struct lane *lane, struct rte_mbuf **pkts, unsigned int n,
 
     for (unsigned int i = 0; i < n; i++) {
         struct rte_mbuf *pkt = pkts[i];
-        int reason = lane_check_packet(lane, pkt);
+        int reason = dpdk_vdpa_packet_check(&lane->rules, pkt);
 
+        if (reason < 0 && pkt->ol_flags & RTE_MBUF_F_RX_LRO
+            && lane->rules.good_offloads & RTE_MBUF_F_RX_LRO
+            && !prepare_lro(lane, pkt)) {
+            reason = DPDK_VDPA_DROP_BAD_OFFLOAD;
+        }
         if (reason < 0) {
             pkts[kept++] = pkt;
         } else {
@@ -287,7 +232,7 @@ lane_fill(struct lane *lane)
 
         bytes += len;
         flags |= lane->pending[i]->ol_flags;
-        all_fit &= len - ETH_HEADER_LEN <= lane->max_payload_len;
+        all_fit &= len - ETH_HEADER_LEN <= lane->rules.max_payload_len;
     }
     counter_add(&lane->counters.rx_packets, n);
     counter_add(&lane->counters.rx_bytes, bytes);
@@ -297,7 +242,7 @@ lane_fill(struct lane *lane)
     }
 
     kept = n;
-    if (OVS_UNLIKELY(!all_fit || flags & lane->offload_mask)) {
+    if (OVS_UNLIKELY(!all_fit || flags & lane->rules.offload_mask)) {
         kept = lane_filter(lane, lane->pending, n, &bytes);
     }
     lane->first = 0;
@@ -700,15 +645,15 @@ lane_init(struct lane *lane, const struct dpdk_vdpa_relay_config *c,
     lane_set_source(lane, source, source_queue);
     lane->sink = sink;
     lane->sink_queue = sink_queue;
-    lane->max_payload_len = c->max_frame_len - ETH_HEADER_LEN;
+    lane->rules.max_payload_len = c->max_frame_len - ETH_HEADER_LEN;
     if (source == c->vm) {
         lane->direction = DPDK_VDPA_VM_TO_VF;
-        lane->offload_mask = RTE_MBUF_F_TX_OFFLOAD_MASK;
-        lane->good_offloads = c->tx_offloads;
+        lane->rules.offload_mask = RTE_MBUF_F_TX_OFFLOAD_MASK;
+        lane->rules.good_offloads = c->tx_offloads;
     } else {
         lane->direction = DPDK_VDPA_VF_TO_VM;
-        lane->offload_mask = RTE_MBUF_F_RX_LRO;
-        lane->good_offloads = c->lro ? RTE_MBUF_F_RX_LRO : 0;
+        lane->rules.offload_mask = RTE_MBUF_F_RX_LRO;
+        lane->rules.good_offloads = c->lro ? RTE_MBUF_F_RX_LRO : 0;
     }
     lane->observer = c->observer;
     lane->retries_max = sink && sink == c->vm ? c->tx_retries_max : 0;

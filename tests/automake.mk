@@ -83,6 +83,7 @@ tests_unit_test_positions_LINK = $(unit_LINK)
 
 # This one includes lib/port/port.c, and this one lib/port/guest.c.
 tests_unit_test_port_SOURCES = tests/unit/test-port.c lib/dpdk-vdpa-relay.c \
+	lib/base/packet.c \
 	lib/port/events.c lib/port/options.c
 tests_unit_test_port_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_port_LDADD = $(unit_LDADD)
@@ -95,13 +96,13 @@ tests_unit_test_port_guest_LINK = $(unit_LINK)
 
 # These two include lib/dpdk-vdpa-relay.c.
 tests_unit_test_relay_SOURCES = tests/unit/test-relay.c \
-	tests/unit/relay-fixture.h
+	tests/unit/relay-fixture.h lib/base/packet.c
 tests_unit_test_relay_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_relay_LDADD = $(unit_LDADD)
 tests_unit_test_relay_LINK = $(unit_LINK)
 
 tests_unit_test_relay_turns_SOURCES = tests/unit/test-relay-turns.c \
-	tests/unit/relay-fixture.h
+	tests/unit/relay-fixture.h lib/base/packet.c
 tests_unit_test_relay_turns_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_relay_turns_LDADD = $(unit_LDADD)
 tests_unit_test_relay_turns_LINK = $(unit_LINK)

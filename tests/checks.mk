@@ -14,13 +14,13 @@ check-valgrind: all
 fuzz_targets = \
 	tests/fuzz/fuzz-guard \
 	tests/fuzz/fuzz-options \
-	tests/fuzz/fuzz-relay \
+	tests/fuzz/fuzz-packet \
 	tests/fuzz/fuzz-ring \
 	tests/fuzz/fuzz-walk
 EXTRA_DIST += \
 	tests/fuzz/fuzz-guard.c \
 	tests/fuzz/fuzz-options.c \
-	tests/fuzz/fuzz-relay.c \
+	tests/fuzz/fuzz-packet.c \
 	tests/fuzz/fuzz-ring.c \
 	tests/fuzz/fuzz-walk.c
 CLEANFILES += $(fuzz_targets)
@@ -36,7 +36,7 @@ FUZZ_LINK = $(SHELL) $(ovs_builddir)/libtool --silent --tag=CC --mode=link \
 tests/fuzz/fuzz-guard: tests/fuzz/fuzz-guard.c lib/vhost/guard.c \
 	lib/vhost/book.c
 tests/fuzz/fuzz-options: tests/fuzz/fuzz-options.c lib/port/options.c
-tests/fuzz/fuzz-relay: tests/fuzz/fuzz-relay.c lib/dpdk-vdpa-relay.c
+tests/fuzz/fuzz-packet: tests/fuzz/fuzz-packet.c lib/base/packet.c
 tests/fuzz/fuzz-ring: tests/fuzz/fuzz-ring.c lib/vhost/ring.c
 tests/fuzz/fuzz-walk: tests/fuzz/fuzz-walk.c lib/vhost/ring.c
 
@@ -46,7 +46,7 @@ FUZZ_LIBS = $(ovs_builddir)/lib/libopenvswitch.la \
 tests/fuzz/fuzz-guard tests/fuzz/fuzz-options:
 	$(AM_V_CCLD)$(MKDIR_P) tests/fuzz && \
 	$(FUZZ_LINK) -o $@ $(filter %.c,$^) $(FUZZ_LIBS)
-tests/fuzz/fuzz-relay tests/fuzz/fuzz-ring tests/fuzz/fuzz-walk:
+tests/fuzz/fuzz-packet tests/fuzz/fuzz-ring tests/fuzz/fuzz-walk:
 	$(AM_V_CCLD)$(MKDIR_P) tests/fuzz && \
 	$(FUZZ_LINK) -o $@ $(wordlist 1,1,$^) $(wordlist 3,20,$^) $(FUZZ_LIBS)
 

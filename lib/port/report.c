@@ -296,7 +296,10 @@ show_vm(const struct vdpa_port *port, struct ds *out)
 
     ds_put_format(out, "  VM: socket %s, ", dpdk_vdpa_vm_path(port->vm));
     if (!dpdk_vdpa_vm_get_info(port->vm, &info)) {
-        ds_put_cstr(out, "not connected\n");
+        ds_put_format(out, "not connected%s%s\n",
+                      info.socket_error ? ": " : "",
+                      info.socket_error ? ovs_strerror(info.socket_error)
+                      : "");
         return;
     }
     ds_put_format(out, "connected\n"

@@ -12,11 +12,11 @@
  * limitations under the License.
  */
 
-/* libFuzzer target: what the relay makes of the headers and flags that the
+/* libFuzzer target: what is made of the headers and flags that the
  * vhost library takes over from a guest.  The input is what it may set in an
  * mbuf; what passes must be safe to give to a VF. */
 
-#include "lib/dpdk-vdpa-relay.c"
+#include "lib/base/packet.c"
 
 #define MAX_PAYLOAD_LEN 1500
 #define ALL_FLAGS (RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_L4_MASK             \
@@ -56,27 +56,26 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct rte_mbuf pkt;
     struct input input;
-    struct lane lane;
+    struct dpdk_vdpa_packet_rules rules;
     int reason;
 
     if (size < sizeof input) {
         return 0;
     }
     memcpy(&input, data, sizeof input);
-    memset(&lane, 0, sizeof lane);
     memset(&pkt, 0, sizeof pkt);
-    lane.max_payload_len = MAX_PAYLOAD_LEN;
-    lane.offload_mask = ALL_FLAGS;
-    lane.good_offloads = input.tx_offloads & ALL_FLAGS;
+    rules.max_payload_len = MAX_PAYLOAD_LEN;
+    rules.offload_mask = ALL_FLAGS;
+    rules.good_offloads = input.tx_offloads & ALL_FLAGS;
     pkt.ol_flags = input.flags;
     pkt.tx_offload = input.tx_offload;
     pkt.pkt_len = input.pkt_len;
     pkt.data_len = MIN(input.data_len, input.pkt_len);
 
-    reason = lane_check_packet(&lane, &pkt);
+    reason = dpdk_vdpa_packet_check(&rules, &pkt);
     ovs_assert(reason >= -1 && reason < DPDK_VDPA_N_DROP_REASONS);
     if (reason < 0) {
-        check_passed(&pkt, lane.good_offloads);
+        check_passed(&pkt, rules.good_offloads);
     }
     return 0;
 }
