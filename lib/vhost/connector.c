@@ -180,9 +180,9 @@ read_events(void)
 }
 
 /* Looks whether a process has the socket at 'path' open, as far as can be told
- * without connecting to it, which the process would notice: a socket of another
- * type cannot connect to it, for this reason (EPROTOTYPE) or for another.
- * Returns 0 if so, else the other reason. */
+ * without connecting to it, which the process would notice: a socket of
+ * another type cannot connect to it, for this reason (EPROTOTYPE) or for
+ * another.  Returns 0 if so, else the other reason. */
 static int
 look_at_socket(const char *path)
 {

@@ -42,8 +42,8 @@ bool dpdk_vdpa_connector_is_due(struct dpdk_vdpa_connector *);
  * ended. */
 void dpdk_vdpa_connector_set_connected(struct dpdk_vdpa_connector *, bool);
 
-/* Returns why nobody can be connected to, as an errno value: what a look at the
- * socket said; 0 if there is a server. */
+/* Returns why nobody can be connected to, as an errno value: what a look at
+ * the socket said; 0 if there is a server. */
 int dpdk_vdpa_connector_error(const struct dpdk_vdpa_connector *);
 
 /* Has the poll loop wake up when an attempt may be due. */
