@@ -16,6 +16,7 @@ unit_tests = \
 	tests/unit/test-relay \
 	tests/unit/test-relay-turns \
 	tests/unit/test-ring \
+	tests/unit/test-ring-calls \
 	tests/unit/test-vdpa \
 	tests/unit/test-vf \
 	tests/unit/test-walk \
@@ -107,11 +108,18 @@ tests_unit_test_relay_turns_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_relay_turns_LDADD = $(unit_LDADD)
 tests_unit_test_relay_turns_LINK = $(unit_LINK)
 
-# This one lib/vhost/ring.c.
-tests_unit_test_ring_SOURCES = tests/unit/test-ring.c tests/unit/test-guest.h
+# These lib/vhost/ring.c.
+ring_test_headers = tests/unit/ring-fixture.h tests/unit/test-guest.h
+tests_unit_test_ring_SOURCES = tests/unit/test-ring.c $(ring_test_headers)
 tests_unit_test_ring_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_ring_LDADD = $(unit_LDADD)
 tests_unit_test_ring_LINK = $(unit_LINK)
+
+tests_unit_test_ring_calls_SOURCES = tests/unit/test-ring-calls.c \
+	$(ring_test_headers)
+tests_unit_test_ring_calls_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_unit_test_ring_calls_LDADD = $(unit_LDADD)
+tests_unit_test_ring_calls_LINK = $(unit_LINK)
 
 # And this one lib/accel/vdpa.c.
 tests_unit_test_vdpa_SOURCES = tests/unit/test-vdpa.c
