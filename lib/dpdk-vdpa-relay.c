@@ -492,8 +492,9 @@ poller_poll(struct dpdk_vdpa_poller *poller, bool slept)
         }
     }
     poller->next_lane = i;
-    if (poller->n_extras && n < POLL_BUDGET) {
-        n += poller_poll_extra(poller, slept, POLL_BUDGET - n);
+    if (poller->n_extras) {
+        /* However busy the others are: they wait long enough. */
+        n += poller_poll_extra(poller, slept, DPDK_VDPA_BURST);
     }
     return n;
 }

@@ -284,7 +284,49 @@ send_memory_too_large(struct peer *peer, unsigned int variant)
     close(fds[2]);
 }
 
+/* Rings that there are only with multiqueue. */
+static void
+send_ring_without_multiqueue(struct peer *peer, unsigned int variant)
+{
+    uint64_t features = F_VERSION_1 | F_PROTOCOL
+                        | (peer->packed ? F_PACKED : 0);
+
+    peer_send_u64(peer, SET_FEATURES, features | (variant ? F_MQ : 0));
+    peer_send_state(peer, SET_VRING_NUM, 2, peer->ring_size);
+    peer_send_u64(peer, SET_FEATURES, features | F_LOG_ALL);
+}
+
+/* A guest whose firmware knows nothing of multiqueue, and whose driver does:
+ * QEMU has said by then where each ring is to interrupt. */
+static void
+send_multiqueue_later(struct peer *peer, unsigned int variant)
+{
+    uint64_t features = F_VERSION_1 | F_PROTOCOL
+                        | (peer->packed ? F_PACKED : 0);
+    long long int end = now_ms() + 5000;
+
+    (void) variant;
+    for (unsigned int i = 0; i < 4; i++) {
+        peer_send_eventfd(peer, SET_VRING_CALL, i);
+    }
+    peer_send_u64(peer, SET_FEATURES, features);
+    peer_negotiate(peer);
+    peer_share_memory(peer);
+    for (unsigned int i = 0; i < 4; i++) {
+        peer_start_ring(peer, i);
+    }
+    while (peer->rings[3].n_done < 1000) {
+        traffic_poll(peer, 1, true, false);
+        if (now_ms() > end) {
+            fatal("pair 1 does not move");
+        }
+    }
+}
+
 const struct message_case memory_cases[] = {
+    { "ring without multiqueue", CONNECTED, ENDS,
+      send_ring_without_multiqueue, 2, 0, 0 },
+    { "multiqueue later", CONNECTED, LIVES, send_multiqueue_later, 0, 0, 0 },
     { "ring without memory", NEGOTIATED, ENDS, send_addr_no_memory, 0, 0, 0 },
     { "ring outside of memory", SHARED, ENDS, send_addr_outside, 18, 0, 1 },
     /* The last two are good, for what they are the addresses of is short. */

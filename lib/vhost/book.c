@@ -17,6 +17,7 @@
 #include "vhost/book.h"
 
 #include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
 #include <linux/virtio_ring.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -227,6 +228,18 @@ end_stop(struct dpdk_vdpa_book_ring *ring)
     ring->desc = ring->avail = ring->used = 0;
 }
 
+/* Without VIRTIO_NET_F_MQ the library frees all rings but the first two. */
+static void
+end_features(struct dpdk_vdpa_book *book)
+{
+    if (!(book->features & (1ULL << VIRTIO_NET_F_MQ))) {
+        for (unsigned int i = 2; i < DPDK_VDPA_BOOK_N_RINGS; i++) {
+            end_stop(&book->rings[i]);
+            dpdk_vdpa_book_set_enabled(book, i, false);
+        }
+    }
+}
+
 /* A message about 'ring'. */
 static void
 end_ring(struct dpdk_vdpa_book_ring *ring, const struct dpdk_vdpa_msg *msg)
@@ -269,6 +282,7 @@ dpdk_vdpa_book_end(struct dpdk_vdpa_book *book,
     switch (msg->request) {
     case DPDK_VDPA_MSG_SET_FEATURES:
         book->features = msg->payload.u64;
+        end_features(book);
         break;
     case DPDK_VDPA_MSG_IOTLB_MSG:
         end_iotlb(book, msg);

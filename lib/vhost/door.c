@@ -16,15 +16,12 @@
 
 #include "vhost/door.h"
 
-#include <dirent.h>
 #include <dlfcn.h>
 #include <linux/sockios.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "openvswitch/thread.h"
@@ -36,97 +33,100 @@
  * counts them: some 80 answers.  A good front-end reads each. */
 #define UNREAD_MAX 65536
 
-/* File descriptors from here on are not recognized. */
-#define MAX_FD 65536
+/* File descriptors from here on cannot be had. */
+#define MAX_FD (1 << 18)
 
-/* Which file descriptors are sockets of connections.  Read by any thread that
- * calls recvmsg(). */
-static atomic_bool is_ours[MAX_FD];
+/* Which connections the file descriptors are of, 0 for none of ours.  Read by
+ * any thread that calls recvmsg(). */
+static atomic_uint owners[MAX_FD];
 
 /* Held while the library starts a connection.  A leaf. */
 static struct ovs_mutex door_mutex = OVS_MUTEX_INITIALIZER;
 
-/* Returns true if 'fd' is a socket that is connected to the one at 'path'. */
-static bool
-is_connected_to(int fd, const char *path)
-{
-    struct sockaddr_un un;
-    socklen_t len = sizeof un - 1;
-
-    memset(&un, 0, sizeof un);
-    return (!getpeername(fd, (struct sockaddr *) &un, &len)
-            && un.sun_family == AF_UNIX
-            && !strcmp(un.sun_path, path));
-}
-
-/* The library reads a message's header when the socket is readable, and then
- * its payload, waiting for that in the one thread that serves all ports, where
- * it also waits to send replies.  It does not tell which file descriptor it
- * uses, so we look for it. */
-static int
-find_connection(const char *path)
-{
-    struct dirent *entry;
-    int found = -1;
-    DIR *dir;
-
-    dir = opendir("/proc/self/fd");
-    while (dir && found < 0 && (entry = readdir(dir))) {
-        int fd = atoi(entry->d_name);
-
-        if (is_connected_to(fd, path)) {
-            found = fd;
-        }
-    }
-    if (dir) {
-        closedir(dir);
-    }
-    return found;
-}
-
-int
-dpdk_vdpa_door_open(const char *path, int timeout)
-{
-    struct timeval tv = { timeout / 1000, timeout % 1000 * 1000 };
-    int fd = find_connection(path);
-
-    if (fd < 0 || fd >= MAX_FD
-        || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv)
-        || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv)) {
-        return -1;
-    }
-    atomic_store(&is_ours[fd], true);
-    return fd;
-}
-
-void
-dpdk_vdpa_door_close(int fd)
-{
-    if (fd >= 0) {
-        atomic_store(&is_ours[fd], false);
-    }
-}
-
-bool
-dpdk_vdpa_door_is_clogged(int fd)
-{
-    int unread;
-
-    return (fd >= 0 && !ioctl(fd, SIOCOUTQ, &unread) && unread > UNREAD_MAX);
-}
+/* The thread that holds the door, and the socket that it connected. */
+static __thread bool is_holding;
+static __thread int connected_fd;
 
 void
 dpdk_vdpa_door_hold(void)
     OVS_ACQUIRES(door_mutex)
 {
     ovs_mutex_lock(&door_mutex);
+    is_holding = true;
+    connected_fd = -1;
 }
 
 void
 dpdk_vdpa_door_release(void)
     OVS_RELEASES(door_mutex)
 {
+    is_holding = false;
     ovs_mutex_unlock(&door_mutex);
+}
+
+/* The library does not tell which file descriptor it connects, and the name of
+ * its peer is the peer's to choose. */
+int
+connect(int fd, const struct sockaddr *addr, socklen_t len)
+{
+    static int (*next)(int, const struct sockaddr *, socklen_t);
+    int retval;
+
+    if (!next) {
+        next = (int (*)(int, const struct sockaddr *, socklen_t))
+            dlsym(RTLD_NEXT, "connect");
+    }
+    retval = next(fd, addr, len);
+    if (is_holding && !retval) {
+        connected_fd = fd;
+    }
+    return retval;
+}
+
+/* The library reads a message's header when the socket is readable, and then
+ * its payload, waiting for that in the one thread that serves all ports, where
+ * it also waits to send replies. */
+bool
+dpdk_vdpa_door_open(struct dpdk_vdpa_door *door, int timeout)
+{
+    struct timeval tv = { timeout / 1000, timeout % 1000 * 1000 };
+    int fd = is_holding ? connected_fd : -1;
+    static atomic_count next_id;
+
+    door->fd = -1;
+    if (fd < 0 || fd >= MAX_FD
+        || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv)
+        || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv)) {
+        return false;
+    }
+    do {
+        door->id = atomic_count_inc(&next_id);
+    } while (!door->id);
+    door->fd = fd;
+    atomic_store(&owners[fd], door->id);
+    return true;
+}
+
+void
+dpdk_vdpa_door_close(struct dpdk_vdpa_door *door)
+{
+    /* The library closes the file before it tells, so that somebody else may
+     * have it now. */
+    if (door->fd >= 0) {
+        unsigned int id = door->id;
+
+        atomic_compare_exchange_strong(&owners[door->fd], &id, 0);
+        door->fd = -1;
+    }
+}
+
+bool
+dpdk_vdpa_door_is_clogged(const struct dpdk_vdpa_door *door)
+{
+    int unread;
+
+    return (door->fd >= 0 && !ioctl(door->fd, SIOCOUTQ, &unread)
+            && unread > UNREAD_MAX);
 }
 
 /* Files. */
@@ -185,13 +185,13 @@ is_vhost_header(const struct msghdr *msg)
 static bool
 is_our_header(int fd, const struct msghdr *msg)
 {
-    bool ours;
+    unsigned int id;
 
     if (fd < 0 || fd >= MAX_FD || !is_vhost_header(msg)) {
         return false;
     }
-    atomic_read(&is_ours[fd], &ours);
-    return ours;
+    atomic_read(&owners[fd], &id);
+    return id != 0;
 }
 
 /* The library loses the files that come with a message about a ring that it
@@ -210,8 +210,8 @@ recvmsg(int fd, struct msghdr *msg, int flags)
     }
     if (is_header) {
         /* Wait until it has been started wholly. */
-        dpdk_vdpa_door_hold();
-        dpdk_vdpa_door_release();
+        ovs_mutex_lock(&door_mutex);
+        ovs_mutex_unlock(&door_mutex);
     }
     n = next(fd, msg, flags);
     if (is_header && n > 0) {

@@ -21,6 +21,7 @@
 #include <linux/magic.h>
 #include <linux/vhost_types.h>
 #include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -275,8 +276,9 @@ check_log_base(const struct check *c)
 }
 
 /* The library allocates for rings of one format, and may find itself using
- * them in the other; nor does it forget translations that go with an
- * IOMMU. */
+ * them in the other; it frees the rings that there are with multiqueue only,
+ * though a PMD thread may be waiting for one; nor does it forget translations
+ * that go with an IOMMU. */
 static bool
 check_features(const struct check *c)
 {
@@ -286,6 +288,11 @@ check_features(const struct check *c)
 
     for (int i = 0; i < DPDK_VDPA_BOOK_N_RINGS; i++) {
         sized |= c->book->rings[i].size > 0;
+        if (i >= 2 && c->book->rings[i].size
+            && !(features & (1ULL << VIRTIO_NET_F_MQ))) {
+            return refuse(c, "features without multiqueue while ring %d is "
+                          "set up", i);
+        }
     }
     if (sized && change & ~(1ULL << VHOST_F_LOG_ALL)) {
         return refuse(c, "other features (%#"PRIx64") for rings that are set "
@@ -311,6 +318,8 @@ check_vring_num(const struct check *c, const struct dpdk_vdpa_book_ring *ring,
 
     if (!num || num > RING_SIZE_MAX || (!packed && !IS_POW2(num))) {
         return refuse(c, "ring %u of size %"PRIu32, i, num);
+    } else if (i >= 2 && !has_feature(c, VIRTIO_NET_F_MQ)) {
+        return refuse(c, "ring %u without multiqueue", i);
     } else if (ring->has_addr || ring->is_started) {
         return refuse(c, "other size for ring %u, which is set up", i);
     }
@@ -368,9 +377,9 @@ static bool
 check_vring_kick(const struct check *c, const struct dpdk_vdpa_book_ring *ring,
                  unsigned int i)
 {
-    if (!ring->size || !ring->has_base) {
-        return refuse(c, "ring %u is to start without a size and a position",
-                      i);
+    if (!ring->size || !ring->has_base || !ring->has_addr) {
+        return refuse(c, "ring %u is to start without a size, a position and "
+                      "addresses", i);
     }
     return false;
 }
@@ -422,14 +431,14 @@ check_iotlb(const struct check *c)
             && refuse(c, "translation of an address without IOMMU"));
 }
 
-/* The library forgets to close what it has from a former POSTCOPY_ADVISE, and
- * takes these messages even if it has not offered them. */
+/* The library takes these messages even if it has not offered them.  Each queue
+ * pair of QEMU's may send the first and the last. */
 static bool
 check_postcopy(const struct check *c)
 {
-    bool advise = c->msg->request == DPDK_VDPA_MSG_POSTCOPY_ADVISE;
+    bool listen = c->msg->request == DPDK_VDPA_MSG_POSTCOPY_LISTEN;
 
-    if (!c->book->postcopy || c->book->advised == advise) {
+    if (!c->book->postcopy || (listen && !c->book->advised)) {
         return refuse(c, "post-copy migration, message %"PRIu32" out of turn",
                       c->msg->request);
     }

@@ -108,10 +108,18 @@ dpdk_vdpa_interrupt(int fd)
         eventfd_write(fd, 1);
         return;
     }
-    if (s->n_events >= N_EVENTS) {
+    s->read.aio_resfd = fd;
+    for (int i = 0; i < 2; i++) {
+        if (s->n_events >= N_EVENTS) {
+            signaller_reap(s);
+        }
+        s->n_events++;
+        if (syscall(__NR_io_submit, s->context, 1, &read) == 1) {
+            return;
+        }
         signaller_reap(s);
     }
-    s->n_events++;
-    s->read.aio_resfd = fd;
-    syscall(__NR_io_submit, s->context, 1, &read);
+    /* The kernel has no memory for it at the moment.  This may wait, but to
+     * lose an interrupt may be to lose the guest. */
+    eventfd_write(fd, 1);
 }

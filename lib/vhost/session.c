@@ -17,6 +17,7 @@
 #include "vhost/session.h"
 
 #include <errno.h>
+#include <linux/virtio_net.h>
 #include <stdlib.h>
 
 #include <rte_config.h>
@@ -24,7 +25,6 @@
 
 #include "openvswitch/vlog.h"
 #include "util.h"
-#include "vhost/door.h"
 #include "vhost/guard.h"
 #include "vhost/positions.h"
 #include "vhost/walk.h"
@@ -35,14 +35,19 @@ VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_session);
  * payload, in ms.  Meanwhile no other port's messages are read. */
 #define MESSAGE_TIMEOUT 3000
 
-/* Returns true if 'msg' changes nothing. */
+/* Returns true if 'msg' changes nothing that the book, the walk or the library's
+ * virtqueues are about. */
 static bool
-is_question(const struct dpdk_vdpa_msg *msg)
+changes_nothing(const struct dpdk_vdpa_msg *msg)
 {
     switch (msg->request) {
     case DPDK_VDPA_MSG_GET_FEATURES:
     case DPDK_VDPA_MSG_GET_PROTOCOL_FEATURES:
     case DPDK_VDPA_MSG_GET_QUEUE_NUM:
+    case DPDK_VDPA_MSG_NET_SET_MTU:
+    case DPDK_VDPA_MSG_GET_CONFIG:
+    case DPDK_VDPA_MSG_SET_CONFIG:
+    case DPDK_VDPA_MSG_SET_STATUS:
     case DPDK_VDPA_MSG_GET_STATUS:
         return true;
     default:
@@ -81,11 +86,11 @@ static bool
 session_check_msg(struct dpdk_vdpa_session *s, struct dpdk_vdpa_msg *msg,
                   bool is_up, char *why, size_t size)
 {
-    if (s->handling && !is_question(msg)) {
+    if (s->handling && !changes_nothing(msg)) {
         /* The book says what was so before. */
         ovs_strlcpy(why, "going on after a message that failed", size);
         return true;
-    } else if (dpdk_vdpa_door_is_clogged(s->fd)) {
+    } else if (dpdk_vdpa_door_is_clogged(&s->door)) {
         ovs_strlcpy(why, "answers are not read", size);
         return true;
     } else if (msg->request == DPDK_VDPA_MSG_SET_MEM_TABLE
@@ -130,7 +135,9 @@ session_set_call(struct dpdk_vdpa_session *s, struct dpdk_vdpa_msg *msg)
  * The library of DPDK 22.11 always answers VHOST_USER_GET_QUEUE_NUM with 128;
  * we know better.  VHOST_USER_RESET_OWNER is of no use any more, and may be
  * ignored; the library loses memory at it.  A log that comes again it maps
- * again, and unmaps the one that may be in use. */
+ * again, and unmaps the one that may be in use.  Each queue pair of QEMU's
+ * announces post-copy migration, and the library would open a userfaultfd for
+ * each and close one. */
 static enum rte_vhost_msg_result
 session_handle_msg(struct dpdk_vdpa_session *s, struct dpdk_vdpa_msg *msg)
 {
@@ -156,6 +163,15 @@ session_handle_msg(struct dpdk_vdpa_session *s, struct dpdk_vdpa_msg *msg)
     case DPDK_VDPA_MSG_GET_VRING_BASE:
         s->told = true;
         break;
+    case DPDK_VDPA_MSG_POSTCOPY_ADVISE:
+        if (s->ufd >= 0) {
+            dpdk_vdpa_guard_close_fds(msg);
+            msg->size = 0;
+            msg->fds[0] = s->ufd;
+            msg->n_fds = 1;
+            return RTE_VHOST_MSG_RESULT_REPLY;
+        }
+        break;
     case DPDK_VDPA_MSG_SET_VRING_CALL:
         if (!s->hw) {
             return session_set_call(s, msg);
@@ -178,11 +194,10 @@ dpdk_vdpa_session_pre_msg(struct dpdk_vdpa_session *s,
         dpdk_vdpa_guard_close_fds(msg);
         /* With an answer, the connection would go on. */
         msg->flags &= ~DPDK_VDPA_MSG_NEED_REPLY;
-        dpdk_vdpa_door_close(s->fd);
-        s->fd = -1;
+        dpdk_vdpa_door_close(&s->door);
         return RTE_VHOST_MSG_RESULT_ERR;
     }
-    if (is_question(msg)) {
+    if (changes_nothing(msg)) {
         return session_handle_msg(s, msg);
     }
     s->handling = true;
@@ -213,16 +228,37 @@ session_read_memory(struct dpdk_vdpa_session *s, int vid)
     free(mem);
 }
 
+/* Without VIRTIO_NET_F_MQ the library has just forgotten all rings but the
+ * first two, and the book, too. */
+static void
+session_drop_rings(struct dpdk_vdpa_session *s)
+{
+    if (!(s->book.features & (1ULL << VIRTIO_NET_F_MQ))) {
+        for (unsigned int i = 2; i < DPDK_VDPA_BOOK_N_RINGS; i++) {
+            dpdk_vdpa_walk_drop_call(s->walk, i);
+        }
+    }
+}
+
 void
 dpdk_vdpa_session_post_msg(struct dpdk_vdpa_session *s,
                            const struct dpdk_vdpa_msg *msg, int vid,
                            bool is_up)
 {
-    if (is_question(msg)) {
+    unsigned int ring = 0;
+    bool was_started;
+
+    if (changes_nothing(msg)) {
         return;
     }
+    was_started = (dpdk_vdpa_msg_ring(msg, &ring)
+                   && s->book.rings[ring].is_started);
     dpdk_vdpa_book_end(&s->book, msg);
+    dpdk_vdpa_walk_pass_on(s->walk);
     switch (msg->request) {
+    case DPDK_VDPA_MSG_SET_FEATURES:
+        session_drop_rings(s);
+        break;
     case DPDK_VDPA_MSG_SET_MEM_TABLE:
         session_read_memory(s, vid);
         break;
@@ -231,22 +267,34 @@ dpdk_vdpa_session_post_msg(struct dpdk_vdpa_session *s,
         break;
     case DPDK_VDPA_MSG_SET_VRING_KICK:
         /* From now on the library knows where the ring is. */
-        dpdk_vdpa_positions_restore(s->positions, &s->book, vid,
-                                    msg->payload.u64
-                                    & DPDK_VDPA_MSG_RING_MASK);
+        if (!was_started) {
+            dpdk_vdpa_positions_restore(s->positions, &s->book, vid, ring);
+        }
         break;
     case DPDK_VDPA_MSG_GET_VRING_BASE:
-        dpdk_vdpa_walk_drop_call(s->walk, msg->payload.state.index);
+        dpdk_vdpa_walk_drop_call(s->walk, ring);
+        break;
+    case DPDK_VDPA_MSG_POSTCOPY_ADVISE:
+        s->ufd = msg->n_fds == 1 ? msg->fds[0] : -1;
+        break;
+    case DPDK_VDPA_MSG_POSTCOPY_END:
+        s->ufd = -1;
         break;
     case DPDK_VDPA_MSG_SEND_RARP:
         dpdk_vdpa_walk_ask_library(s->walk);
         break;
     }
     s->handling = false;
-    dpdk_vdpa_walk_pass_on(s->walk);
     if (is_up) {
         dpdk_vdpa_session_open_walk(s, vid);
     }
+}
+
+void
+dpdk_vdpa_session_up(struct dpdk_vdpa_session *s, int vid)
+{
+    s->told = false;            /* From here on. */
+    dpdk_vdpa_session_open_walk(s, vid);
 }
 
 void
@@ -254,7 +302,7 @@ dpdk_vdpa_session_open_walk(struct dpdk_vdpa_session *s, int vid)
 {
     /* With post-copy, memory may come only after the front-end was served. */
     if (!s->hw && !s->postcopy) {
-        dpdk_vdpa_walk_open(s->walk, &s->book, vid);
+        dpdk_vdpa_walk_open(s->walk, vid);
     }
 }
 
@@ -268,22 +316,19 @@ dpdk_vdpa_session_save(struct dpdk_vdpa_session *s, int vid)
     }
 }
 
-void
-dpdk_vdpa_session_begin(struct dpdk_vdpa_session *s, const char *path)
+bool
+dpdk_vdpa_session_begin(struct dpdk_vdpa_session *s)
 {
     dpdk_vdpa_book_init(&s->book, s->postcopy);
     s->handling = false;
     s->told = false;
-    s->fd = dpdk_vdpa_door_open(path, MESSAGE_TIMEOUT);
-    if (s->fd < 0) {
-        VLOG_WARN("%s: cannot limit the time to wait for a message", path);
-    }
+    s->ufd = -1;
+    return dpdk_vdpa_door_open(&s->door, MESSAGE_TIMEOUT);
 }
 
 void
 dpdk_vdpa_session_end(struct dpdk_vdpa_session *s)
 {
-    dpdk_vdpa_door_close(s->fd);
-    s->fd = -1;
+    dpdk_vdpa_door_close(&s->door);
     dpdk_vdpa_walk_drop_calls(s->walk);
 }

@@ -28,6 +28,7 @@
 
 #include "ovs-atomic.h"
 #include "vhost/book.h"
+#include "vhost/door.h"
 #include "vhost/message.h"
 
 struct dpdk_vdpa_positions;
@@ -43,7 +44,8 @@ struct dpdk_vdpa_session {
     /* What book.h says about threads holds.  In addition, PMD threads read the
      * sizes of rings that are enabled. */
     struct dpdk_vdpa_book book;
-    int fd;                     /* Of the connection, -1 if unknown. */
+    struct dpdk_vdpa_door door;
+    int ufd;                    /* The library's userfaultfd, or -1. */
     bool handling;              /* A message that may change virtqueues. */
     bool told;                  /* The front-end has asked how far rings have
                                  * been processed. */
@@ -52,8 +54,9 @@ struct dpdk_vdpa_session {
     atomic_uint max_pairs;
 };
 
-/* Begins a session for the new connection to the socket at 'path'. */
-void dpdk_vdpa_session_begin(struct dpdk_vdpa_session *, const char *path);
+/* Begins a session for the connection that this thread is just making, with
+ * the door held.  Returns false if it cannot be had. */
+bool dpdk_vdpa_session_begin(struct dpdk_vdpa_session *);
 
 /* Ends it, in whatever thread: nobody uses it any more. */
 void dpdk_vdpa_session_end(struct dpdk_vdpa_session *);
@@ -70,6 +73,9 @@ enum rte_vhost_msg_result dpdk_vdpa_session_pre_msg(
 void dpdk_vdpa_session_post_msg(struct dpdk_vdpa_session *,
                                 const struct dpdk_vdpa_msg *msg, int vid,
                                 bool is_up);
+
+/* The guest begins to be served. */
+void dpdk_vdpa_session_up(struct dpdk_vdpa_session *, int vid);
 
 /* The guest is being served: has those of its rings walked that can be and are
  * not. */

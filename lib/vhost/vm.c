@@ -88,6 +88,7 @@ struct dpdk_vdpa_vm {
     /* Main thread only. */
     struct dpdk_vdpa_connector *connector;      /* Null before the start. */
     bool registered;                    /* With the library: connected. */
+    bool began;                         /* The session, by the last attempt. */
     uint64_t offloads;
     struct rte_vdpa_device *vdpa;       /* Constant after the start. */
 
@@ -193,7 +194,7 @@ vm_new_device(int vid)
     vm->vid = vid;
     atomic_store(&vm->up, true);
     vm_suppress_kicks(vm, vid);
-    dpdk_vdpa_session_open_walk(&vm->session, vid);
+    dpdk_vdpa_session_up(&vm->session, vid);
     vm->callbacks->up(vm->aux, vm);
     return 0;
 }
@@ -297,8 +298,13 @@ vm_new_connection(int vid)
     if (!vm) {
         return -1;
     }
-    dpdk_vdpa_session_begin(&vm->session, vm->path);
-    return rte_vhost_extern_callback_register(vid, &extern_ops, NULL);
+    if (!dpdk_vdpa_session_begin(&vm->session)
+        || rte_vhost_extern_callback_register(vid, &extern_ops, NULL)) {
+        VLOG_ERR("%s: the connection cannot be served", vm->path);
+        return -1;
+    }
+    vm->began = true;
+    return 0;
 }
 
 static void
@@ -385,9 +391,13 @@ vm_connect(struct dpdk_vdpa_vm *vm)
         vm_disconnect(vm);
         return EIO;
     }
+    vm->began = false;
     dpdk_vdpa_door_hold();
     error = rte_vhost_driver_start(vm->path) ? ECONNREFUSED : 0;
     dpdk_vdpa_door_release();
+    if (!error && !vm->began) {
+        error = EIO;            /* It does not say that this failed. */
+    }
     if (error) {
         vm_disconnect(vm);
     }
@@ -444,7 +454,6 @@ int
 dpdk_vdpa_vm_create(const struct dpdk_vdpa_vm_config *config,
                     struct dpdk_vdpa_vm **vmp, char **errp)
 {
-    struct dpdk_vdpa_walk *walk;
     struct dpdk_vdpa_vm *vm;
 
     *vmp = NULL;
@@ -455,17 +464,16 @@ dpdk_vdpa_vm_create(const struct dpdk_vdpa_vm_config *config,
         return EADDRINUSE;
     }
 
-    walk = dpdk_vdpa_walk_create();
-    if (!walk) {
+    vm = xzalloc_cacheline(sizeof *vm);
+    vm->session.walk = dpdk_vdpa_walk_create(&vm->session.book);
+    if (!vm->session.walk) {
         int error = errno;
 
         *errp = xasprintf("the kernel is too old: membarrier(2) of Linux 4.14 "
                           "is needed (%s)", ovs_strerror(error));
+        free_cacheline(vm);
         return error;
     }
-
-    vm = xzalloc_cacheline(sizeof *vm);
-    vm->session.walk = walk;
     vm->path = xstrdup(config->path);
     vm->vhost_flags = vhost_flags(config);
     vm->session.postcopy = config->postcopy;
@@ -474,7 +482,7 @@ dpdk_vdpa_vm_create(const struct dpdk_vdpa_vm_config *config,
     vm->callbacks = config->callbacks;
     vm->aux = config->aux;
     vm->vid = -1;
-    vm->session.fd = -1;
+    vm->session.door.fd = -1;
     vm->lost_seq = seq_create();
     atomic_init(&vm->numa_node, -1);
     ovs_mutex_lock(&vm_list_mutex);

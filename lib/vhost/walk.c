@@ -84,18 +84,17 @@ struct walked {
 
 struct dpdk_vdpa_walk {
     struct walked rings[MAX_RINGS];
+    const struct dpdk_vdpa_book *book;
 
     /* For the thread that handles messages. */
     struct dpdk_vdpa_memory memory;     /* Read by who is inside. */
     bool packed;                        /* Read by PMD threads. */
     int old_fds[MAX_OLD_FDS];
     unsigned int n_old_fds;
-
-    atomic_uint n_walked;
 };
 
 struct dpdk_vdpa_walk *
-dpdk_vdpa_walk_create(void)
+dpdk_vdpa_walk_create(const struct dpdk_vdpa_book *book)
 {
     struct dpdk_vdpa_walk *walk;
 
@@ -103,6 +102,7 @@ dpdk_vdpa_walk_create(void)
         return NULL;
     }
     walk = xzalloc_cacheline(sizeof *walk);
+    walk->book = book;
     for (int i = 0; i < MAX_RINGS; i++) {
         atomic_init(&walk->rings[i].call_fd, -1);
         atomic_init(&walk->rings[i].library_fd, -1);
@@ -179,7 +179,8 @@ walked_is_open(const struct walked *w_)
     struct walked *w = CONST_CAST(struct walked *, w_);
     struct dpdk_vdpa_ring *ring;
 
-    atomic_read_relaxed(&w->open, &ring);
+    /* If the PMD thread has closed it, this is behind all that it did. */
+    atomic_read_explicit(&w->open, &ring, memory_order_acquire);
     return ring != NULL;
 }
 
@@ -218,7 +219,6 @@ walk_close(struct dpdk_vdpa_walk *walk, unsigned int first, unsigned int end)
             walked_call(closed[i]);
         }
     }
-    atomic_store_relaxed(&walk->n_walked, walk_n_open(walk));
 }
 
 void
@@ -334,16 +334,15 @@ walked_set_up(struct walked *w, const struct dpdk_vdpa_book *book, int vid,
 }
 
 void
-dpdk_vdpa_walk_open(struct dpdk_vdpa_walk *walk,
-                    const struct dpdk_vdpa_book *book, int vid)
+dpdk_vdpa_walk_open(struct dpdk_vdpa_walk *walk, int vid)
 {
-    unsigned int n_walked = walk_n_open(walk);
+    const struct dpdk_vdpa_book *book = walk->book;
 
     walk->packed = book->features & (1ULL << VIRTIO_F_RING_PACKED);
     if (!book->has_memory || book->features & FEATURES_FOR_LIBRARY) {
         return;
     }
-    if (!n_walked) {
+    if (!walk_n_open(walk)) {
         read_memory(book, &walk->memory);
     }
     for (unsigned int i = 0; i < MAX_RINGS; i++) {
@@ -352,11 +351,9 @@ dpdk_vdpa_walk_open(struct dpdk_vdpa_walk *walk,
         if (dpdk_vdpa_book_is_enabled(book, i) && !walked_is_open(w)
             && walked_set_up(w, book, vid, i, &walk->memory)) {
             atomic_store_explicit(&w->open, &w->ring, memory_order_release);
-            n_walked++;
         }
     }
-    atomic_store_relaxed(&walk->n_walked, n_walked);
-    VLOG_DBG("connection %d: %u rings walked", vid, n_walked);
+    VLOG_DBG("connection %d: %u rings walked", vid, walk_n_open(walk));
 }
 
 void
@@ -459,7 +456,7 @@ dpdk_vdpa_walk_get_info(const struct dpdk_vdpa_walk *walk_,
     struct dpdk_vdpa_walk *walk = CONST_CAST(struct dpdk_vdpa_walk *, walk_);
 
     memset(info, 0, sizeof *info);
-    atomic_read_relaxed(&walk->n_walked, &info->n_walked);
+    info->n_walked = walk_n_open(walk);
     for (int i = 0; i < MAX_RINGS; i++) {
         uint64_t n;
 
@@ -499,7 +496,8 @@ walked_tell(struct walked *w, int vid, unsigned int i)
 }
 
 /* Prepares the library to go on with ring 'i'.  Returns false if it cannot
- * now.
+ * now.  (Nor does a ring that is disabled go to it: it might be moved just
+ * while we wait for its lock.)
  *
  * Whether a guest wants an interrupt it decides by what happened since it last
  * decided, modulo 2^16 packets; so it must decide now, or it might take many
@@ -516,9 +514,11 @@ walked_hand_over(struct walked *w, int vid, unsigned int i)
     return true;
 }
 
-/* Takes the ring back from the library, which has processed 'n' packets. */
+/* Takes the ring back from the library, which has processed 'n' packets, and
+ * may have 'moved' on. */
 static inline void
-walked_take_back(struct walked *w, int vid, unsigned int i, unsigned int n)
+walked_take_back(struct walked *w, int vid, unsigned int i, unsigned int n,
+                 bool moved)
 {
     struct dpdk_vdpa_ring *ring = walked_enter(w);
     uint64_t total;
@@ -526,24 +526,23 @@ walked_take_back(struct walked *w, int vid, unsigned int i, unsigned int n)
     if (n) {
         atomic_read_relaxed(&w->n_library, &total);
         atomic_store_relaxed(&w->n_library, total + n);
+    }
+    if (moved) {
         walked_pass_on(w);
     }
     if (ring && !walked_refresh(w, vid, i)) {
-        atomic_store_relaxed(&w->open, NULL);
+        atomic_store_explicit(&w->open, NULL, memory_order_release);
     }
     walked_leave(w);
 }
 
-/* Returns how many buffers of split ring 'i' were used, modulo 2^16; always 0
- * for a packed ring, whose positions count descriptors. */
+/* Returns how far the library has processed ring 'i'. */
 static inline uint16_t
-library_position(const struct dpdk_vdpa_walk *walk, int vid, unsigned int i)
+library_position(int vid, unsigned int i)
 {
     uint16_t avail = 0, used = 0;
 
-    if (!walk->packed) {
-        rte_vhost_get_vring_base(vid, i, &avail, &used);
-    }
+    rte_vhost_get_vring_base(vid, i, &avail, &used);
     return used;
 }
 
@@ -568,19 +567,21 @@ library_recv(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
     struct walked *w = &walk->rings[i];
     uint16_t before, used, n;
 
-    if (!walked_hand_over(w, vid, i)) {
+    if (!dpdk_vdpa_book_is_enabled(walk->book, i)
+        || !walked_hand_over(w, vid, i)) {
         return 0;
     }
-    before = library_position(walk, vid, i);
+    before = library_position(vid, i);
     n = rte_vhost_dequeue_burst(vid, i, mp, pkts, max);
-    used = library_position(walk, vid, i) - before;
-    if (OVS_UNLIKELY(used > n && used <= max)) {
+    used = library_position(vid, i) - before;
+    /* How many buffers those were can be told of a split ring only. */
+    if (OVS_UNLIKELY(!walk->packed && used > n && used <= max)) {
         w->n_lost += used - n;
     }
     if (n) {
         w->n_answered = n_asked;
     }
-    walked_take_back(w, vid, i, MAX(n, used));
+    walked_take_back(w, vid, i, n, n || used);
     return OVS_UNLIKELY(w->n_lost) ? walked_add_lost(w, mp, pkts, n, max) : n;
 }
 
@@ -665,17 +666,20 @@ free_sent(struct rte_mbuf **pkts, uint16_t n)
 }
 
 static uint16_t __rte_noinline
-library_send(struct walked *w, int vid, uint16_t i, struct rte_mbuf **pkts,
-             uint16_t n)
+library_send(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
+             struct rte_mbuf **pkts, uint16_t n)
 {
-    if (!walked_hand_over(w, vid, i)) {
+    struct walked *w = &walk->rings[i];
+
+    if (!dpdk_vdpa_book_is_enabled(walk->book, i)
+        || !walked_hand_over(w, vid, i)) {
         return 0;
     }
     n = rte_vhost_enqueue_burst(vid, i, pkts, n);
     if (n) {
         free_sent(pkts, n);     /* They were copied. */
     }
-    walked_take_back(w, vid, i, n);
+    walked_take_back(w, vid, i, n, n);
     return n;
 }
 
@@ -699,7 +703,7 @@ dpdk_vdpa_walk_send(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
     }
     walked_leave(w);
     if (OVS_UNLIKELY(to_library)) {
-        n_sent += library_send(w, vid, i, &pkts[n_sent], n - n_sent);
+        n_sent += library_send(walk, vid, i, &pkts[n_sent], n - n_sent);
     }
     return n_sent;
 }

@@ -53,9 +53,10 @@ struct dpdk_vdpa_walk;
 struct rte_mbuf;
 struct rte_mempool;
 
-/* Creates a walk that is closed.  Returns null, with errno set, if the kernel
- * lacks what it needs (membarrier(2), Linux 4.14). */
-struct dpdk_vdpa_walk *dpdk_vdpa_walk_create(void);
+/* Creates a walk of the rings in 'book', which is closed.  Returns null, with
+ * errno set, if the kernel lacks what it needs (membarrier(2), Linux 4.14). */
+struct dpdk_vdpa_walk *dpdk_vdpa_walk_create(
+    const struct dpdk_vdpa_book *book);
 
 /* Destroys 'walk', which no PMD thread uses any more. */
 void dpdk_vdpa_walk_destroy(struct dpdk_vdpa_walk *);
@@ -68,9 +69,8 @@ void dpdk_vdpa_walk_close_ring(struct dpdk_vdpa_walk *, unsigned int i);
 void dpdk_vdpa_walk_close(struct dpdk_vdpa_walk *);
 
 /* Has those rings of connection 'vid' walked that are enabled, and are not
- * walked yet, and for which it can be done, as they stand in 'book'. */
-void dpdk_vdpa_walk_open(struct dpdk_vdpa_walk *,
-                         const struct dpdk_vdpa_book *book, int vid);
+ * walked yet, and for which it can be done. */
+void dpdk_vdpa_walk_open(struct dpdk_vdpa_walk *, int vid);
 
 /* The front-end wants interrupts of ring 'i' by eventfd 'fd', which this takes
  * over, or none if it is negative.  If the library is to know of it, too

@@ -24,6 +24,7 @@
 #include "vhost/guard.h"
 
 #include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
 #include <linux/virtio_ring.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -158,6 +159,11 @@ carry_out(struct model *m, const struct dpdk_vdpa_msg *msg)
     switch (msg->request) {
     case DPDK_VDPA_MSG_SET_FEATURES:
         m->features = msg->payload.u64;
+        for (i = 2; i < 256 && !(m->features & (1ULL << VIRTIO_NET_F_MQ));
+             i++) {
+            /* The library would free it under who uses it. */
+            ovs_assert(!m->rings[i].size);
+        }
         break;
     case DPDK_VDPA_MSG_SET_VRING_NUM:
         m->rings[i].size = num;
@@ -187,8 +193,7 @@ carry_out(struct model *m, const struct dpdk_vdpa_msg *msg)
         ovs_assert(m->rings[i].size && m->rings[i].size <= 4096);
         ovs_assert(is_packed(m) ? m->rings[i].base < m->rings[i].size
                                 : IS_POW2(m->rings[i].size));
-        ovs_assert(!m->rings[i].addr_size
-                   || m->rings[i].addr_size == m->rings[i].size);
+        ovs_assert(m->rings[i].addr_size == m->rings[i].size);
         break;
     }
 }

@@ -35,8 +35,7 @@
 #include "util.h"
 #include "vhost/message.h"
 
-/* Whether connect_pair() tells the door, and whether read_message() is done. */
-static bool door_is_open;
+/* Whether read_message() is done. */
 static atomic_bool has_read;
 
 static int
@@ -53,23 +52,42 @@ listen_at(struct sockaddr_un *un)
     return fd;
 }
 
+/* Connects a socket to a server of ours, as the library does in the middle of
+ * rte_vhost_driver_start(): with the door held, and opened if 'door' is not
+ * null. */
+static void
+connect_pair(int *clientp, int *serverp, struct dpdk_vdpa_door *door)
+{
+    struct sockaddr_un un;
+    int listener = listen_at(&un);
+
+    *clientp = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (door) {
+        dpdk_vdpa_door_hold();
+        assert_false(dpdk_vdpa_door_open(door, 50));    /* Not yet. */
+    }
+    assert_int_equal(connect(*clientp, (struct sockaddr *) &un, sizeof un), 0);
+    if (door) {
+        assert_true(dpdk_vdpa_door_open(door, 50));
+        assert_int_equal(door->fd, *clientp);
+        dpdk_vdpa_door_release();
+    }
+    *serverp = accept(listener, NULL, NULL);
+    assert_true(*serverp >= 0);
+    close(listener);
+    unlink(un.sun_path);
+}
+
 static void
 test_connection(void **state OVS_UNUSED)
 {
-    struct sockaddr_un un;
-    int listener = listen_at(&un), client, server;
+    struct dpdk_vdpa_door door, other;
     long long int start;
+    int client, server;
     char answer[20];
 
-    assert_int_equal(dpdk_vdpa_door_open(un.sun_path, 50), -1);
-    client = socket(AF_UNIX, SOCK_STREAM, 0);
-    assert_int_equal(connect(client, (struct sockaddr *) &un, sizeof un), 0);
-    server = accept(listener, NULL, NULL);
-    assert_true(server >= 0);
-
-    /* Our end only, and only of that path. */
-    assert_int_equal(dpdk_vdpa_door_open("nonesuch", 50), -1);
-    assert_int_equal(dpdk_vdpa_door_open(un.sun_path, 50), client);
+    connect_pair(&client, &server, &door);
+    assert_false(dpdk_vdpa_door_open(&other, 50));      /* It is not held. */
     start = time_msec();
     assert_int_equal(read(client, answer, 1), -1);
     assert_int_equal(errno, EAGAIN);
@@ -78,21 +96,20 @@ test_connection(void **state OVS_UNUSED)
     /* Answers that are not read. */
     memset(answer, 0, sizeof answer);
     for (int i = 0; i < 20; i++) {
-        assert_false(dpdk_vdpa_door_is_clogged(client));
+        assert_false(dpdk_vdpa_door_is_clogged(&door));
         assert_int_equal(send(client, answer, sizeof answer, 0),
                          sizeof answer);
     }
     for (int i = 0; i < 200; i++) {
         send(client, answer, sizeof answer, MSG_DONTWAIT);
     }
-    assert_true(dpdk_vdpa_door_is_clogged(client));
-    assert_false(dpdk_vdpa_door_is_clogged(-1));
+    assert_true(dpdk_vdpa_door_is_clogged(&door));
 
-    dpdk_vdpa_door_close(client);
+    dpdk_vdpa_door_close(&door);
+    assert_false(dpdk_vdpa_door_is_clogged(&door));
+    dpdk_vdpa_door_close(&door);
     close(server);
     close(client);
-    close(listener);
-    unlink(un.sun_path);
 }
 
 /* Receives a header as the library does.  Returns the number of files that
@@ -138,33 +155,15 @@ send_header(int fd, uint32_t request, int file)
     assert_int_equal(sendmsg(fd, &msg, 0), sizeof header);
 }
 
-/* Connects a socket to a server of ours. */
-static void
-connect_pair(int *clientp, int *serverp)
-{
-    struct sockaddr_un un;
-    int listener = listen_at(&un);
-
-    *clientp = socket(AF_UNIX, SOCK_STREAM, 0);
-    assert_int_equal(connect(*clientp, (struct sockaddr *) &un, sizeof un), 0);
-    *serverp = accept(listener, NULL, NULL);
-    assert_true(*serverp >= 0);
-    if (door_is_open) {
-        assert_int_equal(dpdk_vdpa_door_open(un.sun_path, 1000), *clientp);
-    }
-    close(listener);
-    unlink(un.sun_path);
-}
-
 /* A pipe tells whether anybody still has its other end. */
 static void
 check_files(bool open)
 {
+    struct dpdk_vdpa_door door = { -1, 0 };
     int client, server, fds[2];
     char byte;
 
-    door_is_open = open;
-    connect_pair(&client, &server);
+    connect_pair(&client, &server, open ? &door : NULL);
     for (uint32_t request = 0; request < 64; request++) {
         bool takes = (request >= 5 && request <= 7)
                      || (request >= 12 && request <= 14) || request == 21;
@@ -176,7 +175,7 @@ check_files(bool open)
         assert_int_equal(read(fds[0], &byte, 1), 0);
         close(fds[0]);
     }
-    dpdk_vdpa_door_close(open ? client : -1);
+    dpdk_vdpa_door_close(&door);
     close(client);
     close(server);
 }
@@ -210,12 +209,12 @@ static void
 test_hold(void **state OVS_UNUSED)
 {
     uint32_t header[3] = { 1, 1, 0 };
+    struct dpdk_vdpa_door door;
     int client, server;
     pthread_t thread;
     bool read;
 
-    door_is_open = true;
-    connect_pair(&client, &server);
+    connect_pair(&client, &server, &door);
     dpdk_vdpa_door_hold();
     assert_int_equal(send(server, header, sizeof header, 0), sizeof header);
     assert_int_equal(pthread_create(&thread, NULL, read_message, &client), 0);
@@ -228,9 +227,34 @@ test_hold(void **state OVS_UNUSED)
     assert_int_equal(pthread_join(thread, NULL), 0);
     atomic_read(&has_read, &read);
     assert_true(read);
-    dpdk_vdpa_door_close(client);
+    dpdk_vdpa_door_close(&door);
     close(client);
     close(server);
+}
+
+/* The library closes its socket before we hear of it, and the next connection
+ * may have its number by then. */
+static void
+test_used_again(void **state OVS_UNUSED)
+{
+    struct dpdk_vdpa_door old, new;
+    int client, server, fds[2];
+    int old_client, old_server;
+
+    connect_pair(&old_client, &old_server, &old);
+    close(old_client);
+    connect_pair(&client, &server, &new);
+    assert_int_equal(old.fd, new.fd);
+    dpdk_vdpa_door_close(&old);
+    assert_int_equal(pipe(fds), 0);
+    send_header(server, 1, fds[1]);
+    close(fds[1]);
+    assert_int_equal(recv_header(client), 0);
+    close(fds[0]);
+    dpdk_vdpa_door_close(&new);
+    close(client);
+    close(server);
+    close(old_server);
 }
 
 int
@@ -241,6 +265,7 @@ main(void)
         cmocka_unit_test(test_files_at_the_door),
         cmocka_unit_test(test_other_sockets),
         cmocka_unit_test(test_hold),
+        cmocka_unit_test(test_used_again),
     };
 
     return cmocka_run_group_tests_name("door", tests, NULL, NULL);

@@ -22,6 +22,7 @@
 #include <fcntl.h>
 #include <linux/vhost_types.h>
 #include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
 #include <linux/virtio_ring.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -38,6 +39,7 @@
 #define FILE_SIZE 0x200000
 
 #define F_LOG_ALL (1ULL << VHOST_F_LOG_ALL)
+#define F_MQ (1ULL << VIRTIO_NET_F_MQ)
 #define F_IOMMU (1ULL << VIRTIO_F_IOMMU_PLATFORM)
 #define F_EVENT_IDX (1ULL << VIRTIO_RING_F_EVENT_IDX)
 #define F_PACKED (1ULL << VIRTIO_F_RING_PACKED)
@@ -321,7 +323,7 @@ static void
 test_ring_size(void **state OVS_UNUSED)
 {
     static const uint32_t bad[] = { 0, 8192, 65536, 0x80000001, UINT32_MAX };
-    struct dpdk_vdpa_book book = make_book(0, 0);
+    struct dpdk_vdpa_book book = make_book(F_MQ, 0);
     struct dpdk_vdpa_book packed = make_book(F_PACKED, 0);
 
     for (int i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -393,21 +395,21 @@ check_fits(uint64_t features, uint64_t desc, uint64_t avail, uint64_t used)
         uint64_t addrs[3] = { USER, USER, USER };
         unsigned int align = area ? 4 : 16;
 
-        check_state(&book, DPDK_VDPA_MSG_SET_VRING_NUM, 3, 256, false);
+        check_state(&book, DPDK_VDPA_MSG_SET_VRING_NUM, 1, 256, false);
         addrs[area] = ROUND_DOWN(end - lens[area], align);
-        check_areas(&book, 3, addrs[0], addrs[1], addrs[2], false);
+        check_areas(&book, 1, addrs[0], addrs[1], addrs[2], false);
         if (lens[area] > align) {
             addrs[area] += align;
-            check_areas(&book, 3, addrs[0], addrs[1], addrs[2], true);
+            check_areas(&book, 1, addrs[0], addrs[1], addrs[2], true);
             addrs[area] = end - align;
-            check_areas(&book, 3, addrs[0], addrs[1], addrs[2], true);
+            check_areas(&book, 1, addrs[0], addrs[1], addrs[2], true);
         }
         addrs[area] = end;      /* The next region. */
-        check_areas(&book, 3, addrs[0], addrs[1], addrs[2], false);
+        check_areas(&book, 1, addrs[0], addrs[1], addrs[2], false);
         addrs[area] = USER - align;
-        check_areas(&book, 3, addrs[0], addrs[1], addrs[2], true);
+        check_areas(&book, 1, addrs[0], addrs[1], addrs[2], true);
         addrs[area] = USER + 2 * FILE_SIZE;
-        check_areas(&book, 3, addrs[0], addrs[1], addrs[2], true);
+        check_areas(&book, 1, addrs[0], addrs[1], addrs[2], true);
     }
 }
 
@@ -502,12 +504,40 @@ test_features(void **state OVS_UNUSED)
 
     check_features(&book, F_PACKED, false);
     check_features(&book, 0, false);
-    check_state(&book, DPDK_VDPA_MSG_SET_VRING_NUM, 7, 256, false);
+    check_state(&book, DPDK_VDPA_MSG_SET_VRING_NUM, 1, 256, false);
     check_features(&book, F_PACKED, true);
     check_features(&book, F_LOG_ALL, false);
     check_features(&book, 0, false);
-    check_state(&book, DPDK_VDPA_MSG_GET_VRING_BASE, 7, 0, false);
+    check_state(&book, DPDK_VDPA_MSG_GET_VRING_BASE, 1, 0, false);
     check_features(&book, F_PACKED, false);
+}
+
+/* Without multiqueue there are two rings, and the library forgets all others:
+ * whoever sets them up again must say everything again. */
+static void
+test_multiqueue(void **state OVS_UNUSED)
+{
+    struct dpdk_vdpa_msg msg = make_msg(DPDK_VDPA_MSG_SET_VRING_CALL, 8, 0);
+    struct dpdk_vdpa_book book = make_book(0, 1);
+
+    msg.payload.u64 = DPDK_VDPA_MSG_NO_FD | 2;
+    check_in(&book, &msg, false);
+    assert_true(book.rings[2].has_call);
+    check_state(&book, DPDK_VDPA_MSG_SET_VRING_NUM, 1, 256, false);
+    check_state(&book, DPDK_VDPA_MSG_SET_VRING_NUM, 2, 256, true);
+    check_state(&book, DPDK_VDPA_MSG_GET_VRING_BASE, 1, 0, false);
+    check_features(&book, 0, false);
+    assert_false(book.rings[2].has_call);
+
+    check_features(&book, F_MQ, false);
+    check_state(&book, DPDK_VDPA_MSG_SET_VRING_NUM, 2, 256, false);
+    check_features(&book, F_LOG_ALL, true);
+    check_features(&book, F_LOG_ALL | F_MQ, false);
+    check_features(&book, F_MQ, false);
+    check_state(&book, DPDK_VDPA_MSG_GET_VRING_BASE, 2, 0, false);
+    dpdk_vdpa_book_set_enabled(&book, 2, true);
+    check_features(&book, 0, false);
+    assert_false(dpdk_vdpa_book_is_enabled(&book, 2));
 }
 
 /* A log that comes again is the same; another one while the first is in use
@@ -611,14 +641,18 @@ test_postcopy(void **state OVS_UNUSED)
     struct dpdk_vdpa_book book = make_book(0, 0);
 
     check_postcopy(&book, DPDK_VDPA_MSG_POSTCOPY_ADVISE, true);
+    check_postcopy(&book, DPDK_VDPA_MSG_POSTCOPY_END, true);
     book.postcopy = true;
     check_postcopy(&book, DPDK_VDPA_MSG_POSTCOPY_LISTEN, true);
-    check_postcopy(&book, DPDK_VDPA_MSG_POSTCOPY_END, true);
-    check_postcopy(&book, DPDK_VDPA_MSG_POSTCOPY_ADVISE, false);
-    check_postcopy(&book, DPDK_VDPA_MSG_POSTCOPY_ADVISE, true);
-    check_postcopy(&book, DPDK_VDPA_MSG_POSTCOPY_LISTEN, false);
-    check_postcopy(&book, DPDK_VDPA_MSG_POSTCOPY_END, false);
-    check_postcopy(&book, DPDK_VDPA_MSG_POSTCOPY_END, true);
+    for (int i = 0; i < 2; i++) {
+        /* Each queue pair says so. */
+        check_postcopy(&book, DPDK_VDPA_MSG_POSTCOPY_ADVISE, false);
+        check_postcopy(&book, DPDK_VDPA_MSG_POSTCOPY_ADVISE, false);
+        check_postcopy(&book, DPDK_VDPA_MSG_POSTCOPY_LISTEN, false);
+        check_postcopy(&book, DPDK_VDPA_MSG_POSTCOPY_END, false);
+        check_postcopy(&book, DPDK_VDPA_MSG_POSTCOPY_END, false);
+        check_postcopy(&book, DPDK_VDPA_MSG_POSTCOPY_LISTEN, true);
+    }
 }
 
 int
@@ -640,6 +674,7 @@ main(void)
         cmocka_unit_test(test_memory_of_rings),
         cmocka_unit_test(test_memory_too_large),
         cmocka_unit_test(test_features),
+        cmocka_unit_test(test_multiqueue),
         cmocka_unit_test(test_second_log),
         cmocka_unit_test(test_iotlb),
         cmocka_unit_test(test_notification),

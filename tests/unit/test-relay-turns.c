@@ -180,6 +180,25 @@ test_budget(void **state)
     check_conservation(f);
 }
 
+/* Nobody is so busy that queues of the VF which the guest has none for have no
+ * turn. */
+static void
+test_busy_and_extras(void **state)
+{
+    struct fixture *f = *state;
+
+    f->config.n_vf_pairs = 4;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    f->vm.n_input[0] = 1000000;
+    f->vf.n_input[3] = 100;
+    for (int i = 0; i < 4 * EXTRA_INTERVAL * 4; i++) {
+        poll_one(f, 0);
+    }
+    assert_int_equal(f->vf.n_input[3], 0);
+    assert_true(f->vm.n_input[0] > 0);
+    check_conservation(f);
+}
+
 /* After a full burst a lane looks for more, until it has looked in vain: then
  * it does not for some turns. */
 static void
@@ -259,6 +278,7 @@ main(void)
         TEST(test_idle),
         TEST(test_paused),
         TEST(test_budget),
+        TEST(test_busy_and_extras),
         TEST(test_more),
         TEST(test_settle),
         TEST(test_same_configuration),

@@ -328,7 +328,7 @@ setup(void **state)
         assert_true(f->call_fds[i] >= 0);
     }
     book_fill(f);
-    f->walk = dpdk_vdpa_walk_create();
+    f->walk = dpdk_vdpa_walk_create(&f->book);
     assert_non_null(f->walk);
     fixture = f;
     set_calls(f);
@@ -367,7 +367,7 @@ n_walked(const struct dpdk_vdpa_walk *walk)
 static void
 walk_open(struct fixture *f)
 {
-    dpdk_vdpa_walk_open(f->walk, &f->book, VID);
+    dpdk_vdpa_walk_open(f->walk, VID);
 }
 
 /* The guest sends 'n' packets, or offers buffers for as many. */
