@@ -135,6 +135,9 @@ drivers/librte_vdpasim.so: $(vdpasim_objects)
 
 -include $(vdpasim_depfiles)
 
+# Looks at the objects: no file leads back to itself.
+TESTS += tests/unit/test-sim-circles.sh
+
 vdpasimdir = $(pkglibdir)
 vdpasim_DATA = drivers/librte_vdpasim.so
 
@@ -248,6 +251,7 @@ endif
 EXTRA_DIST += \
 	Documentation/simulated-nic.rst \
 	tests/drivers-testpmd.sh \
+	tests/unit/test-sim-circles.sh \
 	tests/unit/test-sim-vring.h \
 	tests/unit/test-sim.h
 
