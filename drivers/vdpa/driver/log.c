@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+#include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -11,6 +13,9 @@
 #include "vdpa/driver/log.h"
 #include "vdpa/driver/memory.h"
 
+/* How often to look for a log that is being replaced. */
+#define MAP_TRIES 100
+
 static void
 write_address(struct sim_vdpa *v, uint32_t reg, uint64_t value)
 {
@@ -18,17 +23,50 @@ write_address(struct sim_vdpa *v, uint32_t reg, uint64_t value)
 	sim_vdpa_reg_write(v, SIM_REG_LM + reg + 4, value >> 32);
 }
 
-/* Another mapping of the pages that the library has mapped.  If it unmaps them
- * at the same time this fails, or what comes of it is noticed: the log has
- * been replaced then. */
+static bool
+ask_library(struct sim_vdpa *v)
+{
+	v->lib_log = 0;
+	v->lib_log_size = 0;
+	rte_vhost_get_log_base(v->vid, &v->lib_log, &v->lib_log_size);
+	return v->lib_log != 0 && v->lib_log_size != 0;
+}
+
+/* Another mapping of the pages that the library has mapped; false if the
+ * library has unmapped them meanwhile. */
+static bool
+map_pages(struct sim_vdpa *v)
+{
+	uint64_t base = v->lib_log, size = v->lib_log_size;
+	void *va = mremap((void *)(uintptr_t)base, 0, size, MREMAP_MAYMOVE);
+
+	if (va == MAP_FAILED)
+		return false;
+	if (ask_library(v) && v->lib_log == base && v->lib_log_size == size) {
+		v->log_va = va;
+		return true;
+	}
+	munmap(va, size);
+	errno = EFAULT;
+	return false;
+}
+
+/* The library first unmaps the old log, and then says where the new one is. */
 static bool
 map_log(struct sim_vdpa *v)
 {
-	void *va = mremap((void *)(uintptr_t)v->lib_log, 0, v->lib_log_size,
-			  MREMAP_MAYMOVE);
+	unsigned int i;
 
-	v->log_va = va == MAP_FAILED ? NULL : va;
-	return v->log_va != NULL;
+	for (i = 0; i < MAP_TRIES; i++) {
+		if (map_pages(v))
+			return true;
+		if (errno == ENOMEM)
+			break;
+		sched_yield();
+		if (!ask_library(v))
+			break;
+	}
+	return false;
 }
 
 static bool
@@ -48,11 +86,8 @@ device_logs(struct sim_vdpa *v)
 enum sim_vdpa_log_state
 sim_vdpa_log_open(struct sim_vdpa *v)
 {
-	v->lib_log = 0;
-	v->lib_log_size = 0;
 	v->log_iova = 0;
-	rte_vhost_get_log_base(v->vid, &v->lib_log, &v->lib_log_size);
-	if (v->lib_log == 0 || v->lib_log_size == 0)
+	if (!ask_library(v))
 		return SIM_VDPA_LOG_NONE;
 	if (!map_log(v))
 		return SIM_VDPA_LOG_FAILED;

@@ -68,6 +68,8 @@ describe_log(struct sim_vdpa *v, struct rte_tel_data *d)
 				  __ATOMIC_RELAXED));
 	rte_tel_data_add_dict_int(d, "mediating", __atomic_load_n(
 				  &v->mediating, __ATOMIC_RELAXED));
+	rte_tel_data_add_dict_int(d, "held", __atomic_load_n(&v->held,
+				  __ATOMIC_RELAXED));
 	rte_tel_data_add_dict_u64(d, "logged_pages", load(&log->pages));
 	rte_tel_data_add_dict_u64(d, "log_lost_pages", load(&log->lost));
 	rte_tel_data_add_dict_u64(d, "shadow_mismatches",
