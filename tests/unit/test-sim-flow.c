@@ -375,7 +375,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_rss_flow), TEST(test_rss_flow_alone), TEST(test_flow_ipv4),
+		TEST(test_rss_flow), TEST(test_rss_flow_alone),
+		TEST(test_flow_ipv4),
 		TEST(test_flow_vlan), TEST(test_flow_ports),
 		TEST(test_flow_refused),
 	};

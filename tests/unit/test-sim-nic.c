@@ -189,7 +189,8 @@ test_pairs(void **state)
 	other = find("net_simpf1,vfs=1");
 	pf_id = find("net_simpf0,vfs=3");
 	pf = switch_info(pf_id);
-	assert_int_not_equal(pf.domain_id, RTE_ETH_DEV_SWITCH_DOMAIN_ID_INVALID);
+	assert_int_not_equal(pf.domain_id,
+			     RTE_ETH_DEV_SWITCH_DOMAIN_ID_INVALID);
 	assert_int_not_equal(pf.domain_id, switch_info(other).domain_id);
 	for (k = 0; k < 3; k++) {
 		snprintf(devargs, sizeof(devargs),
@@ -580,7 +581,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_found_by_devargs), TEST(test_close_and_probe_again),
-		TEST(test_bad_devices), TEST(test_links), TEST(test_faults_of_queues),
+		TEST(test_bad_devices), TEST(test_links),
+		TEST(test_faults_of_queues),
 		TEST(test_pairs), TEST(test_removal_event), TEST(test_pools),
 		TEST(test_jumbo_frames), TEST(test_address_filter),
 		TEST(test_hotplug_under_traffic),

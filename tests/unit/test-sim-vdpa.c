@@ -313,7 +313,8 @@ main(void)
 		TEST(test_offers), TEST(test_traffic_split),
 		TEST(test_traffic_packed), TEST(test_more_queues),
 		TEST(test_memory_change), TEST(test_no_memory),
-		TEST(test_call_change), TEST(test_call_full), TEST(test_reconnect),
+		TEST(test_call_change), TEST(test_call_full),
+		TEST(test_reconnect),
 		TEST(test_resume_split), TEST(test_resume_packed),
 		TEST(test_conf_fails), TEST(test_removed), TEST(test_busy),
 	};
