@@ -226,12 +226,16 @@ dpdk_vdpa_vf_set_callback(struct dpdk_vdpa_vf *vf,
 static void
 vf_unregister_callbacks(struct dpdk_vdpa_vf *vf)
 {
-    while (vf->changed
-           && rte_dev_event_callback_unregister(vf->device_name, vf_dev_event,
-                                                vf) == -EAGAIN) {
+    if (!vf->changed) {
+        return;
+    }
+    while (rte_dev_event_callback_unregister(vf->device_name, vf_dev_event,
+                                             vf) == -EAGAIN) {
         sched_yield();
     }
-    for (size_t i = 0; vf->changed && i < ARRAY_SIZE(vf_event_types); i++) {
+    /* An ethdev that is gone took its callbacks with it. */
+    for (size_t i = 0; rte_eth_dev_is_valid_port(vf->port_id)
+                       && i < ARRAY_SIZE(vf_event_types); i++) {
         while (rte_eth_dev_callback_unregister(vf->port_id, vf_event_types[i],
                                                vf_eth_event, vf) == -EAGAIN) {
             sched_yield();
