@@ -1,6 +1,7 @@
 # Unit tests (cmocka): "make check".  They need neither root nor hugepages.
 unit_tests = \
 	tests/unit/test-accelerator \
+	tests/unit/test-apply \
 	tests/unit/test-claim \
 	tests/unit/test-connector \
 	tests/unit/test-door \
@@ -46,6 +47,12 @@ tests_unit_test_accelerator_SOURCES = tests/unit/test-accelerator.c
 tests_unit_test_accelerator_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_accelerator_LDADD = $(unit_LDADD)
 tests_unit_test_accelerator_LINK = $(unit_LINK)
+
+# And this one lib/port/apply.c.
+tests_unit_test_apply_SOURCES = tests/unit/test-apply.c lib/port/options.c
+tests_unit_test_apply_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_unit_test_apply_LDADD = $(unit_LDADD)
+tests_unit_test_apply_LINK = $(unit_LINK)
 
 # And this one lib/port/claim.c.
 tests_unit_test_claim_SOURCES = tests/unit/test-claim.c
