@@ -18,7 +18,8 @@ set -u
 : "${VDPASIM_SO:=drivers/librte_vdpasim.so}"
 : "${VDPASIM_PRELOAD:=}"
 : "${VDPA_HOST:=tools/vdpa-host}"
-: "${VDPA_TIMEOUT:=30}"
+
+. "$(dirname "$0")/lib/util.sh" || exit 1
 
 if ! command -v dpdk-testpmd >/dev/null || [ ! -f "$VDPASIM_SO" ]; then
     echo "skipped: there is no dpdk-testpmd or no $VDPASIM_SO" >&2
@@ -58,22 +59,6 @@ fail()
 {
     echo "  $*" >&2
     return 1
-}
-
-# A short time without work, while something is not yet true.
-nap()
-{
-    read -r -t 0.02 <> <(:) || :
-}
-
-# wait_until COMMAND...
-wait_until()
-{
-    local end=$((SECONDS + VDPA_TIMEOUT))
-    until eval "$*" >/dev/null 2>&1; do
-        [ "$SECONDS" -lt "$end" ] || { fail "still not true: $*"; return; }
-        nap
-    done
 }
 
 # start "VDEV..." [ARGUMENT]...: starts testpmd.
