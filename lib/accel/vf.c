@@ -25,6 +25,7 @@
 
 #include <rte_dev.h>
 #include <rte_ethdev.h>
+#include <rte_lcore.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 
@@ -41,8 +42,8 @@ VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_vf);
 /* Descriptors per queue, fewer if the device has fewer. */
 #define VF_QUEUE_SIZE 1024
 
-/* Mbufs in the mempool cache of each thread that polls the VF, of which there
- * are no more than queue pairs. */
+/* Mbufs in the mempool cache of each thread.  A thread keeps up to half as many
+ * again, also when it polls the VF no more, because an rx-queue has moved. */
 #define MEMPOOL_CACHE_SIZE 256
 
 /* What a frame may have beyond the MTU: the header and two VLAN tags. */
@@ -147,28 +148,39 @@ mempool_data_len(const struct dpdk_vdpa_vf_config *config)
     return ROUND_UP(config->mtu + FRAME_OVERHEAD, 1024);
 }
 
-/* Creates a mempool for 'vf' with 'config', big enough for all descriptors to
- * be in use, and all lanes and caches full. */
+/* Returns how many mbufs 'vf' needs with 'config' if 'n_threads' may come to
+ * poll it: for all descriptors to be in use, and all lanes and caches full. */
+static unsigned int
+mempool_n_mbufs(const struct dpdk_vdpa_vf *vf,
+                const struct dpdk_vdpa_vf_config *config,
+                unsigned int n_threads)
+{
+    unsigned int per_pair = vf->rxq_size + vf->txq_size + 2 * DPDK_VDPA_BURST;
+
+    if (config->lro || vf->tx_offloads & RTE_MBUF_F_TX_TCP_SEG) {
+        per_pair += (2 * DPDK_VDPA_BURST
+                     * DIV_ROUND_UP(MAX_TSO_LEN, mempool_data_len(config)));
+    }
+    return (config->n_pairs * per_pair
+            + MAX(config->n_pairs + 1, n_threads) * 2 * MEMPOOL_CACHE_SIZE);
+}
+
+/* Creates a mempool for 'vf' with 'config'.  Each PMD thread that there is now
+ * may come to poll it. */
 static struct rte_mempool *
 mempool_create(const struct dpdk_vdpa_vf *vf,
                const struct dpdk_vdpa_vf_config *config)
 {
     static unsigned int serial;
     char name[RTE_MEMPOOL_NAMESIZE];
-    unsigned int per_pair, n;
-    unsigned int data_len;
-
-    data_len = mempool_data_len(config);
-    per_pair = vf->rxq_size + vf->txq_size + 2 * DPDK_VDPA_BURST;
-    if (config->lro || vf->tx_offloads & RTE_MBUF_F_TX_TCP_SEG) {
-        per_pair += 2 * DPDK_VDPA_BURST * DIV_ROUND_UP(MAX_TSO_LEN, data_len);
-    }
-    n = (config->n_pairs * per_pair
-         + (config->n_pairs + 1) * 2 * MEMPOOL_CACHE_SIZE);
 
     snprintf(name, sizeof name, "dpdkvdpa_%u", serial++);
-    return rte_pktmbuf_pool_create(name, n, MEMPOOL_CACHE_SIZE, 0,
-                                   RTE_PKTMBUF_HEADROOM + data_len,
+    return rte_pktmbuf_pool_create(name,
+                                   mempool_n_mbufs(vf, config,
+                                                   rte_lcore_count()),
+                                   MEMPOOL_CACHE_SIZE, 0,
+                                   RTE_PKTMBUF_HEADROOM
+                                   + mempool_data_len(config),
                                    dpdk_vdpa_vf_numa_node(vf));
 }
 

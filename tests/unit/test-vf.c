@@ -73,6 +73,26 @@ free_vf(struct dpdk_vdpa_vf *vf)
     dpdk_vdpa_vf_close(vf);
 }
 
+/* Each thread that may ever have polled the VF keeps up to one and a half
+ * caches full. */
+static void
+test_mempool_size(void **state OVS_UNUSED)
+{
+    const struct dpdk_vdpa_vf_config config = { .n_pairs = 2, .mtu = 1500 };
+    struct dpdk_vdpa_vf *vf = new_vf(0);
+
+    vf->rxq_size = vf->txq_size = 1024;
+    for (unsigned int n = 1; n <= 64; n++) {
+        unsigned int kept = n * MEMPOOL_CACHE_SIZE * 3 / 2;
+
+        assert_true(mempool_n_mbufs(vf, &config, n)
+                    >= 2 * (2048 + 2 * DPDK_VDPA_BURST) + kept);
+    }
+    assert_int_equal(mempool_n_mbufs(vf, &config, 1),
+                     mempool_n_mbufs(vf, &config, 3));
+    free_vf(vf);
+}
+
 /* RSS follows the guest: all enabled queues get their share and no other one
  * gets anything. */
 static void
@@ -142,6 +162,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_mempool_size),
         cmocka_unit_test(test_rss),
         cmocka_unit_test(test_rss_not),
         cmocka_unit_test(test_unplugged),
