@@ -104,19 +104,20 @@ tests_unit_test_port_guest_LINK = $(unit_LINK)
 
 # These two include lib/dpdk-vdpa-relay.c.
 tests_unit_test_relay_SOURCES = tests/unit/test-relay.c \
-	tests/unit/relay-fixture.h lib/base/packet.c
+	tests/unit/relay-fixture.h tests/unit/test-eal.h lib/base/packet.c
 tests_unit_test_relay_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_relay_LDADD = $(unit_LDADD)
 tests_unit_test_relay_LINK = $(unit_LINK)
 
 tests_unit_test_relay_turns_SOURCES = tests/unit/test-relay-turns.c \
-	tests/unit/relay-fixture.h lib/base/packet.c
+	tests/unit/relay-fixture.h tests/unit/test-eal.h lib/base/packet.c
 tests_unit_test_relay_turns_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_relay_turns_LDADD = $(unit_LDADD)
 tests_unit_test_relay_turns_LINK = $(unit_LINK)
 
 # These lib/vhost/ring.c.
-ring_test_headers = tests/unit/ring-fixture.h tests/unit/test-guest.h
+ring_test_headers = tests/unit/ring-fixture.h tests/unit/test-eal.h \
+	tests/unit/test-guest.h
 tests_unit_test_ring_SOURCES = tests/unit/test-ring.c $(ring_test_headers)
 tests_unit_test_ring_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_ring_LDADD = $(unit_LDADD)
@@ -134,7 +135,9 @@ tests_unit_test_vdpa_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_vdpa_LDADD = $(unit_LDADD)
 tests_unit_test_vdpa_LINK = $(unit_LINK)
 
-tests_unit_test_lro_SOURCES = tests/unit/test-lro.c lib/vhost/lro.c
+tests_unit_test_lro_SOURCES = tests/unit/test-lro.c tests/unit/test-eal.h \
+	lib/vhost/lro.c
+tests_unit_test_lro_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_lro_LDADD = $(unit_LDADD)
 tests_unit_test_lro_LINK = $(unit_LINK)
 
@@ -146,7 +149,8 @@ tests_unit_test_vf_LINK = $(unit_LINK)
 
 # And these lib/vhost/walk.c, with functions of its own in place of the
 # vhost library's.
-walk_test_sources = tests/unit/walk-fixture.h tests/unit/test-guest.h \
+walk_test_sources = tests/unit/walk-fixture.h tests/unit/test-eal.h \
+	tests/unit/test-guest.h \
 	lib/vhost/book.c lib/vhost/interrupt.c lib/vhost/ring.c
 tests_unit_test_walk_SOURCES = tests/unit/test-walk.c $(walk_test_sources)
 tests_unit_test_walk_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)

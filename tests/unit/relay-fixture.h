@@ -25,8 +25,8 @@
 #include <stdarg.h>
 
 #include <cmocka.h>
-#include <rte_eal.h>
-#include <rte_errno.h>
+
+#include "tests/unit/test-eal.h"
 
 #define MAX_QUEUES 8
 #define MAX_SENT 4096
@@ -237,18 +237,7 @@ check_in_order(const struct script *s, unsigned int queue, unsigned int n)
 static int
 setup_eal(void **state OVS_UNUSED)
 {
-    char *argv[] = {
-        "test-relay", "--no-huge", "--no-shconf", "--no-pci", "-m", "64",
-        "--no-telemetry", "-l", "0", "--log-level=error",
-    };
-
-    if (rte_eal_init(ARRAY_SIZE(argv), argv) < 0) {
-        fprintf(stderr, "cannot initialize EAL: %s\n",
-                rte_strerror(rte_errno));
-        return -1;
-    }
-    mempool = rte_pktmbuf_pool_create("test", 4095, 0, 0,
-                                      RTE_MBUF_DEFAULT_BUF_SIZE, 0);
+    mempool = test_eal_mempool(4095);
     return mempool ? 0 : -1;
 }
 

@@ -27,11 +27,10 @@
 #include <stdio.h>
 
 #include <cmocka.h>
-#include <rte_eal.h>
-#include <rte_errno.h>
 
 #include "ovs-atomic.h"
 #include "random.h"
+#include "tests/unit/test-eal.h"
 #include "tests/unit/test-guest.h"
 
 #define N_MBUFS 255
@@ -131,23 +130,7 @@ packet_new(unsigned int serial, uint32_t len)
 static int
 setup_eal(void **state OVS_UNUSED)
 {
-    char *argv[] = {
-        "test-ring", "--no-huge", "--no-shconf", "--no-pci", "-m", "64",
-        "--no-telemetry", "-l", "0", "--log-level=error",
-    };
-
-    cpu_set_t cpus;
-
-    /* EAL binds this thread to one CPU, and threads would inherit that. */
-    sched_getaffinity(0, sizeof cpus, &cpus);
-    if (rte_eal_init(ARRAY_SIZE(argv), argv) < 0) {
-        fprintf(stderr, "cannot initialize EAL: %s\n",
-                rte_strerror(rte_errno));
-        return -1;
-    }
-    sched_setaffinity(0, sizeof cpus, &cpus);
-    mempool = rte_pktmbuf_pool_create("test", N_MBUFS, 0, 0,
-                                      RTE_MBUF_DEFAULT_BUF_SIZE, 0);
+    mempool = test_eal_mempool(N_MBUFS);
     return mempool ? 0 : -1;
 }
 

@@ -24,14 +24,13 @@
 
 #include <cmocka.h>
 #include <rte_config.h>
-#include <rte_eal.h>
-#include <rte_errno.h>
 #include <rte_ether.h>
 #include <rte_ip.h>
 #include <rte_mbuf.h>
 #include <rte_net.h>
 #include <rte_tcp.h>
 
+#include "tests/unit/test-eal.h"
 #include "util.h"
 
 #define N_SEGMENTS 3
@@ -199,18 +198,7 @@ test_lro_bad(void **state OVS_UNUSED)
 static int
 setup_eal(void **state OVS_UNUSED)
 {
-    char *argv[] = {
-        "test-lro", "--no-huge", "--no-shconf", "--no-pci", "-m", "64",
-        "--no-telemetry", "-l", "0", "--log-level=error",
-    };
-
-    if (rte_eal_init(ARRAY_SIZE(argv), argv) < 0) {
-        fprintf(stderr, "cannot initialize EAL: %s\n",
-                rte_strerror(rte_errno));
-        return -1;
-    }
-    mempool = rte_pktmbuf_pool_create("test", 255, 0, 0,
-                                      RTE_MBUF_DEFAULT_BUF_SIZE, 0);
+    mempool = test_eal_mempool(255);
     return mempool ? 0 : -1;
 }
 

@@ -51,10 +51,9 @@ static uint16_t script_enqueue(int vid, uint16_t i, struct rte_mbuf **,
 
 #include <cmocka.h>
 #include <linux/virtio_net.h>
-#include <rte_eal.h>
-#include <rte_errno.h>
 #include <rte_mbuf.h>
 
+#include "tests/unit/test-eal.h"
 #include "tests/unit/test-guest.h"
 
 #define VID 7
@@ -420,23 +419,7 @@ send_some(struct fixture *f, unsigned int n)
 static int
 setup_eal(void **state OVS_UNUSED)
 {
-    char *argv[] = {
-        "test-walk", "--no-huge", "--no-shconf", "--no-pci", "-m", "64",
-        "--no-telemetry", "-l", "0", "--log-level=error",
-    };
-
-    cpu_set_t cpus;
-
-    /* EAL binds this thread to one CPU, and threads would inherit that. */
-    sched_getaffinity(0, sizeof cpus, &cpus);
-    if (rte_eal_init(ARRAY_SIZE(argv), argv) < 0) {
-        fprintf(stderr, "cannot initialize EAL: %s\n",
-                rte_strerror(rte_errno));
-        return -1;
-    }
-    sched_setaffinity(0, sizeof cpus, &cpus);
-    mempool = rte_pktmbuf_pool_create("test", N_MBUFS, 0, 0,
-                                      RTE_MBUF_DEFAULT_BUF_SIZE, 0);
+    mempool = test_eal_mempool(N_MBUFS);
     return mempool ? 0 : -1;
 }
 
