@@ -19,7 +19,8 @@
  * message is read from them.
  *
  * Linking this puts a recvmsg() and a connect() before the C library's.  They
- * act on sockets of our connections, and are the C library's for all others. */
+ * act on sockets of our connections, and are the C library's for all
+ * others. */
 
 #include <stdbool.h>
 

@@ -431,8 +431,8 @@ check_iotlb(const struct check *c)
             && refuse(c, "translation of an address without IOMMU"));
 }
 
-/* The library takes these messages even if it has not offered them.  Each queue
- * pair of QEMU's may send the first and the last. */
+/* The library takes these messages even if it has not offered them.  Each
+ * queue pair of QEMU's may send the first and the last. */
 static bool
 check_postcopy(const struct check *c)
 {

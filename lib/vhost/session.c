@@ -35,8 +35,8 @@ VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_session);
  * payload, in ms.  Meanwhile no other port's messages are read. */
 #define MESSAGE_TIMEOUT 3000
 
-/* Returns true if 'msg' changes nothing that the book, the walk or the library's
- * virtqueues are about. */
+/* Returns true if 'msg' changes nothing that the book, the walk or the
+ * library's virtqueues are about. */
 static bool
 changes_nothing(const struct dpdk_vdpa_msg *msg)
 {
