@@ -149,6 +149,6 @@ sources_copy()
         --exclude='./tools/vhost-user-frontend' \
         --exclude='./tools/vdpa-host' --exclude-from=<(
             cd "$TOP" && find ./tests/unit -name 'test-*' \
-                ! -name '*.c' ! -name '*.h') . \
+                ! -name '*.c' ! -name '*.h' ! -name '*.sh') . \
         | tar -C "$1" -xf - || exit 1
 }
