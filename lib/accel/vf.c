@@ -42,8 +42,9 @@ VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_vf);
 /* Descriptors per queue, fewer if the device has fewer. */
 #define VF_QUEUE_SIZE 1024
 
-/* Mbufs in the mempool cache of each thread.  A thread keeps up to half as many
- * again, also when it polls the VF no more, because an rx-queue has moved. */
+/* Mbufs in the mempool cache of each thread.  A thread keeps up to half as
+ * many again, also when it polls the VF no more, because an rx-queue has
+ * moved. */
 #define MEMPOOL_CACHE_SIZE 256
 
 /* What a frame may have beyond the MTU: the header and two VLAN tags. */
