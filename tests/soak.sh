@@ -140,8 +140,18 @@ act_delete()
     ovs-vsctl --timeout=60 del-port "vdpa$1" && add_port "$1"
 }
 
+# A server ends each connection while the port goes and comes.
+act_flaps()
+{
+    process_end "guest$1" KILL
+    pick "" SEND
+    frontend_start "guest$1" flaps "$VDPA_ENV/vdpa$1.sock" \
+        ${PICKED:+"$PICKED"} && act_delete "$1" && act_delete "$1" \
+        && process_end "guest$1" KILL && act_guest "$1"
+}
+
 ACTS=(guest hostile options bad_option mtu link stuck reset remove admin
-      delete)
+      delete flaps)
 
 # recover N: makes port N as it is at the beginning of a round, with a guest.
 recover()
