@@ -146,7 +146,7 @@ get_base(uint16_t i)
 	return m.state.num;
 }
 
-void
+static void
 accept_backend(void)
 {
 	front = accept(listener, NULL, NULL);
@@ -236,6 +236,30 @@ listen_on_socket(void)
 	assert_int_equal(listen(listener, 1), 0);
 }
 
+/* The library does not connect anew by itself: it uses a socket that it has
+ * freed if its server hangs up while it is unregistered. */
+static void
+connect_backend(void)
+{
+	assert_int_equal(rte_vhost_driver_register(path,
+			 RTE_VHOST_USER_CLIENT | RTE_VHOST_USER_NO_RECONNECT),
+			 0);
+	assert_int_equal(rte_vhost_driver_callback_register(path, &vhost_ops),
+			 0);
+	assert_int_equal(rte_vhost_driver_attach_vdpa_device(path, vdev), 0);
+	assert_int_equal(rte_vhost_driver_start(path), 0);
+	accept_backend();
+}
+
+void
+reconnect_backend(void)
+{
+	close(front);
+	WAIT(!drv()->running);
+	rte_vhost_driver_unregister(path);
+	connect_backend();
+}
+
 static int
 setup_with(const char *more)
 {
@@ -259,13 +283,7 @@ setup_with(const char *more)
 		calls[i] = eventfd(0, EFD_NONBLOCK);
 	}
 	listen_on_socket();
-	assert_int_equal(rte_vhost_driver_register(path,
-			 RTE_VHOST_USER_CLIENT), 0);
-	assert_int_equal(rte_vhost_driver_callback_register(path, &vhost_ops),
-			 0);
-	assert_int_equal(rte_vhost_driver_attach_vdpa_device(path, vdev), 0);
-	assert_int_equal(rte_vhost_driver_start(path), 0);
-	accept_backend();
+	connect_backend();
 	return 0;
 }
 
@@ -290,8 +308,8 @@ teardown(void **state)
 
 	(void)state;
 	close(front);
-	close(listener);
 	rte_vhost_driver_unregister(path);
+	close(listener);
 	assert_int_equal(rte_eal_hotplug_remove("vdev", "net_simvf0"), 0);
 	assert_int_equal(rte_eal_hotplug_remove("vdev", "net_simpf0"), 0);
 	assert_int_equal(rte_mempool_avail_count(pool), TEST_POOL_SIZE);

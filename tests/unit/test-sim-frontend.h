@@ -97,7 +97,8 @@ void set_up_queue(uint16_t i, uint32_t base, uint64_t used);
  * is NULL. */
 void set_up(uint64_t f, uint16_t n, const uint32_t *base);
 uint32_t get_base(uint16_t i);
-void accept_backend(void);
+/* The front-end hangs up, and there is another one. */
+void reconnect_backend(void);
 struct sim_vdpa *drv(void);
 uint64_t vstat(uint16_t i, const char *name);
 bool runs(uint16_t i);

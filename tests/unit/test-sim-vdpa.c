@@ -161,14 +161,6 @@ test_call_full(void **state)
 	assert_true(rte_get_tsc_cycles() < end);
 }
 
-static void
-reconnect(void)
-{
-	close(front);
-	WAIT(!drv()->running);
-	accept_backend();
-}
-
 /* A guest goes in the midst of its traffic; the next one sees none of it. */
 static void
 test_reconnect(void **state)
@@ -188,13 +180,13 @@ test_reconnect(void **state)
 			add_tx(TX, k);
 		}
 		kick(TX);
-		reconnect();
+		reconnect_backend();
 		memset(mem, 0xff, MEM_SIZE);
 		while (rte_eth_rx_burst(rep, 0, &m, 1) == 1)
 			rte_pktmbuf_free(m);
 		set_up(FEATURES, 2, NULL);
 		guest_receives(0, 5);	/* And no 0xaa. */
-		reconnect();
+		reconnect_backend();
 	}
 }
 
