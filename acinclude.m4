@@ -60,8 +60,8 @@ AC_DEFUN([VDPA_CHECK_OVS], [
   OVS_VERSION=[`sed -n 's/^#define PACKAGE_VERSION "\(.*\)"$/\1/p' "$ovs_builddir/config.h"`]
   AC_MSG_RESULT([$OVS_VERSION])
   AS_CASE([$OVS_VERSION],
-    [3.1.*], [],
-    [AC_MSG_ERROR([Open vSwitch $OVS_VERSION is not supported: this version of the plugin works with 3.1.x])])
+    [3.@<:@1-7@:>@.*|4.0.*], [],
+    [AC_MSG_ERROR([Open vSwitch $OVS_VERSION is not supported: this version of the plugin works with 3.1 to 4.0])])
 
   AC_MSG_CHECKING([whether Open vSwitch was built statically])
   AS_IF([test ! -f "$ovs_builddir/vswitchd/bridge.o" || test ! -f "$ovs_builddir/lib/libopenvswitch.la"],
@@ -79,15 +79,18 @@ AC_DEFUN([VDPA_CHECK_OVS], [
   AC_SUBST([ovs_srcdir])
   AC_SUBST([ovs_builddir])
   AC_SUBST([OVS_VERSION])
+  dnl 305 for 3.5.0: what lib/seam/compat-ovs.h compares.
+  OVS_RELEASE=`echo $OVS_VERSION | awk -F. '{ print 100 * @S|@1 + @S|@2 }'`
+  AC_SUBST([OVS_RELEASE])
   AC_SUBST([OVS_LIBS])
   AC_SUBST([OVS_LDFLAGS])
 ])
 
 dnl VDPA_CHECK_DPDK
 AC_DEFUN([VDPA_CHECK_DPDK], [
-  PKG_CHECK_MODULES([DPDK], [libdpdk >= 22.11 libdpdk < 23],
+  PKG_CHECK_MODULES([DPDK], [libdpdk >= 22.11 libdpdk < 26],
     [DPDK_VERSION=`$PKG_CONFIG --modversion libdpdk`],
-    [AC_MSG_ERROR([DPDK 22.11.x is required, the one that Open vSwitch $OVS_VERSION works with: install libdpdk-dev, or set PKG_CONFIG_PATH to where libdpdk.pc is])])
+    [AC_MSG_ERROR([DPDK 22.11 to 25.11 is required, the one that Open vSwitch $OVS_VERSION was built with: install libdpdk-dev, or set PKG_CONFIG_PATH to where libdpdk.pc is])])
   AC_SUBST([DPDK_VERSION])
 ])
 

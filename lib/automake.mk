@@ -41,6 +41,8 @@ vdpa_sources = \
 	lib/port/report.h \
 	lib/port/watch.c \
 	lib/port/watch.h \
+	lib/seam/compat-dpdk.h \
+	lib/seam/compat-ovs.h \
 	lib/seam/vswitchd.c \
 	lib/seam/vswitchd.h \
 	lib/vhost/book.c \

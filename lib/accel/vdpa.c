@@ -14,9 +14,6 @@
 
 #include <config.h>
 
-/* rte_dev_event_callback_register(). */
-#define ALLOW_EXPERIMENTAL_API
-
 #include "accel/vdpa.h"
 
 #include <ctype.h>

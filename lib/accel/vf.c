@@ -14,9 +14,6 @@
 
 #include <config.h>
 
-/* rte_dev_event_callback_register(). */
-#define ALLOW_EXPERIMENTAL_API
-
 #include "accel/vf.h"
 
 #include <errno.h>
@@ -397,8 +394,9 @@ vf_set_mtu(struct dpdk_vdpa_vf *vf, uint16_t mtu, char **errp)
     if (error) {
         struct rte_eth_dev_info info;
 
-        memset(&info, 0, sizeof info);
-        rte_eth_dev_info_get(vf->port_id, &info);
+        if (rte_eth_dev_info_get(vf->port_id, &info)) {
+            memset(&info, 0, sizeof info);
+        }
         *errp = xasprintf("mtu_request: VF \"%s\" refuses an MTU of %u (%s); "
                           "it takes %u to %u", vf->devargs, mtu,
                           ovs_strerror(error), info.min_mtu, info.max_mtu);

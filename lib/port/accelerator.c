@@ -14,9 +14,6 @@
 
 #include <config.h>
 
-/* rte_dev_event_monitor_start(). */
-#define ALLOW_EXPERIMENTAL_API
-
 #include "port/accelerator.h"
 
 #include <errno.h>

@@ -14,9 +14,6 @@
 
 #include <config.h>
 
-/* librte_pcapng. */
-#define ALLOW_EXPERIMENTAL_API
-
 #include "port/capture.h"
 
 #include <errno.h>
@@ -38,6 +35,7 @@
 #include "ovs-atomic.h"
 #include "ovs-rcu.h"
 #include "ovs-thread.h"
+#include "seam/compat-dpdk.h"
 #include "util.h"
 
 /* Packets on their way from PMD threads to the file: as many as fit into so
@@ -51,10 +49,6 @@
 
 /* How long the thread sleeps if there is nothing to write, in ns. */
 #define IDLE_SLEEP 2000000
-
-/* Where a block for a packet has the packet's original length (pcapng,
- * "Enhanced Packet Block"). */
-#define EPB_ORIGINAL_LEN_OFS 24
 
 /* What goes with a copy of a packet, in the private area of its mbuf. */
 struct copy_info {
@@ -171,15 +165,12 @@ make_block(struct dpdk_vdpa_capture *c, struct rte_mbuf *copy)
     struct rte_mbuf *block;
 
     ovs_mutex_lock(&pcapng_mutex);
-    block = rte_pcapng_copy(c->port_id, info->queue, copy, c->blocks,
-                            UINT32_MAX, info->tsc,
-                            info->inbound ? RTE_PCAPNG_DIRECTION_IN
-                                          : RTE_PCAPNG_DIRECTION_OUT);
+    block = vdpa_compat_pcapng_copy(c->port_id, info->queue, copy, c->blocks,
+                                    info->tsc, info->original_len,
+                                    info->inbound
+                                    ? RTE_PCAPNG_DIRECTION_IN
+                                    : RTE_PCAPNG_DIRECTION_OUT);
     ovs_mutex_unlock(&pcapng_mutex);
-    if (block) {
-        memcpy(rte_pktmbuf_mtod_offset(block, void *, EPB_ORIGINAL_LEN_OFS),
-               &info->original_len, sizeof info->original_len);
-    }
     rte_pktmbuf_free(copy);
     return block;
 }
@@ -368,6 +359,12 @@ dpdk_vdpa_capture_start(const struct dpdk_vdpa_capture_config *config,
         *errp = xasprintf("\"%s\" cannot be written (%s); give a path with "
                           "room for a file", config->path,
                           ovs_strerror(error));
+        goto error;
+    }
+    if (vdpa_compat_pcapng_add_interface(c->file, c->port_id)) {
+        *errp = xasprintf("\"%s\" cannot be written; give a path with room "
+                          "for a file", config->path);
+        error = ENOSPC;
         goto error;
     }
     c->writer = ovs_thread_create("vdpa_capture", writer_main, c);

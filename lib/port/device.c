@@ -14,9 +14,6 @@
 
 #include <config.h>
 
-/* rte_dev_iterator_init(). */
-#define ALLOW_EXPERIMENTAL_API
-
 #include "port/device.h"
 
 #include <stdlib.h>

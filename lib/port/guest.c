@@ -25,6 +25,7 @@
 #include "accel/vdpa.h"
 #include "accel/vf.h"
 #include "port/port.h"
+#include "seam/compat-ovs.h"
 #include "smap.h"
 #include "timeval.h"
 #include "util.h"
@@ -41,7 +42,7 @@ vdpa_guest_init(const struct smap *ovs_other_config)
                                         "vhost-iommu-support", false);
     vhost_postcopy_support = smap_get_bool(ovs_other_config,
                                            "vhost-postcopy-support", false)
-                             && !memory_locked();
+                             && !vdpa_compat_memory_locked();
 }
 
 /* What the VM end reports. */

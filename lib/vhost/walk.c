@@ -14,8 +14,6 @@
 
 #include <config.h>
 
-#define ALLOW_EXPERIMENTAL_API  /* For rte_vhost_vring_call_nonblock(). */
-
 #include "vhost/walk.h"
 
 #include <errno.h>

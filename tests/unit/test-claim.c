@@ -17,9 +17,6 @@
 
 #include <config.h>
 
-/* As lib/port/claim.c. */
-#define ALLOW_EXPERIMENTAL_API
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

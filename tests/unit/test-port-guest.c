@@ -237,7 +237,7 @@ test_postcopy(void **state OVS_UNUSED)
     assert_true(created.iommu);
     vdpa_guest_drop(&port);
 
-    set_memory_locked();
+    vdpa_compat_set_memory_locked();
     vdpa_guest_init(&config);
     assert_true(vdpa_guest_repair(&port));
     assert_false(created.postcopy);

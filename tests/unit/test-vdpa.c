@@ -16,9 +16,6 @@
 
 #include <config.h>
 
-/* As lib/accel/vdpa.c. */
-#define ALLOW_EXPERIMENTAL_API
-
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

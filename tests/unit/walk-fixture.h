@@ -19,7 +19,6 @@
  * and a script in place of the vhost library.  This includes lib/vhost/walk.c
  * itself. */
 
-#define ALLOW_EXPERIMENTAL_API
 #include <rte_config.h>
 #include <rte_vhost.h>
 

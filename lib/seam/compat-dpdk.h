@@ -1,0 +1,93 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+#ifndef VDPA_COMPAT_DPDK_H
+#define VDPA_COMPAT_DPDK_H 1
+
+/* What differs between the releases of DPDK that the plugin is built with,
+ * 22.11 to 25.11.  Nothing else in lib/ asks for a release. */
+
+#include <stdint.h>
+#include <string.h>
+
+#include <rte_config.h>
+#include <rte_mbuf.h>
+#include <rte_pcapng.h>
+#include <rte_version.h>
+
+#if RTE_VERSION < RTE_VERSION_NUM(22, 11, 0, 0) \
+    || RTE_VERSION >= RTE_VERSION_NUM(26, 0, 0, 0)
+#error "this release of DPDK has not been tried"
+#endif
+
+/* librte_pcapng. */
+
+/* Where a block for a packet, "Enhanced Packet Block" in the specification of
+ * pcapng, has the packet's time, upper half first, and original length. */
+#define VDPA_COMPAT_EPB_TIME_OFS 12
+#define VDPA_COMPAT_EPB_ORIGINAL_LEN_OFS 24
+
+/* Has packets of Ethernet device 'port_id' be taken by 'file'.  Returns 0 or a
+ * negative value.  Before 23.11 a file has all devices from the beginning. */
+static inline int
+vdpa_compat_pcapng_add_interface(rte_pcapng_t *file, uint16_t port_id)
+{
+#if RTE_VERSION < RTE_VERSION_NUM(23, 11, 0, 0)
+    (void) file;
+    (void) port_id;
+    return 0;
+#elif RTE_VERSION < RTE_VERSION_NUM(25, 11, 0, 0)
+    return rte_pcapng_add_interface(file, port_id, NULL, NULL, NULL);
+#else
+    /* LINKTYPE_ETHERNET. */
+    return rte_pcapng_add_interface(file, port_id, 1, NULL, NULL, NULL);
+#endif
+}
+
+/* Returns a copy of 'pkt' from 'mp', turned to a block of a pcapng file: the
+ * packet was captured at 'tsc' timer cycles, and had 'original_len' bytes
+ * then.  Returns null if there is no mbuf.
+ *
+ * Since 23.11 a block has the time in cycles until it is written. */
+static inline struct rte_mbuf *
+vdpa_compat_pcapng_copy(uint16_t port_id, uint32_t queue,
+                        const struct rte_mbuf *pkt, struct rte_mempool *mp,
+                        uint64_t tsc, uint32_t original_len,
+                        enum rte_pcapng_direction direction)
+{
+    struct rte_mbuf *block;
+
+#if RTE_VERSION < RTE_VERSION_NUM(23, 11, 0, 0)
+    block = rte_pcapng_copy(port_id, queue, pkt, mp, UINT32_MAX, tsc,
+                            direction);
+#else
+    block = rte_pcapng_copy(port_id, queue, pkt, mp, UINT32_MAX, direction,
+                            NULL);
+    if (block) {
+        uint32_t time[2] = { tsc >> 32, tsc };
+
+        memcpy(rte_pktmbuf_mtod_offset(block, void *,
+                                       VDPA_COMPAT_EPB_TIME_OFS),
+               time, sizeof time);
+    }
+#endif
+    if (block) {
+        memcpy(rte_pktmbuf_mtod_offset(block, void *,
+                                       VDPA_COMPAT_EPB_ORIGINAL_LEN_OFS),
+               &original_len, sizeof original_len);
+    }
+    return block;
+}
+
+#endif /* seam/compat-dpdk.h */
