@@ -55,6 +55,8 @@ vdpa_sources = \
 	lib/vhost/guard.h \
 	lib/vhost/interrupt.c \
 	lib/vhost/interrupt.h \
+	lib/vhost/layout.c \
+	lib/vhost/layout.h \
 	lib/vhost/lro.c \
 	lib/vhost/lro.h \
 	lib/vhost/message.h \

@@ -20,6 +20,7 @@
 #include <sched.h>
 #include <stdlib.h>
 
+#include "dirs.h"
 #include "dpdk-vdpa-relay.h"
 #include "netdev-provider.h"
 #include "openvswitch/vlog.h"
@@ -35,8 +36,10 @@
 #include "port/port.h"
 #include "port/report.h"
 #include "port/watch.h"
+#include "seam/compat-dpdk.h"
 #include "smap.h"
 #include "util.h"
+#include "vhost/layout.h"
 #include "vhost/vm.h"
 
 VLOG_DEFINE_THIS_MODULE(netdev_dpdk_vdpa);
@@ -338,10 +341,19 @@ guard_dpdk(const struct netdev_class *class)
     return &dpdk_class;
 }
 
-/* Derives our class from 'class', OVS's "dpdk". */
+/* Derives our class from 'class', OVS's "dpdk".  Returns null if the libraries
+ * that are loaded are not those that we know. */
 static const struct netdev_class *
 derive_from_dpdk(const struct netdev_class *class)
 {
+    char *error = NULL;
+
+    if (!vdpa_compat_dpdk_is_ours(&error)
+        || !dpdk_vdpa_layout_find(ovs_rundir(), &error)) {
+        VLOG_ERR("there is no port type dpdkvdpa: %s", error);
+        free(error);
+        return NULL;
+    }
     vdpa_class = *class;
     vdpa_class.type = "dpdkvdpa";
     vdpa_class.init = netdev_dpdk_vdpa_class_init;

@@ -8,6 +8,7 @@ unit_tests = \
 	tests/unit/test-events \
 	tests/unit/test-gate \
 	tests/unit/test-guard \
+	tests/unit/test-layout \
 	tests/unit/test-lro \
 	tests/unit/test-numa \
 	tests/unit/test-options \
@@ -41,6 +42,13 @@ tests_unit_test_connector_LINK = $(unit_LINK)
 tests_unit_test_door_SOURCES = tests/unit/test-door.c lib/vhost/door.c
 tests_unit_test_door_LDADD = $(unit_LDADD)
 tests_unit_test_door_LINK = $(unit_LINK)
+
+# This one includes lib/vhost/layout.c, and has the vhost library.
+tests_unit_test_layout_SOURCES = tests/unit/test-layout.c \
+	tests/unit/test-eal.h lib/vhost/door.c
+tests_unit_test_layout_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_unit_test_layout_LDADD = $(unit_LDADD)
+tests_unit_test_layout_LINK = $(unit_LINK)
 
 # This one includes lib/port/accelerator.c, and has the rest of lib/port/.
 tests_unit_test_accelerator_SOURCES = tests/unit/test-accelerator.c

@@ -18,6 +18,7 @@
 /* What differs between the releases of DPDK that the plugin is built with,
  * 22.11 to 25.11.  Nothing else in lib/ asks for a release. */
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -26,10 +27,29 @@
 #include <rte_pcapng.h>
 #include <rte_version.h>
 
+#include "util.h"
+
 #if RTE_VERSION < RTE_VERSION_NUM(22, 11, 0, 0) \
     || RTE_VERSION >= RTE_VERSION_NUM(26, 0, 0, 0)
 #error "this release of DPDK has not been tried"
 #endif
+
+/* Returns true if the DPDK that is loaded is of the release series that this
+ * was compiled for, say 22.11, whatever its point release: structures and
+ * behaviour of other series differ where no linker looks.  Otherwise returns
+ * false with a sentence in '*errp', which the caller must free. */
+static inline bool
+vdpa_compat_dpdk_is_ours(char **errp)
+{
+    if (rte_version_year() == RTE_VER_YEAR
+        && rte_version_month() == RTE_VER_MONTH) {
+        return true;
+    }
+    *errp = xasprintf("%s is loaded, but this ovs-vswitchd was built for the "
+                      "%d.%02d series; build it anew, or install that series",
+                      rte_version(), RTE_VER_YEAR, RTE_VER_MONTH);
+    return false;
+}
 
 /* librte_pcapng. */
 

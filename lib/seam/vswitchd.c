@@ -120,14 +120,18 @@ int
 __wrap_netdev_register_provider(const struct netdev_class *class)
 {
     const struct vdpa_vswitchd_hooks *hooks = &vdpa_vswitchd_hooks;
+    const struct netdev_class *derived;
     int error;
 
     if (strcmp(class->type, "dpdk")) {
         return __real_netdev_register_provider(class);
     }
     error = __real_netdev_register_provider(hooks->guard_dpdk(class));
-    return error ? error : __real_netdev_register_provider(
-                               hooks->derive_from_dpdk(class));
+    if (error) {
+        return error;
+    }
+    derived = hooks->derive_from_dpdk(class);
+    return derived ? __real_netdev_register_provider(derived) : 0;
 }
 
 /* OVS's handler of the command "netdev-dpdk/detach". */

@@ -31,8 +31,8 @@ struct vdpa_vswitchd_hooks {
     void (*init)(const struct smap *ovs_other_config);
 
     /* Returns the class for OVS to use in place of 'dpdk_class', its class
-     * "dpdk", and the class "dpdkvdpa", which is derived from it.  Once
-     * each, in this order. */
+     * "dpdk", and the class "dpdkvdpa", which is derived from it, or null if
+     * there shall be none.  Once each, in this order. */
     const struct netdev_class *(*guard_dpdk)(
         const struct netdev_class *dpdk_class);
     const struct netdev_class *(*derive_from_dpdk)(

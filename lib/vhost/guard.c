@@ -40,9 +40,6 @@
  * as long as the ring, and the library walks it at each poll. */
 #define RING_SIZE_MAX 4096
 
-BUILD_ASSERT_DECL(sizeof(struct dpdk_vdpa_msg)
-                  == 12 + 632 + (DPDK_VDPA_MSG_MAX_FDS + 1) * sizeof(int));
-
 /* What the checks below need.  They return true if something is wrong. */
 struct check {
     const struct dpdk_vdpa_book *book;

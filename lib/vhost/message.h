@@ -24,9 +24,9 @@
 #define DPDK_VDPA_MSG_MAX_FDS 8
 #define DPDK_VDPA_MSG_HEADER_LEN 12
 
-/* A message as the library of DPDK 22.11 passes it to external handlers:
- * 'struct vhu_msg_context' in its lib/vhost/vhost_user.h, with the part of the
- * payload that is looked at here. */
+/* A message as it was received, with the part of the payload that is looked at
+ * here, and the files that came with it.  vhost/layout.h makes one of what the
+ * library has, 'struct vhu_msg_context' in its lib/vhost/vhost_user.h. */
 struct dpdk_vdpa_msg {
     uint32_t request;
     uint32_t flags;
@@ -66,7 +66,6 @@ struct dpdk_vdpa_msg {
                 uint64_t mmap_offset;
             } regions[DPDK_VDPA_MSG_MAX_FDS];
         } memory;
-        uint8_t bytes[632];   /* The longest of all. */
     } payload;
     int fds[DPDK_VDPA_MSG_MAX_FDS];
     int n_fds;

@@ -40,6 +40,7 @@
 #include "util.h"
 #include "vhost/connector.h"
 #include "vhost/door.h"
+#include "vhost/layout.h"
 #include "vhost/lro.h"
 #include "vhost/session.h"
 
@@ -256,18 +257,21 @@ vm_features_changed(int vid, uint64_t features)
 /* Messages. */
 
 static enum rte_vhost_msg_result
-vm_pre_msg_handle(int vid, void *msg)
+vm_pre_msg_handle(int vid, void *theirs)
 {
     struct dpdk_vdpa_vm *vm = vm_from_vid(vid);
     enum rte_vhost_msg_result result;
+    struct dpdk_vdpa_msg msg;
     char why[80];
 
     if (!vm) {
         return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
     }
-    result = dpdk_vdpa_session_pre_msg(&vm->session, msg,
+    dpdk_vdpa_layout_read(&msg, theirs);
+    result = dpdk_vdpa_session_pre_msg(&vm->session, &msg,
                                        dpdk_vdpa_vm_is_up(vm), why,
                                        sizeof why);
+    dpdk_vdpa_layout_write(theirs, &msg);
     if (why[0]) {
         vm->callbacks->refused(vm->aux, vm, why);
     }
@@ -275,12 +279,14 @@ vm_pre_msg_handle(int vid, void *msg)
 }
 
 static enum rte_vhost_msg_result
-vm_post_msg_handle(int vid, void *msg)
+vm_post_msg_handle(int vid, void *theirs)
 {
     struct dpdk_vdpa_vm *vm = vm_from_vid(vid);
+    struct dpdk_vdpa_msg msg;
 
     if (vm) {
-        dpdk_vdpa_session_post_msg(&vm->session, msg, vid,
+        dpdk_vdpa_layout_read(&msg, theirs);
+        dpdk_vdpa_session_post_msg(&vm->session, &msg, vid,
                                    dpdk_vdpa_vm_is_up(vm));
     }
     return RTE_VHOST_MSG_RESULT_NOT_HANDLED;

@@ -1,0 +1,155 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+/* Unit tests of how the vhost library that is loaded hands messages over.
+ *
+ * This includes lib/vhost/layout.c itself, and has the library. */
+
+#include "lib/vhost/layout.c"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/mman.h>
+
+#include <cmocka.h>
+
+#include "test-eal.h"
+
+static char rundir[] = "/tmp/test-layout.XXXXXX";
+
+/* The library of this machine.  Nothing is left behind. */
+static void
+test_library(void **state OVS_UNUSED)
+{
+    char *error = NULL;
+
+    for (int i = 0; i < 3; i++) {
+        assert_true(dpdk_vdpa_layout_find(rundir, &error));
+        assert_null(error);
+        assert_true(files_ofs >= BODY_LEN);
+    }
+    assert_int_equal(rmdir(rundir), 0);
+}
+
+/* A message in a form of our own: its files stand 'gap' bytes behind what we
+ * look at. */
+static void
+make_message(uint8_t *bytes, size_t gap, int fd)
+{
+    struct files files = { { fd, -1, -1, -1, -1, -1, -1, -1 }, 1 };
+    struct dpdk_vdpa_msg msg = {
+        .request = DPDK_VDPA_MSG_SET_VRING_CALL,
+        .size = sizeof msg.payload.u64,
+        .payload.u64 = TRIAL_VALUE | TRIAL_RING,
+    };
+
+    memset(bytes, 0xff, gap);
+    memcpy(bytes, &msg, BODY_LEN);
+    memcpy(bytes + BODY_LEN + gap, &files, sizeof files);
+}
+
+static void
+test_forms(void **state OVS_UNUSED)
+{
+    uint8_t *bytes = mmap(NULL, 8192, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int pipefd[2];
+
+    assert_int_equal(pipe(pipefd), 0);
+    assert_int_equal(fstat(pipefd[0], &trial.file), 0);
+    for (size_t gap = 0; gap < 2000; gap += 4) {
+        struct dpdk_vdpa_msg msg;
+
+        memset(bytes, 0, 8192);
+        make_message(bytes, gap, pipefd[1]);
+        files_ofs = find_files(bytes, 8192);
+        assert_int_equal(files_ofs, BODY_LEN + gap);
+        /* One byte less of it, and it is not there. */
+        assert_int_equal(find_files(bytes, files_ofs + sizeof(struct files)
+                                           - 1), 0);
+
+        dpdk_vdpa_layout_read(&msg, bytes);
+        assert_int_equal(msg.request, DPDK_VDPA_MSG_SET_VRING_CALL);
+        assert_int_equal(msg.n_fds, 1);
+        assert_int_equal(msg.fds[0], pipefd[1]);
+        msg.n_fds = 0;
+        msg.fds[0] = -1;
+        msg.payload.u64 = 5;
+        dpdk_vdpa_layout_write(bytes, &msg);
+        assert_int_equal(find_files(bytes, 8192), 0);
+        dpdk_vdpa_layout_read(&msg, bytes);
+        assert_int_equal(msg.payload.u64, 5);
+        assert_int_equal(msg.n_fds, 0);
+    }
+
+    /* Another file, or two of them, are not what was sent. */
+    make_message(bytes, 8, STDIN_FILENO);
+    assert_int_equal(find_files(bytes, 8192), 0);
+    make_message(bytes, 8, pipefd[1]);
+    memcpy(bytes + BODY_LEN + 8 + sizeof(int), &pipefd[0], sizeof(int));
+    assert_int_equal(find_files(bytes, 8192), 0);
+
+    close(pipefd[0]);
+    close(pipefd[1]);
+    munmap(bytes, 8192);
+}
+
+/* What lies behind the end of memory is not read. */
+static void
+test_read_memory(void **state OVS_UNUSED)
+{
+    size_t page = sysconf(_SC_PAGESIZE);
+    uint8_t *bytes = mmap(NULL, 3 * page, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint8_t *to = xmalloc(3 * page);
+
+    munmap(bytes + 2 * page, page);
+    memset(bytes, 0x5a, 2 * page);
+    assert_int_equal(read_memory(to, bytes + 100, 3 * page - 100),
+                     2 * page - 100);
+    assert_int_equal(to[2 * page - 101], 0x5a);
+    assert_int_equal(read_memory(to, bytes + 100, 10), 10);
+    assert_int_equal(read_memory(to, bytes + 2 * page, 10), 0);
+    munmap(bytes, 2 * page);
+    free(to);
+}
+
+/* There is no folder for a socket. */
+static void
+test_no_folder(void **state OVS_UNUSED)
+{
+    char *error = NULL;
+
+    assert_false(dpdk_vdpa_layout_find("/proc/nowhere", &error));
+    assert_non_null(strstr(error, "/proc/nowhere"));
+    free(error);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_read_memory),
+        cmocka_unit_test(test_no_folder),
+        cmocka_unit_test(test_library),
+    };
+
+    if (!test_eal_init() || !mkdtemp(rundir)) {
+        return 1;
+    }
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
