@@ -37,6 +37,7 @@
 #include "port/report.h"
 #include "port/watch.h"
 #include "seam/compat-dpdk.h"
+#include "seam/compat-ovs.h"
 #include "smap.h"
 #include "util.h"
 #include "vhost/layout.h"
@@ -103,6 +104,19 @@ netdev_dpdk_vdpa_dealloc(struct netdev *netdev)
     vdpa_base_class->dealloc(netdev);
 }
 
+/* Returns true if what failed with 'error', saying '*errp', deserves another
+ * try: what is in use may be so by a port that was just deleted. */
+static bool
+should_try_again(int error, char **errp)
+{
+    if (error != EADDRINUSE || !vdpa_compat_let_netdevs_go()) {
+        return false;
+    }
+    free(*errp);
+    *errp = NULL;
+    return true;
+}
+
 static int
 netdev_dpdk_vdpa_set_config(struct netdev *netdev, const struct smap *args,
                             char **errp)
@@ -112,6 +126,9 @@ netdev_dpdk_vdpa_set_config(struct netdev *netdev, const struct smap *args,
     int error;
 
     error = vdpa_apply_config(port, netdev, args, &text);
+    if (should_try_again(error, &text)) {
+        error = vdpa_apply_config(port, netdev, args, &text);
+    }
     if (error && (!port->configured
                   || (error == EAGAIN && !text))) {
         /* A new port fails.  A port whose representor changes is to be made
@@ -306,8 +323,8 @@ netdev_dpdk_vdpa_class_init(void)
 
 /* Refuses to configure a port of type "dpdk" on a VF of ours. */
 static int
-guarded_dpdk_set_config(struct netdev *netdev, const struct smap *args,
-                        char **errp)
+try_dpdk_set_config(struct netdev *netdev, const struct smap *args,
+                    char **errp)
 {
     const char *devargs = smap_get(args, "dpdk-devargs");
     struct vdpa_place place;
@@ -322,6 +339,16 @@ guarded_dpdk_set_config(struct netdev *netdev, const struct smap *args,
         vdpa_claim_note_interface(netdev);
     }
     return error;
+}
+
+static int
+guarded_dpdk_set_config(struct netdev *netdev, const struct smap *args,
+                        char **errp)
+{
+    int error = try_dpdk_set_config(netdev, args, errp);
+
+    return (should_try_again(error, errp)
+            ? try_dpdk_set_config(netdev, args, errp) : error);
 }
 
 static void

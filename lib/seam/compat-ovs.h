@@ -24,6 +24,7 @@
 
 #include <stdbool.h>
 
+#include "ovs-rcu.h"
 #include "util.h"
 
 #if VDPA_OVS_RELEASE < 301 || VDPA_OVS_RELEASE > 400
@@ -50,6 +51,24 @@ vdpa_compat_set_memory_locked(void)
     set_memory_locked();
 #else
     set_all_memory_locked();
+#endif
+}
+
+/* Waits until netdevs that were closed before have gone, unless somebody else
+ * has them.  Returns false if there is no need to: they are gone.  Main
+ * thread, at a quiescent point, with no lock held.
+ *
+ * Since 3.7 the hardware offload providers close a netdev only after a grace
+ * period, in the RCU thread: a port that was just deleted still has its
+ * devices and its socket when the next one is made. */
+static inline bool
+vdpa_compat_let_netdevs_go(void)
+{
+#if VDPA_OVS_RELEASE < 307
+    return false;
+#else
+    ovsrcu_barrier();
+    return true;
 #endif
 }
 

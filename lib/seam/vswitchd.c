@@ -126,12 +126,12 @@ __wrap_netdev_register_provider(const struct netdev_class *class)
     if (strcmp(class->type, "dpdk")) {
         return __real_netdev_register_provider(class);
     }
-    error = __real_netdev_register_provider(hooks->guard_dpdk(class));
-    if (error) {
-        return error;
-    }
     derived = hooks->derive_from_dpdk(class);
-    return derived ? __real_netdev_register_provider(derived) : 0;
+    if (!derived) {
+        return __real_netdev_register_provider(class);
+    }
+    error = __real_netdev_register_provider(hooks->guard_dpdk(class));
+    return error ? error : __real_netdev_register_provider(derived);
 }
 
 /* OVS's handler of the command "netdev-dpdk/detach". */

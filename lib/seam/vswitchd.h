@@ -30,12 +30,12 @@ struct vdpa_vswitchd_hooks {
      * column of the Open_vSwitch table.  Once, before the next ones. */
     void (*init)(const struct smap *ovs_other_config);
 
-    /* Returns the class for OVS to use in place of 'dpdk_class', its class
-     * "dpdk", and the class "dpdkvdpa", which is derived from it, or null if
-     * there shall be none.  Once each, in this order. */
-    const struct netdev_class *(*guard_dpdk)(
-        const struct netdev_class *dpdk_class);
+    /* Returns the class "dpdkvdpa", derived from 'dpdk_class', OVS's class
+     * "dpdk", or null if there shall be none.  Then, if there is one, the
+     * class for OVS to use in place of 'dpdk_class'.  Once each. */
     const struct netdev_class *(*derive_from_dpdk)(
+        const struct netdev_class *dpdk_class);
+    const struct netdev_class *(*guard_dpdk)(
         const struct netdev_class *dpdk_class);
 
     /* Returns true if the device that 'devargs' names may be detached from
