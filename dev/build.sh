@@ -49,12 +49,7 @@ prepare()
 {
     needs_root
     mkdir -p "$OVS_DPDKVDPA_CACHE" || exit 1
-    # One at a time.
-    exec 8> "$OVS_DPDKVDPA_CACHE/lock"
-    if ! flock -n 8; then
-        step "waiting for another quickstart to finish building"
-        flock 8
-    fi
+    cache_lock
     printf '##### %s: quickstart %s\n' "$(date)" "$COMMAND" > "$LOG"
     packages_install
     ovs_prepare
@@ -69,7 +64,7 @@ build_in()
     shift
     cd "$dir" || exit 1
     args=("--with-ovs-source=$OVS_SOURCE" "--with-ovs-build=$OVS_BUILD"
-          ${DPDK_SOURCE:+"--with-dpdk-source=$DPDK_SOURCE"}
+          ${DPDK_TREE:+"--with-dpdk-source=$DPDK_TREE"}
           ${CONFIGURE_FLAGS:+"$CONFIGURE_FLAGS"} "$@")
     for f in boot.sh configure.ac acinclude.m4; do
         if [ ! -f Makefile.in ] || [ "$f" -nt configure ]; then
@@ -130,25 +125,44 @@ build_use()
         "try again; the log is $LOG"
 }
 
-# sources_copy FOLDER: brings a copy of the sources up to date.  A second
-# build out of a tree that is already built in place would take the objects
-# that are there for its own.
+# sources_copy FOLDER: brings a copy of the sources, as they are now, up to date;
+# what is built in FOLDER stays.  A second build out of a tree that is already
+# built in place would take the objects that are there for its own, and what
+# autoconf made for one suite is not for another.
 sources_copy()
 {
-    mkdir -p "$1" || exit 1
+    local list=$1/.copied file
+    mkdir -p "$1" && touch "$list" || exit 1
+    sources_pack | tar -C "$1" -xvf - > "$list.new" || exit 1
+    # What there is no more.
+    sort "$list.new" "$list.new" "$list" | uniq -u | while read -r file; do
+        [ -d "$1/$file" ] || rm -f "$1/$file"
+    done
+    mv "$list.new" "$list"
+}
+
+# sources_pack: writes a tar ball of the sources, without what is built.
+sources_pack()
+{
     tar -C "$TOP" -cf - --exclude='./.git' --exclude='./_build*' \
-        --exclude='*.o' --exclude='*.lo' --exclude='*.so' --exclude='.deps' \
-        --exclude='.dirstamp' --exclude='.libs' --exclude='./Makefile' \
+        --exclude='*.o' --exclude='*.d' --exclude='*.lo' --exclude='*.so' \
+        --exclude='.deps' --exclude='.dirstamp' --exclude='.libs' \
+        --exclude='./Makefile' --exclude='./Makefile.in' \
+        --exclude='./aclocal.m4' --exclude='./autom4te.cache' \
+        --exclude='./build-aux' --exclude='./configure' \
         --exclude='./config.status' --exclude='./config.log' \
-        --exclude='./libtool' --exclude='./autom4te.cache' \
-        --exclude='./tests/atlocal' --exclude='./tests/*.log' \
-        --exclude='./tests/*.trs' --exclude='./tests/*.dir' \
-        --exclude='./vswitchd/ovs-vswitchd' \
+        --exclude='./libtool' --exclude='./bench-results' \
+        --exclude='./openvswitch-dpdkvdpa-*' \
         --exclude='./bench/relay-cost' --exclude='./bench/ring-cost' \
         --exclude='./bench/vhost-floor' \
+        --exclude='./tests/atlocal' --exclude='./tests/package.m4' \
+        --exclude='./tests/system-testsuite*' --exclude='./tests/*.list' \
+        --exclude='./tests/*.log' --exclude='./tests/*.out' \
+        --exclude='./tests/*.trs' --exclude='./tests/*.dir' \
         --exclude='./tools/vhost-user-frontend' \
-        --exclude='./tools/vdpa-host' --exclude-from=<(
-            cd "$TOP" && find ./tests/unit -name 'test-*' \
-                ! -name '*.c' ! -name '*.h' ! -name '*.sh') . \
-        | tar -C "$1" -xf - || exit 1
+        --exclude='./tools/vdpa-host' \
+        --exclude='./vswitchd/ovs-vswitchd' --exclude-from=<(
+            cd "$TOP" && find ./tests/unit ./tests/fuzz \
+                \( -name 'test-*' -o -name 'fuzz-*' \) \
+                ! -name '*.c' ! -name '*.h' ! -name '*.sh') .
 }

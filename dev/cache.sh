@@ -18,6 +18,17 @@
 # What distinguishes this way of building Open vSwitch from earlier ones.
 OVS_RECIPE=2
 
+# cache_lock: waits until nobody else changes the cache; then nobody else does
+# until file 8 is closed.
+cache_lock()
+{
+    exec 8> "$OVS_DPDKVDPA_CACHE/lock"
+    if ! flock -n 8; then
+        step "waiting for another quickstart to finish building"
+        flock 8
+    fi
+}
+
 # ovs_prepare: unpacks and builds Open vSwitch unless the cache has it; sets
 # OVS_SOURCE and OVS_BUILD.
 ovs_prepare()
@@ -30,8 +41,7 @@ ovs_prepare()
     OVS_BUILD=$dir/build
     [ -f "$dir/.complete" ] && return 0
     rm -rf "$dir" && mkdir -p "$OVS_BUILD" || exit 1
-    logged "unpacking Open vSwitch" tar -C "$dir" -xzf \
-        /usr/src/openvswitch/openvswitch.tar.gz || die_log
+    logged "unpacking Open vSwitch" ovs_unpack "$OVS_SOURCE" || die_log
     cd "$OVS_BUILD" || exit 1
     logged "configuring Open vSwitch" \
         "$OVS_SOURCE/configure" --with-dpdk=shared --prefix=/usr \
@@ -40,6 +50,18 @@ ovs_prepare()
         ovs_make || die_log
     touch "$dir/.complete"
     cd "$TOP" || exit 1
+}
+
+# ovs_unpack FOLDER: makes FOLDER a copy of the sources of the package
+# openvswitch-source, which is a tar ball in Debian 12, and a tree later.
+ovs_unpack()
+{
+    local packed=/usr/src/openvswitch/openvswitch.tar.gz
+    if [ -f "$packed" ]; then
+        tar -C "${1%/*}" -xzf "$packed"
+    else
+        cp -a "${packed%/*}" "$1"
+    fi
 }
 
 # ovs_make: builds, in the current folder, as much of Open vSwitch as the
@@ -53,13 +75,15 @@ ovs_make()
         && make -j "$(nproc)" vswitchd/ovs-vswitchd
 }
 
-# dpdk_prepare: fetches the source of the installed DPDK unless the cache has
-# it; sets DPDK_SOURCE, empty if it cannot be had.
+# dpdk_prepare: finds the header files of the installed DPDK's drivers: in a
+# tree that DPDK_SOURCE names, in the cache, or in the package's source, which
+# it fetches.  Sets DPDK_TREE, empty if they cannot be had.
 # shellcheck disable=SC2034 # It is for build.sh.
 dpdk_prepare()
 {
     local version dir
     version=$(dpkg-query -W -f '${source:Version}' libdpdk-dev)
+    DPDK_TREE=$(dpdk_given "$version") && return 0
     dir=$OVS_DPDKVDPA_CACHE/dpdk-$version
     if [ ! -f "$dir/.complete" ]; then
         rm -rf "$dir" && mkdir -p "$dir" || exit 1
@@ -67,13 +91,47 @@ dpdk_prepare()
             dpdk_fetch "$version" "$dir" && touch "$dir/.complete"
     fi
     if [ -f "$dir/.complete" ]; then
-        DPDK_SOURCE=$dir/source
+        DPDK_TREE=$dir/source
     else
         rm -rf "$dir"
-        DPDK_SOURCE=
-        step "going on without DPDK's driver headers: no package source" \
-             "offers dpdk $version; bringing libdpdk-dev up to date may help"
+        DPDK_TREE=
+        step "going on without DPDK's driver headers, and without the" \
+             "simulated NIC: no package source offers dpdk $version." \
+             "Bringing libdpdk-dev up to date may help; or name DPDK's source" \
+             "tree, of the same release series, in DPDK_SOURCE"
     fi
+}
+
+# dpdk_given VERSION: prints the first of the trees of DPDK_SOURCE, and of those
+# that root_run() has put into the cache, that is of the release series of
+# VERSION.
+dpdk_given()
+{
+    local tree
+    # shellcheck disable=SC2086 # These are words.
+    for tree in ${DPDK_SOURCE-} "$OVS_DPDKVDPA_CACHE"/dpdk-given-*; do
+        if [ "$(dpdk_series "$(cat "$tree/VERSION" 2>/dev/null)")" \
+                = "$(dpdk_series "$1")" ]; then
+            echo "$tree"
+            return 0
+        fi
+    done
+    return 1
+}
+
+# dpdk_series VERSION: prints the release series of a version, as 22.11.
+dpdk_series()
+{
+    sed -nE 's/^([0-9]+\.[0-9]+).*/\1/p' <<< "$1"
+}
+
+# dpdk_headers FROM TO: copies what is used of a source tree: header files, and
+# what names the version.
+dpdk_headers()
+{
+    rm -rf "$2" && mkdir -p "$2" && (
+        cd "$1" && find VERSION lib drivers/bus -name '*.h' -o -name VERSION
+    ) | tar -C "$1" -cf - -T - | tar -C "$2" -xf -
 }
 
 # dpdk_fetch VERSION FOLDER: fetches the source package into FOLDER/source.
@@ -89,10 +147,8 @@ dpdk_fetch()
         -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache="
     $apt update
     (cd "$dir" && $apt source "dpdk=$1") || return 1
-    mv "$dir"/dpdk-*/ "$dir/source" || return 1
-    # Header files and what names the version are all that is used of it.
-    (cd "$dir/source" && rm -rf app devtools doc examples kernel usertools)
-    rm -rf "$dir"/sources "$dir"/lists "$dir"/dpdk_*
+    dpdk_headers "$(echo "$dir"/dpdk-*/)" "$dir/source" || return 1
+    rm -rf "$dir"/sources "$dir"/lists "$dir"/dpdk[_-]*
 }
 
 # apt_sources_as_source FOLDER: writes into FOLDER the machine's package
@@ -119,30 +175,51 @@ apt_sources_as_source()
 # unpacked, not installed: the machine shall not boot it.
 kernel_prepare()
 {
-    local package dir
+    local packages dir
     guest_kernel >/dev/null 2>&1 && return 0
     dir=$OVS_DPDKVDPA_CACHE/kernel.new
     rm -rf "$dir" && mkdir -p "$dir" || exit 1
-    package=$(kernel_package) || { apt-get update >> "$LOG" 2>&1
-                                   package=$(kernel_package); } \
+    packages=$(kernel_packages)
+    if [ -z "$packages" ]; then
+        apt-get update >> "$LOG" 2>&1
+        packages=$(kernel_packages)
+    fi
+    [ -n "$packages" ] \
         || die "no package linux-image-cloud-amd64 can be had; see whether" \
                "\"apt-get update\" works, then try again"
-    logged "fetching a kernel for guests" kernel_fetch "$package" "$dir" \
+    # shellcheck disable=SC2046,SC2086 # These are words.
+    logged "fetching a kernel for guests" kernel_fetch "$dir" $packages \
         || { logged "updating the package lists" apt-get update
              logged "fetching a kernel for guests" \
-                 kernel_fetch "$(kernel_package)" "$dir"; } || die_log
+                 kernel_fetch "$dir" $(kernel_packages); } || die_log
     rm -rf "$OVS_DPDKVDPA_CACHE/kernel"
     mv "$dir" "$OVS_DPDKVDPA_CACHE/kernel" || exit 1
 }
 
-# kernel_package: prints the name of Debian's present cloud kernel package.
-kernel_package()
+# kernel_packages: prints the names of the packages that Debian's present cloud
+# kernel consists of: image and modules are one in Debian 12 and 13, and later
+# come with the one that is called image.
+kernel_packages()
 {
-    apt-cache depends linux-image-cloud-amd64 2>/dev/null \
-        | sed -n 's/^ *Depends: //p' | grep -m 1 '^linux-image-'
+    local image
+    image=$(package_depends linux-image-cloud-amd64 | grep -m 1 '^linux-image-')
+    [ -n "$image" ] || return 1
+    echo "$image"
+    package_depends "$image" | grep -E '^linux-(base|binary|modules)-'
+}
+
+# package_depends PACKAGE: prints the names of the packages that it depends on.
+package_depends()
+{
+    apt-cache depends "$1" 2>/dev/null | sed -n 's/^ *Depends: //p'
 }
 
 kernel_fetch()
 {
-    cd "$2" && apt-get download "$1" && dpkg-deb -x ./*.deb . && rm -f ./*.deb
+    local dir=$1 deb
+    shift
+    cd "$dir" && apt-get download "$@" || return 1
+    for deb in ./*.deb; do
+        dpkg-deb -x "$deb" . && rm -f "$deb" || return 1
+    done
 }

@@ -17,21 +17,28 @@
 usage_check()
 {
     cat <<USAGE
-usage: ./quickstart check [--all] [--asan] [--unit|--system|--perf] [KEYWORD]...
+usage: ./quickstart check [--all] [--asan]
+           [--unit|--system|--perf|--each-suite] [KEYWORD]...
 
 Checks, in this order: the style of shell scripts (shellcheck) and of lib/
 (checkpatch.py of Open vSwitch); the unit tests; that everything compiles by
 clang, whose thread-safety analysis knows our locks; the unit tests and a
 system test with AddressSanitizer and UndefinedBehaviorSanitizer; that the
 relay takes no more instructions than were recorded; the simulated NIC alone;
-the system tests.
+the system tests; and then, for each other suite of Debian that we know, in a
+root of that suite ("./quickstart --suite --help"), what --each-suite does.
 
 What ran is compared with what was to run: a test without a result has failed.
 The last line says how many tests passed and failed; the exit status is 0 only
 if some ran and none failed.
 
   --all      also what is slow and rarely finds anything: the system tests with
-             the keyword "slow", and the fuzzers, for FUZZ_SECONDS (20) each
+             the keyword "slow", and the fuzzers, for FUZZ_SECONDS (20) each;
+             and all of it in each suite
+  --each-suite  only what is checked in each suite: that everything compiles by
+             gcc and by clang without a warning, the unit tests, and the system
+             tests with the keyword "each-suite"; with --all, everything but
+             style and instructions, for which one suite will do
   --asan     test a build with AddressSanitizer and UndefinedBehaviorSanitizer
   --unit     only style, the unit tests and clang, which need no hugepages
   --system   only the system tests
@@ -50,9 +57,9 @@ command_check()
         case $1 in
         --all) all=yes ;;
         --asan) ASAN=yes ;;
-        --unit|--system|--perf)
+        --unit|--system|--perf|--each-suite)
             [ -z "$only" ] || [ "$only" = "$1" ] \
-                || die "check: --unit, --system and --perf exclude each other"
+                || die "check: $only and $1 exclude each other"
             only=$1
             ;;
         --help|-h) usage_check; exit 0 ;;
@@ -61,6 +68,11 @@ command_check()
         esac
         shift
     done
+    if [ "$only" = --each-suite ]; then
+        [ "$#$ASAN" = 0 ] \
+            || die "check: --each-suite takes no keywords, and no --asan"
+        export CONFIGURE_FLAGS=--enable-Werror
+    fi
     build
     PASSED=0 FAILED=0 SKIPPED=0 PARTS=
     for part in $(check_parts "$only" "$all" $#); do
@@ -77,23 +89,25 @@ command_check()
 # KEYWORDS other than 0 they are those that know keywords.
 check_parts()
 {
-    local unit=' unit ' system=' system ' perf=' instructions '
+    local style='' unit=' unit ' system=' system ' perf=' instructions '
     if [ "$3" -eq 0 ]; then
         system=' drivers system '
         if [ -z "$ASAN" ]; then
-            unit=' style unit clang '
-            [ -z "$2" ] || unit+=' fuzz '
+            style=' style '
+            unit=" unit clang ${2:+fuzz }"
         fi
     fi
-    case $1 in
-    --unit) echo "$unit" ;;
-    --system) echo "$system" ;;
-    --perf) echo "$perf ratios" ;;
+    case $1$2 in
+    --unit*) echo "$style$unit" ;;
+    --system*) echo "$system" ;;
+    --perf*) echo "$perf ratios" ;;
+    --each-suite) echo "$unit each_suite" ;;
+    --each-suiteyes) echo "$unit sanitized $system" ;;
     *)
         if [ "$3" -ne 0 ] || [ -n "$ASAN" ]; then
             echo "$unit$system"
         else
-            echo "$unit sanitized $perf$system"
+            echo "$style$unit sanitized $perf$system suites"
         fi
         ;;
     esac
@@ -210,6 +224,58 @@ part_ratios()
         fi
     done
     failed 1
+}
+
+# part_each_suite: the system tests that run in each suite.
+part_each_suite()
+{
+    part_system '' each-suite
+}
+
+# part_suites ALL: the other suites that we know, each in a root of its own.
+part_suites()
+{
+    local suite
+    for suite in $SUITES; do
+        [ "$suite" = "$(suite_here)" ] || suite_check "$suite" ${1:+--all}
+    done
+}
+
+# suite_check SUITE [--all]: checks in the root of SUITE, and adds what came of
+# it.
+suite_check()
+{
+    local suite=$1 log=$OVS_DPDKVDPA_CACHE/suites/$1/check.log out tee status
+    step "suite $suite"
+    root_prepare "$suite"
+    case $? in
+    0) ;;
+    2) skipped 1 "suite $suite was not tried: $ROOT_PROBLEM"; return ;;
+    *) failed 1 "suite $suite: $ROOT_PROBLEM"; return ;;
+    esac
+    exec {out}> >(tee "$log" | sed -u "s/^/$suite: /")
+    tee=$!
+    root_supervise "$(suite_root "$suite")" ./quickstart check --each-suite \
+        "${@:2}" >&"$out" 2>&1 {out}>&-
+    status=$?
+    exec {out}>&-
+    wait "$tee"
+    suite_result "$suite" "$status" "$log"
+}
+
+# suite_result SUITE STATUS LOG: adds the last line of a check that ended with
+# STATUS.  One that did not come to that has failed.
+suite_result()
+{
+    local ok bad skip
+    read -r ok bad skip < <(tail -n 1 "$3" | sed -nE \
+        's/^([0-9]+) passed, ([0-9]+) failed(, ([0-9]+) skipped)?$/\1 \2 \4/p')
+    passed "${ok:-0}"
+    skipped "${skip:-0}"
+    failed "${bad:-0}"
+    if [ -z "${bad-}" ] || { [ "$bad" -eq 0 ] && [ "$2" -ne 0 ]; }; then
+        failed 1 "suite $1: the check ended halfway, with status $2: $3"
+    fi
 }
 
 # part_fuzz: lets each fuzzer run for a while.

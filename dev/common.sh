@@ -43,16 +43,6 @@ logged()
     return "$status"
 }
 
-# needs_root: ends unless we are root on Debian.
-needs_root()
-{
-    [ "$(id -u)" -eq 0 ] \
-        || die "this needs root: try \"sudo ./quickstart $COMMAND\""
-    { command -v apt-get && [ -f /etc/debian_version ]; } >/dev/null \
-        || die "this works on Debian only: on other systems follow" \
-               "README.rst, \"Building by hand\""
-}
-
 die_log()
 {
     die "that failed; the log is $LOG"

@@ -14,12 +14,15 @@
 #
 # shellcheck shell=bash
 
-# Packages for building, and for running the demo and the tests.
-PACKAGES="gcc make libc6-dev autoconf automake libtool pkg-config dpkg-dev
-    xz-utils python3 openvswitch-source openvswitch-switch openvswitch-common
-    libdpdk-dev dpdk dpdk-dev libnuma-dev libcmocka-dev libssl-dev libcap-ng-dev
-    libunbound-dev qemu-system-x86 busybox-static iproute2 iputils-ping ethtool
-    iperf3 cpio kmod procps util-linux"
+# Packages for building, also by hand.
+BUILD_PACKAGES="gcc make libc6-dev autoconf automake libtool pkg-config
+    python3 openvswitch-source libdpdk-dev libnuma-dev libcmocka-dev libssl-dev
+    libcap-ng-dev libunbound-dev"
+
+# All that is installed: these, and what it takes to run the demo and the tests.
+PACKAGES="$BUILD_PACKAGES dpkg-dev xz-utils openvswitch-switch
+    openvswitch-common dpdk dpdk-dev qemu-system-x86 busybox-static iproute2
+    iputils-ping ethtool iperf3 cpio kmod procps util-linux"
 
 # What keeps services from being started while packages are installed.
 POLICY=/usr/sbin/policy-rc.d

@@ -39,14 +39,16 @@ GUEST_MORE_MODULES="llc stp mrp garp 8021q"
 # the newest cloud kernel that is installed or was put into the cache.
 guest_kernel()
 {
-    local image version modules best=
-    for image in /boot/vmlinuz-*-cloud-* \
-                 "$OVS_DPDKVDPA_CACHE"/kernel/boot/vmlinuz-*-cloud-*; do
-        version=${image##*/vmlinuz-}
-        modules=${image%/boot/*}/lib/modules/$version
-        if [ -f "$image" ] && [ -d "$modules" ]; then
-            best="$image $modules"
-        fi
+    local root image modules best=
+    for root in '' "$OVS_DPDKVDPA_CACHE/kernel"; do
+        for modules in "$root"/{usr/,}lib/modules/*-cloud-*; do
+            for image in "$modules/vmlinuz" \
+                         "$root/boot/vmlinuz-${modules##*/}"; do
+                if [ -f "$image" ]; then
+                    best="$image $modules"
+                fi
+            done
+        done
     done
     if [ -z "$best" ]; then
         say "no kernel for guests: ./quickstart build fetches one"
@@ -96,7 +98,9 @@ guest_image()
     set -- $(guest_kernel)
     modules=${2-}
     [ -n "$modules" ] || return 1
-    key=$( (echo "$modules $GUEST_MODULES $GUEST_MORE_MODULES"; guest_init
+    key=$( (echo "$modules $GUEST_MODULES $GUEST_MORE_MODULES"
+            declare -f guest_init guest_image_fill guest_modules \
+                guest_libraries
             stat -c %Y /bin/busybox /usr/bin/iperf3 /usr/sbin/ethtool) \
           | md5sum | cut -c1-12)
     image=$OVS_DPDKVDPA_CACHE/guest-$key.cpio.gz
@@ -116,25 +120,52 @@ guest_image()
 # file system consists of.
 guest_image_fill()
 {
-    local m program
+    local library program
     mkdir -p "$1"/{bin,dev,etc,proc,sys,tmp,lib/modules} || return 1
     cp /bin/busybox "$1/bin/" || return 1
-    for m in $GUEST_MODULES $GUEST_MORE_MODULES; do
-        find "$2" -name "$m.ko" -exec cp {} "$1/lib/modules/" \;
-        if [ ! -f "$1/lib/modules/$m.ko" ]; then
-            say "$2 has no module $m"
-            return 1
-        fi
-    done
-    xargs -n 1 <<< "$GUEST_MODULES" > "$1/etc/modules"
-    xargs -n 1 <<< "$GUEST_MORE_MODULES" > "$1/etc/more-modules"
+    # shellcheck disable=SC2086 # These are words.
+    guest_modules "$1" "$2" $GUEST_MODULES > "$1/etc/modules" \
+        && guest_modules "$1" "$2" $GUEST_MORE_MODULES \
+            > "$1/etc/more-modules" || return 1
     for program in /usr/bin/iperf3 /usr/sbin/ethtool; do
         cp "$program" "$1/bin/" || return 1
-        ldd "$program" | grep -o '/[^ ]*'
-    done | sort -u | while read -r m; do
-        mkdir -p "$1$(dirname "$m")" && cp -L "$m" "$1$m" || exit 1
+        guest_libraries "$program"
+    done | sort -u | while read -r library; do
+        mkdir -p "$1$(dirname "$library")" \
+            && cp -L "$library" "$1$library" || exit 1
     done || return 1
     guest_init > "$1/init" && chmod +x "$1/init"
+}
+
+# guest_modules ROOT MODULES NAME...: puts these modules into ROOT, uncompressed,
+# and prints the names of those that are not built into the kernel.
+guest_modules()
+{
+    local root=$1 modules=$2 name file
+    shift 2
+    for name in "$@"; do
+        file=$(find "$modules" -name "$name.ko" -o -name "$name.ko.xz")
+        case $file in
+        *.ko) cp "$file" "$root/lib/modules/" || return 1 ;;
+        *.ko.xz) xz -dc "$file" > "$root/lib/modules/$name.ko" || return 1 ;;
+        '')
+            grep -q "/$name\.ko\$" "$modules/modules.builtin" && continue
+            say "$modules has no module $name"
+            return 1
+            ;;
+        esac
+        echo "$name"
+    done
+}
+
+# guest_libraries PROGRAM: prints the paths of the shared libraries that it
+# needs, and of the one that the C library loads when a thread ends.
+guest_libraries()
+{
+    local paths
+    paths=$(ldd "$1" | grep -o '/[^ ]*')
+    echo "$paths"
+    grep '/libc\.so' <<< "$paths" | sed 's,[^/]*$,libgcc_s.so.1,'
 }
 
 # guest_start NAME [KEY=VALUE]...: boots a guest whose network card is the
