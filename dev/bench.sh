@@ -39,6 +39,7 @@ command_bench()
     needs_root
     PACKAGES+=" gnuplot-nox"
     build
+    needs_nic
     logged "building the benchmarks" make -C "$BUILD" bench-programs \
         || die_log
     BENCH_COMMAND="./quickstart bench $*" BENCHDIR=$BUILD/bench \

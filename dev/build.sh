@@ -120,9 +120,18 @@ build_use()
     export VSWITCHD=$BUILD/vswitchd/ovs-vswitchd
     export VDPASIM=$BUILD/drivers/librte_vdpasim.so
     [ -x "$VSWITCHD" ] || die "the build made no $VSWITCHD; the log is $LOG"
-    [ -f "$VDPASIM" ] || die "the simulated NIC was not built, for want of" \
-        "DPDK's sources: see whether \"apt-get source dpdk\" works, then" \
-        "try again; the log is $LOG"
+    [ -f "$VDPASIM" ] || [ -z "$DPDK_TREE" ] \
+        || die "the build made no $VDPASIM; the log is $LOG"
+}
+
+# Why there may be no simulated NIC.
+NO_NIC="the simulated NIC was not built, for want of DPDK's sources:"
+NO_NIC+=" see whether 'apt-get source dpdk' works, or name a tree by DPDK_SOURCE"
+
+# needs_nic: ends unless there is the simulated NIC.
+needs_nic()
+{
+    nic_there || die "$COMMAND does nothing without the simulated NIC;" "$NO_NIC"
 }
 
 # sources_copy FOLDER: brings a copy of the sources, as they are now, up to date;

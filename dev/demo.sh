@@ -66,6 +66,7 @@ command_demo()
         die "a demo is running already: end it by \"./quickstart stop\""
     fi
     build
+    demo_choose_nic
     env_create vdpa-demo || die "cannot make a network namespace"
     ln -sfn "$VDPA_ENV" "$DEMO_LINK"
     trap demo_end EXIT
@@ -81,6 +82,16 @@ command_demo()
     fi
 }
 
+# demo_choose_nic: the simulated NIC, or what shows the port without.
+demo_choose_nic()
+{
+    nic_there && return
+    # shellcheck disable=SC2034 # It is for nic.sh.
+    VDPA_NIC=veth
+    step "VF and representor are the ends of a veth pair, so that there is no" \
+         "uplink, and nothing is offloaded;" "$NO_NIC"
+}
+
 # demo_start: starts Open vSwitch with a NIC, puts a host behind the NIC's wire,
 # adds the port and boots a guest.
 demo_start()
@@ -88,10 +99,7 @@ demo_start()
     step "starting Open vSwitch in $VDPA_ENV, with hw-offload"
     nic_create 0 && ovs_start hw-offload=true \
         && ovs_bridge br0 192.0.2.1/24 || return 1
-    step "adding the NIC's uplink, and a host behind it, 192.0.2.3"
-    demo_run ovs-vsctl add-port br0 pf -- set Interface pf type=dpdk \
-        options:dpdk-devargs="\"$(nic_sim_pf)\"" || return 1
-    ovs_port_ok pf && peer_up 192.0.2.3/24 || return 1
+    [ "$VDPA_NIC" != sim ] || demo_uplink || return 1
     step "adding the port: VF $(nic_vf 0) and its representor"
     demo_run ovs-vsctl add-port br0 vdpa0 -- set Interface vdpa0 \
         type=dpdkvdpa \
@@ -102,6 +110,15 @@ demo_start()
     step "booting a guest on the port's socket, 192.0.2.2"
     guest_start guest socket="$VDPA_ENV/vdpa0.sock" && guest_wait guest \
         && guest_up guest 192.0.2.2/24
+}
+
+# demo_uplink: adds the simulated NIC's uplink, and a host behind it.
+demo_uplink()
+{
+    step "adding the NIC's uplink, and a host behind it, 192.0.2.3"
+    demo_run ovs-vsctl add-port br0 pf -- set Interface pf type=dpdk \
+        options:dpdk-devargs="\"$(nic_sim_pf)\"" || return 1
+    ovs_port_ok pf && peer_up 192.0.2.3/24
 }
 
 # demo_ping ADDRESS: pings from the guest.
@@ -118,22 +135,32 @@ demo_traffic()
 {
     step "the guest pings the host itself, by VF, representor and Open vSwitch"
     demo_ping 192.0.2.1 || return 1
+    if [ "$VDPA_NIC" != sim ]; then
+        demo_tcp env 192.0.2.1
+        return
+    fi
     step "the guest pings the host behind the wire; the first packets of the
            flow come to Open vSwitch, the others stay in the e-switch"
-    demo_ping 192.0.2.3 || return 1
-    iperf_serve peer || return 1
+    demo_ping 192.0.2.3 && demo_tcp peer 192.0.2.3
+}
+
+# demo_tcp WHERE ADDRESS: lets the guest exchange data with a host by TCP.
+demo_tcp()
+{
+    iperf_serve "$1" || return 1
     step "the guest sends to it by TCP, then the other way round"
     demo_run ovs-appctl dpif-netdev/pmd-stats-clear
-    guest_exec guest "iperf3 -c 192.0.2.3 -t 3 -f m" \
-        && guest_exec guest "iperf3 -c 192.0.2.3 -t 3 -f m -R"
+    guest_exec guest "iperf3 -c $2 -t 3 -f m" \
+        && guest_exec guest "iperf3 -c $2 -t 3 -f m -R"
 }
 
 # demo_show: shows what Open vSwitch says about the port.
 demo_show()
 {
     step "what Open vSwitch carried itself, and what the e-switch did"
-    demo_run ovs-appctl dpif-netdev/pmd-stats-show
-    demo_run ovs-appctl dpctl/dump-flows -m type=offloaded
+    demo_run ovs-appctl dpif-netdev/pmd-perf-show
+    [ "$VDPA_NIC" != sim ] \
+        || demo_run ovs-appctl dpctl/dump-flows -m type=offloaded
     demo_run ovs-appctl dpif-netdev/pmd-rxq-show
     step "what the port says of itself"
     demo_run ovs-vsctl show

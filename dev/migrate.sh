@@ -34,6 +34,7 @@ command_migrate()
     esac
     needs_root
     build
+    needs_nic
     env_create vdpa-migrate || die "cannot make a network namespace"
     trap env_destroy EXIT
     trap 'exit 130' INT TERM

@@ -16,6 +16,12 @@
 #
 # shellcheck shell=bash
 
+# without_nic N TESTS: counts N of TESTS as skipped, for want of the NIC.
+without_nic()
+{
+    [ "$1" -eq 0 ] || skipped "$1" "skipped $1 of $2:" "$NO_NIC"
+}
+
 # part_unit ALL [KEYWORD]...: runs the unit tests and counts their cases.
 part_unit()
 {
@@ -45,6 +51,11 @@ part_unit()
     done
     if [ "$status" -ne 0 ] && [ "$FAILED" -eq "$before" ]; then
         failed 1 "\"make check\" ended with status $status: $BUILD/$log"
+    fi
+    if ! nic_there && [ $# -eq 0 ]; then
+        without_nic "$(cat "$TOP"/tests/unit/test-sim-*.c \
+                       | grep -o 'cmocka_unit_test[a-z_]*(' | wc -l)" \
+            "the unit tests"
     fi
 }
 
@@ -81,6 +92,14 @@ unit_count()
 part_drivers()
 {
     local log=tests/drivers-testpmd.log preload='' status
+    # "speed" gives figures and must be asked for.
+    grep -ho '^test_[a-z_]*()' "$TOP"/tests/drivers-testpmd*.sh \
+        | sed 's/^test_//; s/()$//' | grep -vx speed > tests/drivers.list
+    if ! nic_there; then
+        without_nic "$(wc -l < tests/drivers.list)" \
+            "the tests of the simulated NIC alone"
+        return
+    fi
     step "tests of the simulated NIC alone"
     if [ -n "$ASAN" ]; then
         preload=$(gcc -print-file-name=libasan.so)
@@ -91,9 +110,6 @@ part_drivers()
         make -s check-drivers > "$log" 2>&1
     status=$?
     grep '^FAILED ' "$log"
-    # "speed" gives figures and must be asked for.
-    grep -ho '^test_[a-z_]*()' "$TOP"/tests/drivers-testpmd*.sh \
-        | sed 's/^test_//; s/()$//' | grep -vx speed > tests/drivers.list
     suite_count "$log" "$status" tests/drivers.list \
         < <(sed -nE 's/^(ok|FAILED) ([a-z_]+)$/\2 \1/p' "$log")
 }
@@ -117,6 +133,8 @@ part_system()
     if [ $# -gt 1 ] && [ ! -s tests/system.list ]; then
         return      # These keywords are of unit tests.
     fi
+    nic_there || step "of the system tests those are skipped that take a NIC:" \
+        "$NO_NIC"
     suite_count "$log" "$status" tests/system.list < <(sed -nE '
         s/^ *([0-9]+): .* (ok|FAILED|skipped)( \([^()]*\))?$/\1 \2/p
         s/^ *([0-9]+): .* UNEXPECTED PASS$/\1 FAILED/p

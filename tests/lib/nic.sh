@@ -28,10 +28,17 @@
 # The one line to exchange.
 : "${VDPA_NIC:=sim}"
 
+# nic_there: succeeds unless the NIC is the simulated one, and that was not built.
+nic_there()
+{
+    [ "$VDPA_NIC" != sim ] || [ -f "$VDPASIM" ]
+}
+
 # nic_create N [QUEUES]: makes VF number N, with so many queues, and its
-# representor.
+# representor.  77, by which autotest skips the test, if there is no NIC.
 nic_create()
 {
+    nic_there || return 77
     echo "${2-1}" > "$VDPA_ENV/nic-$1-queues"
     "nic_${VDPA_NIC}_create" "$1" "${2-1}"
 }
@@ -100,7 +107,7 @@ nic_sim_rep()
 
 nic_sim_dpdk_extra()
 {
-    echo "--no-pci -d $(env_plugin "$VDPASIM")"
+    echo "--no-pci$(nic_there && echo " -d $(env_plugin "$VDPASIM")")"
 }
 
 # peer_up ADDRESS/LENGTH: makes a host behind the simulated NIC's wire and gives
