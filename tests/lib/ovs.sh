@@ -117,19 +117,52 @@ ovs_bridge()
 # ovs_pmd_packets: prints how many packets the PMD threads have received.
 ovs_pmd_packets()
 {
-    ovs-appctl dpif-netdev/pmd-stats-show | awk '
-        /^pmd thread/ { pmd = 1 }
-        /^main thread/ { pmd = 0 }
-        pmd && /packets received:/ { sum += $3 }
-        END { printf "%d\n", sum }'
+    ovs_pmd_perf "Rx packets"
 }
 
-# ovs_pmd_perf WHAT: prints a number out of pmd-perf-show since the last
-# pmd-stats-clear: "Iterations", "busy iterations", "sleep iterations".
+# ovs_pmd_perf WHAT [COLUMN]: prints a number out of pmd-perf-show since the last
+# pmd-stats-clear, summed over the PMD threads: "Iterations", "Rx packets", "busy
+# iterations", "sleep iterations" and so on; COLUMN 2 is the number in brackets
+# behind it.  Fails if no thread has it.  Newer versions show the main thread,
+# too, and have no pmd-stats-show.
 ovs_pmd_perf()
 {
-    ovs-appctl dpif-netdev/pmd-perf-show \
-        | sed -n "s/^ *-* *$1: *\([0-9]*\).*/\1/p"
+    ovs-appctl dpif-netdev/pmd-perf-show | awk -v what="$1" -v c="${2-1}" '
+        / thread .*:$/ { pmd = /^pmd/ }
+        pmd && match($0, "^ *(- *)?" what ": *") {
+            split(substr($0, RLENGTH + 1), words, /[ (]+/)
+            sum += words[c]
+            n++
+        }
+        END { printf "%.10g\n", sum; exit !n }'
+}
+
+# ovs_pmd_busy: prints how many cycles the PMD threads have spent on packets
+# since the last pmd-stats-clear.
+ovs_pmd_busy()
+{
+    local used share
+    used=$(ovs_pmd_perf "Used TSC cycles") \
+        && share=$(ovs_pmd_perf "busy iterations" 2) \
+        && awk -v used="$used" -v share="$share" \
+            'BEGIN { printf "%.0f\n", used * share / 100 }'
+}
+
+# ovs_sleep_keys MICROSECONDS: prints what lets PMD threads sleep so long, as
+# KEY=VALUE of other_config: the key has another name since 3.2.
+ovs_sleep_keys()
+{
+    echo "pmd-sleep-max=$1 pmd-maxsleep=$1"
+}
+
+# ovs_sleep MICROSECONDS: lets PMD threads sleep so long.
+ovs_sleep()
+{
+    local key args=()
+    for key in $(ovs_sleep_keys "$1"); do
+        args+=("other_config:$key")
+    done
+    ovs-vsctl --timeout=30 set Open_vSwitch . "${args[@]}"
 }
 
 # ovs_add_dpdk BRIDGE PORT DEVARGS [SETTING]...: adds a port of type dpdk, with
