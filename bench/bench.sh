@@ -116,7 +116,7 @@ systems()
 # measure STAGE [ARGUMENT]... -- SYSTEM...: runs measure.py.
 measure()
 {
-    local args=() name stage=$1
+    local args=() name argument stage=$1
     shift
     while [ "$1" != -- ]; do
         args+=("$1")
@@ -124,7 +124,8 @@ measure()
     done
     shift
     for name in "$@"; do
-        args+=(--system "$(system_argument "$name")")
+        argument=$(system_argument "$name") || return 1
+        args+=(--system "$argument")
     done
     python3 "$HERE/measure.py" --out "$RAW" --stage "$stage" \
         --rounds "$ROUNDS" --core "$OTHER_CORE" "${args[@]}" 6>&- &

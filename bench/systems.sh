@@ -293,15 +293,18 @@ system_pid()
     process_pid system || process_pid ovs-vswitchd
 }
 
-# system_thread PID: prints the thread of a process that forwards.
+# system_thread PID: prints the thread of a process that forwards.  DPDK changed
+# the name in 23.11.
 system_thread()
 {
     local task
     for task in /proc/"$1"/task/*; do
         case $(cat "$task/comm") in
-        pmd-c*|*-worker-1) basename "$task" ;;
+        pmd-c*|*-worker-1|*-worker1) basename "$task"; return ;;
         esac
     done
+    say "process $1 has no thread that forwards"
+    return 1
 }
 
 # system_hold NAME: stops a system and its guest until somebody measures it.
@@ -323,12 +326,13 @@ system_release()
 # system_argument NAME: prints what measure.py must know about the system.
 system_argument()
 {
-    local pid guest
+    local pid thread guest guest_thread=''
     system_use "$1"
-    pid=$(system_pid) || return 1
-    guest=$(process_pid guest)
-    echo "$1,$pid,$(system_thread "$pid"),$guest,$(
-        [ -z "$guest" ] || system_thread "$guest"),$VDPA_ENV/ctl"
+    pid=$(system_pid) && thread=$(system_thread "$pid") || return 1
+    if guest=$(process_pid guest); then
+        guest_thread=$(system_thread "$guest") || return 1
+    fi
+    echo "$1,$pid,$thread,$guest,$guest_thread,$VDPA_ENV/ctl"
 }
 
 # system_stop NAME: ends a system and gives everything back.
