@@ -57,29 +57,29 @@ root_run()
 {
     local suite=$1 root
     shift
-    needs_root
-    root_prepare "$suite" || die "suite $suite: $ROOT_PROBLEM"
-    root=$(suite_root "$suite")
-    case $1:${2-} in
-    shell:)
-        root_enter "$root" bash
-        ;;
-    shell:*)
-        root_enter "$root" bash -c "${*:2}"
-        ;;
-    guest:*|stop:*|demo:--keep)
+    case "$*" in
+    guest*|stop*|'demo --keep')
         die "nothing is left running in the root of another suite; try" \
             "\"./quickstart --suite $suite shell\" and \"$*\" in it"
         ;;
-    *)
-        root_supervise "$root" ./quickstart "$@"
-        ;;
+    esac
+    needs_root
+    root_prepare "$suite" || die "suite $suite: $ROOT_PROBLEM"
+    root=$(suite_root "$suite")
+    case "$*" in
+    shell) root_enter "$root" bash ;;
+    'shell '*) root_enter "$root" bash -c "${*:2}" ;;
+    *) root_supervise "$root" ./quickstart "$@" ;;
     esac
 }
 
 command_shell()
 {
-    die "a shell is for the root of another suite: \"--suite SUITE shell\""
+    usage_suite
+    case ${1-} in
+    --help|-h) ;;
+    *) die "a shell is for the root of another suite" ;;
+    esac
 }
 
 # root_prepare SUITE: makes the root of SUITE unless it is there, and brings what
