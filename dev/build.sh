@@ -137,17 +137,23 @@ needs_nic()
 # sources_copy FOLDER: brings a copy of the sources, as they are now, up to date;
 # what is built in FOLDER stays.  A second build out of a tree that is already
 # built in place would take the objects that are there for its own, and what
-# autoconf made for one suite is not for another.
+# autoconf made for one suite is not for another.  What changed is as old as the
+# copy: it may have been written before what was built of the copy before.
 sources_copy()
 {
-    local list=$1/.copied file
-    mkdir -p "$1" && touch "$list" || exit 1
-    sources_pack | tar -C "$1" -xvf - > "$list.new" || exit 1
-    # What there is no more.
-    sort "$list.new" "$list.new" "$list" | uniq -u | while read -r file; do
-        [ -d "$1/$file" ] || rm -f "$1/$file"
+    local new=$1/.new list=$1/.copied file
+    rm -rf "$new" && mkdir -p "$new" && touch "$list" || exit 1
+    sources_pack | tar -C "$new" -xf - || exit 1
+    (cd "$new" && find . -type f) | sort > "$list.new"
+    comm -13 "$list.new" "$list" | while read -r file; do
+        rm -f "$1/$file"
     done
-    mv "$list.new" "$list"
+    while read -r file; do
+        cmp -s "$new/$file" "$1/$file" \
+            || { mkdir -p "$1/${file%/*}" \
+                 && cp --preserve=mode "$new/$file" "$1/$file"; } || exit 1
+    done < "$list.new"
+    mv "$list.new" "$list" && rm -rf "$new"
 }
 
 # sources_pack: writes a tar ball of the sources, without what is built.
@@ -159,7 +165,7 @@ sources_pack()
         --exclude='./Makefile' --exclude='./Makefile.in' \
         --exclude='./aclocal.m4' --exclude='./autom4te.cache' \
         --exclude='./build-aux' --exclude='./configure' \
-        --exclude='./config.status' --exclude='./config.log' \
+        --exclude='./configure~' --exclude='./config.status' --exclude='./config.log' \
         --exclude='./libtool' --exclude='./bench-results' \
         --exclude='./openvswitch-dpdkvdpa-*' \
         --exclude='./bench/relay-cost' --exclude='./bench/ring-cost' \
