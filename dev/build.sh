@@ -165,7 +165,8 @@ sources_pack()
         --exclude='./Makefile' --exclude='./Makefile.in' \
         --exclude='./aclocal.m4' --exclude='./autom4te.cache' \
         --exclude='./build-aux' --exclude='./configure' \
-        --exclude='./configure~' --exclude='./config.status' --exclude='./config.log' \
+        --exclude='./configure~' --exclude='./config.status' \
+        --exclude='./config.log' \
         --exclude='./libtool' --exclude='./bench-results' \
         --exclude='./openvswitch-dpdkvdpa-*' \
         --exclude='./bench/relay-cost' --exclude='./bench/ring-cost' \
