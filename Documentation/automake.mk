@@ -7,6 +7,7 @@ documentation = \
 	Documentation/dpdk-reconnect.rst \
 	Documentation/hardware-mode.rst \
 	Documentation/internals.rst \
+	Documentation/memory-order.rst \
 	Documentation/port-guide.rst \
 	Documentation/reference.rst \
 	Documentation/security.rst \

@@ -171,5 +171,19 @@ tests_unit_test_walk_threads_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_walk_threads_LDADD = $(unit_LDADD)
 tests_unit_test_walk_threads_LINK = $(unit_LINK)
 
+# The order of memory accesses, if herd7 is there.
+TESTS += tests/litmus/test-litmus.sh
+EXTRA_DIST += \
+	tests/litmus/eventfd-exchange.litmus \
+	tests/litmus/gate-close.litmus \
+	tests/litmus/gate-open.litmus \
+	tests/litmus/gate-shut-from-inside.litmus \
+	tests/litmus/packed-descriptor.litmus \
+	tests/litmus/packed-event.litmus \
+	tests/litmus/ring-available.litmus \
+	tests/litmus/ring-call.litmus \
+	tests/litmus/ring-used.litmus \
+	tests/litmus/test-litmus.sh
+
 include tests/system.mk
 include tests/checks.mk

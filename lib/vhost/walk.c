@@ -86,7 +86,7 @@ struct dpdk_vdpa_walk {
 
     /* For the thread that handles messages. */
     struct dpdk_vdpa_memory memory;     /* Read by who is inside. */
-    bool packed;                        /* Read by PMD threads. */
+    atomic_bool packed;                 /* Read by PMD threads. */
     int old_fds[MAX_OLD_FDS];
     unsigned int n_old_fds;
 };
@@ -336,7 +336,8 @@ dpdk_vdpa_walk_open(struct dpdk_vdpa_walk *walk, int vid)
 {
     const struct dpdk_vdpa_book *book = walk->book;
 
-    walk->packed = book->features & (1ULL << VIRTIO_F_RING_PACKED);
+    atomic_store_relaxed(
+        &walk->packed, !!(book->features & (1ULL << VIRTIO_F_RING_PACKED)));
     if (!book->has_memory || book->features & FEATURES_FOR_LIBRARY) {
         return;
     }
@@ -386,6 +387,10 @@ walk_replace_fd(struct dpdk_vdpa_walk *walk, atomic_int *fdp, int fd)
     int old = fd_read(fdp);
 
     atomic_store(fdp, fd);
+    /* Who still found the old one has written to the ring before: whoever is
+     * told by the new one from now on is to see that.  The other fence is in
+     * dpdk_vdpa_ring_wants_call(). */
+    atomic_thread_fence(memory_order_seq_cst);
     if (old >= 0) {
         if (walk->n_old_fds >= MAX_OLD_FDS) {
             walk_close_old_fds(walk);
@@ -564,6 +569,7 @@ library_recv(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
 {
     struct walked *w = &walk->rings[i];
     uint16_t before, used, n;
+    bool packed;
 
     if (!dpdk_vdpa_book_is_enabled(walk->book, i)
         || !walked_hand_over(w, vid, i)) {
@@ -573,7 +579,8 @@ library_recv(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
     n = rte_vhost_dequeue_burst(vid, i, mp, pkts, max);
     used = library_position(vid, i) - before;
     /* How many buffers those were can be told of a split ring only. */
-    if (OVS_UNLIKELY(!walk->packed && used > n && used <= max)) {
+    atomic_read_relaxed(&walk->packed, &packed);
+    if (OVS_UNLIKELY(!packed && used > n && used <= max)) {
         w->n_lost += used - n;
     }
     if (n) {
