@@ -198,11 +198,14 @@ watch_port(struct vdpa_port *port, void *aux OVS_UNUSED)
     check_admin_state(port);
     vdpa_guest_run(port);
     atomic_read(&port->changed, &changed);
+    if (changed) {
+        /* Before anything that did is looked at, else it might be missed. */
+        atomic_store(&port->changed, false);
+    }
     if (changed || time_msec() >= port->next_link_check) {
         vdpa_accelerator_check(port);
     }
     if (changed) {
-        atomic_store(&port->changed, false);
         handle_changes(port);
     }
     if (changed || time_msec() >= port->next_link_check) {
