@@ -34,7 +34,8 @@ if some ran and none failed.
 
   --all      also what is slow and rarely finds anything: the system tests with
              the keyword "slow", and the fuzzers, for FUZZ_SECONDS (20) each;
-             and all of it in each suite
+             Open vSwitch's own tests with our ovs-vswitchd, which take about an
+             hour; and all of it in each suite
   --each-suite  only what is checked in each suite: that everything compiles by
              gcc and by clang without a warning, the unit tests, and the system
              tests with the keyword "each-suite"; with --all, everything but
@@ -102,12 +103,13 @@ check_parts()
     --system*) echo "$system" ;;
     --perf*) echo "$perf ratios" ;;
     --each-suite) echo "$unit each_suite" ;;
-    --each-suiteyes) echo "$unit sanitized $system" ;;
+    --each-suiteyes) echo "$unit sanitized $system openvswitch" ;;
     *)
         if [ "$3" -ne 0 ] || [ -n "$ASAN" ]; then
             echo "$unit$system"
         else
-            echo "$style$unit sanitized $perf$system suites"
+            echo "$style$unit sanitized $perf$system" \
+                "${2:+openvswitch} suites"
         fi
         ;;
     esac
