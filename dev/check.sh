@@ -35,7 +35,8 @@ if some ran and none failed.
   --all      also what is slow and rarely finds anything: the system tests with
              the keyword "slow", and the fuzzers, for FUZZ_SECONDS (20) each;
              Open vSwitch's own tests with our ovs-vswitchd, which take about an
-             hour; and all of it in each suite
+             hour; all of it in each suite; and a cross build for arm64 and its
+             unit tests under qemu-user
   --each-suite  only what is checked in each suite: that everything compiles by
              gcc and by clang without a warning, the unit tests, and the system
              tests with the keyword "each-suite"; with --all, everything but
@@ -109,7 +110,7 @@ check_parts()
             echo "$unit$system"
         else
             echo "$style$unit sanitized $perf$system" \
-                "${2:+openvswitch} suites"
+                "${2:+openvswitch arm64} suites"
         fi
         ;;
     esac

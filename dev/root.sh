@@ -24,6 +24,9 @@ ROOT_WORK=/srv/openvswitch-dpdkvdpa
 # What the root has beside $PACKAGES: for check, and for a mirror by https.
 ROOT_PACKAGES="clang ca-certificates"
 
+# The architectures whose packages it may have, if others than the machine's.
+ROOT_ARCHITECTURES=
+
 usage_suite()
 {
     cat <<USAGE
@@ -134,6 +137,7 @@ root_make()
         unshare --mount --propagation private \
         mmdebstrap --mode=root --variant=apt --skip=cleanup/apt/lists \
         --aptopt="$dir/apt.conf" \
+        ${ROOT_ARCHITECTURES:+"--architectures=$ROOT_ARCHITECTURES"} \
         --include="$PACKAGES $ROOT_PACKAGES" \
         "$suite" "$dir/root" "deb $mirror $suite main" || return 1
     # No service starts in it.

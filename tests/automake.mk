@@ -45,7 +45,7 @@ tests_unit_test_door_LINK = $(unit_LINK)
 
 # This one includes lib/vhost/layout.c, and has the vhost library.
 tests_unit_test_layout_SOURCES = tests/unit/test-layout.c \
-	tests/unit/test-eal.h lib/vhost/door.c
+	tests/unit/test-eal.h tests/unit/test-needs.h lib/vhost/door.c
 tests_unit_test_layout_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_layout_LDADD = $(unit_LDADD)
 tests_unit_test_layout_LINK = $(unit_LINK)
@@ -76,8 +76,9 @@ tests_unit_test_gate_SOURCES = tests/unit/test-gate.c
 tests_unit_test_gate_LDADD = $(unit_LDADD)
 tests_unit_test_gate_LINK = $(unit_LINK)
 
-tests_unit_test_guard_SOURCES = tests/unit/test-guard.c lib/vhost/book.c \
-	lib/vhost/guard.c
+tests_unit_test_guard_SOURCES = tests/unit/test-guard.c \
+	tests/unit/test-needs.h lib/vhost/book.c lib/vhost/guard.c
+tests_unit_test_guard_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_guard_LDADD = $(unit_LDADD)
 tests_unit_test_guard_LINK = $(unit_LINK)
 
@@ -158,7 +159,7 @@ tests_unit_test_vf_LINK = $(unit_LINK)
 # And these lib/vhost/walk.c, with functions of its own in place of the
 # vhost library's.
 walk_test_sources = tests/unit/walk-fixture.h tests/unit/test-eal.h \
-	tests/unit/test-guest.h \
+	tests/unit/test-guest.h tests/unit/test-needs.h \
 	lib/vhost/book.c lib/vhost/interrupt.c lib/vhost/ring.c
 tests_unit_test_walk_SOURCES = tests/unit/test-walk.c $(walk_test_sources)
 tests_unit_test_walk_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)

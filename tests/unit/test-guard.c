@@ -34,6 +34,7 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/test-needs.h"
 #include "util.h"
 
 #define FILE_SIZE 0x200000
@@ -486,6 +487,7 @@ test_memory_too_large(void **state OVS_UNUSED)
 {
     const uint64_t size = 20ULL << 40;
 
+    test_needs("terabytes");
     for (int n = 1; n <= 8; n += 7) {
         struct dpdk_vdpa_msg msg = make_table(n);
 

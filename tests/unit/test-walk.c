@@ -18,6 +18,7 @@
 #include <config.h>
 
 #include "tests/unit/walk-fixture.h"
+#include "tests/unit/test-needs.h"
 
 static void
 walk_reopen(struct fixture *f)
@@ -622,6 +623,7 @@ test_full_call_fd(void **state)
 {
     struct fixture *f = *state;
 
+    test_needs("aio");
     for (int i = 0; i < 2; i++) {
         fcntl(f->call_fds[i], F_SETFL, 0);
         assert_int_equal(eventfd_write(f->call_fds[i], UINT64_MAX - 1), 0);
