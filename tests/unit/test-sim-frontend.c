@@ -221,7 +221,24 @@ fill_call(uint16_t i)
 
 /* Fixtures. */
 
-static const struct rte_vhost_device_ops vhost_ops;
+static int
+new_device(int vid)
+{
+	(void)vid;
+	return 0;
+}
+
+static void
+destroy_device(int vid)
+{
+	(void)vid;
+}
+
+/* DPDK 23.11 calls these two even if they are not there. */
+static const struct rte_vhost_device_ops vhost_ops = {
+	.new_device = new_device,
+	.destroy_device = destroy_device,
+};
 
 static void
 listen_on_socket(void)
