@@ -28,8 +28,9 @@
 
 /* Sends the library messages with files through a socket of its own in the
  * existing folder 'rundir', to see where it keeps these, and that the door
- * (see vhost/door.h) knows its way of reading.  Returns true if so.  Otherwise returns false with a sentence in
- * '*errp', which the caller must free: no connection can be served.
+ * (see vhost/door.h) knows its way of reading.  Returns true if so.
+ * Otherwise returns false with a sentence in '*errp', which the caller must
+ * free: no connection can be served.
  *
  * Before any other function of vhost/, after EAL has been initialized, once.
  * Takes some ms, and at most a few seconds if the library does not answer. */
