@@ -97,24 +97,31 @@ AC_DEFUN([VDPA_CHECK_DPDK], [
 dnl VDPA_CHECK_DPDK_SOURCE
 dnl
 dnl The simulated NIC is a DPDK driver, and the headers that drivers need are
-dnl not installed with the library; they come from DPDK's source.
+dnl not installed with the library; they come from DPDK's source.  That must be
+dnl of the release series that is installed, 22.11 say, whatever its point
+dnl release: these change no layout.
 AC_DEFUN([VDPA_CHECK_DPDK_SOURCE], [
   AC_ARG_WITH([dpdk-source],
     [AS_HELP_STRING([--with-dpdk-source=DIR],
-       [DPDK source tree of the installed version, for the simulated NIC in drivers/ (default: do not build it)])])
+       [DPDK source tree of the installed release series, for the simulated NIC in drivers/ (default: do not build it)])])
   AC_MSG_CHECKING([for the DPDK source tree])
   AS_CASE([$with_dpdk_source],
     [''|no], [dpdk_srcdir=],
     [AS_IF([test ! -f "$with_dpdk_source/lib/ethdev/ethdev_driver.h"],
        [AC_MSG_ERROR([$with_dpdk_source is not a DPDK source tree (it has no lib/ethdev/ethdev_driver.h)])])
-     AS_IF([test "`cat "$with_dpdk_source/VERSION"`" != "$DPDK_VERSION"],
-       [AC_MSG_ERROR([$with_dpdk_source is DPDK `cat "$with_dpdk_source/VERSION"`, but DPDK $DPDK_VERSION is installed: take the source of that version])])
+     vdpa_series=[`sed -n 's/^\([0-9]*\.[0-9]*\).*/\1/p' "$with_dpdk_source/VERSION"`]
+     AS_CASE([$DPDK_VERSION],
+       [$vdpa_series|$vdpa_series.*], [],
+       [AC_MSG_ERROR([$with_dpdk_source is DPDK `cat "$with_dpdk_source/VERSION"`, but DPDK $DPDK_VERSION is installed: take the source of the same release series])])
      dpdk_srcdir=`cd "$with_dpdk_source" && pwd`
-     for vdpa_dir in lib/eal/include lib/eal/common lib/ethdev lib/vhost lib/kvargs drivers/bus/vdev; do
-       DPDK_SDK_INCLUDES="$DPDK_SDK_INCLUDES -I$dpdk_srcdir/$vdpa_dir"
-     done])
+     for vdpa_dir in lib/eal/include lib/ethdev lib/vhost drivers/bus/vdev; do
+       DPDK_SDK_CPPFLAGS="$DPDK_SDK_CPPFLAGS -I$dpdk_srcdir/$vdpa_dir"
+     done
+     # For drivers/compat.h; a month is no octal number.
+     DPDK_SDK_CPPFLAGS=["$DPDK_SDK_CPPFLAGS `echo $vdpa_series \
+       | sed 's/^\([0-9]*\)\.0*\([0-9]*\)$/-DSIM_SDK_YEAR=\1 -DSIM_SDK_MONTH=\2/'`"]])
   AC_MSG_RESULT([${dpdk_srcdir:-no}])
-  AC_SUBST([DPDK_SDK_INCLUDES])
+  AC_SUBST([DPDK_SDK_CPPFLAGS])
   AM_CONDITIONAL([BUILD_DRIVERS], [test -n "$dpdk_srcdir"])
 ])
 

@@ -24,7 +24,7 @@ bench_programs = \
 	bench/vhost-floor
 CLEANFILES += $(bench_programs)
 
-bench/librte_benchvf.so: $(bench_vf_sources)
+bench/librte_benchvf.so: $(bench_vf_sources) drivers/compat.h
 	@$(MKDIR_P) $(@D)
 	$(AM_V_CCLD)$(CC) -shared -fPIC $(VDPASIM_CPPFLAGS) $(CPPFLAGS) \
 		$(VDPASIM_CFLAGS) $(CFLAGS) $(LDFLAGS) -Wl,--no-undefined \

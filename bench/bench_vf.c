@@ -39,6 +39,7 @@
 #include <ethdev_vdev.h>
 
 #include "bench_vf.h"
+#include "compat.h"
 
 RTE_LOG_REGISTER(bench_logtype, pmd.net.benchvf, NOTICE);
 
@@ -387,7 +388,7 @@ write_frame(struct rte_mempool *mempool __rte_unused, void *aux __rte_unused,
 		struct rte_ether_hdr eth;
 		struct rte_ipv4_hdr ip;
 		struct rte_udp_hdr udp;
-	} __rte_packed frame = {
+	} __attribute__((packed)) frame = {
 		.eth = {
 			.dst_addr.addr_bytes = { 0x02, 0, 0, 0, 0, 1 },
 			.src_addr.addr_bytes = { 0x02, 0, 0, 0, 0, 2 },
@@ -492,7 +493,8 @@ bench_link_update(struct rte_eth_dev *dev __rte_unused,
 }
 
 static int
-bench_stats_get(struct rte_eth_dev *eth_dev, struct rte_eth_stats *stats)
+bench_stats_get(struct rte_eth_dev *eth_dev, struct rte_eth_stats *stats,
+		sim_queue_stats *queues __rte_unused)
 {
 	const struct bench_dev *dev = eth_dev->data->dev_private;
 
@@ -503,6 +505,8 @@ bench_stats_get(struct rte_eth_dev *eth_dev, struct rte_eth_stats *stats)
 	}
 	return 0;
 }
+
+SIM_STATS_GET_OP(bench_stats_get_op, bench_stats_get)
 
 static int
 bench_stats_reset(struct rte_eth_dev *dev __rte_unused)
@@ -548,7 +552,7 @@ static const struct eth_dev_ops bench_ops = {
 	.rx_queue_setup = bench_rx_queue_setup,
 	.tx_queue_setup = bench_tx_queue_setup,
 	.link_update = bench_link_update,
-	.stats_get = bench_stats_get,
+	.stats_get = bench_stats_get_op,
 	.stats_reset = bench_stats_reset,
 	.promiscuous_enable = bench_promiscuous,
 	.promiscuous_disable = bench_promiscuous,

@@ -55,6 +55,7 @@ vdpasim_sources = \
 	drivers/vf.c
 
 vdpasim_headers = \
+	drivers/compat.h \
 	drivers/base/devargs.h \
 	drivers/base/fault.h \
 	drivers/base/limits.h \
@@ -110,7 +111,7 @@ EXTRA_DIST += $(vdpasim_sources) $(vdpasim_headers)
 VDPASIM_CPPFLAGS = \
 	-I$(top_srcdir)/drivers \
 	$(DPDK_CFLAGS) \
-	$(DPDK_SDK_INCLUDES) \
+	$(DPDK_SDK_CPPFLAGS) \
 	-DALLOW_INTERNAL_API \
 	-DALLOW_EXPERIMENTAL_API \
 	-D_GNU_SOURCE

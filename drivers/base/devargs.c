@@ -10,6 +10,7 @@
 
 #include <ethdev_driver.h>
 
+#include "compat.h"
 #include "base/devargs.h"
 #include "base/fault.h"
 #include "base/log.h"
@@ -110,32 +111,45 @@ pf_wire(const struct parse *p, const char *key, const char *value)
 	return 0;
 }
 
+/* Whether these are VFs of the one PF that there is. */
+static bool
+are_vfs(const struct rte_eth_devargs *da)
+{
+	return da->type == RTE_ETH_REPRESENTOR_VF &&
+		da->nb_representor_ports > 0 &&
+		(da->nb_mh_controllers == 0 ||
+		 (da->nb_mh_controllers == 1 && da->mh_controllers[0] == 0)) &&
+		(da->nb_ports == 0 ||
+		 (da->nb_ports == 1 && da->ports[0] == 0));
+}
+
 /* Range checks against the number of VFs come at the end, because the keys
  * may stand in any order. */
 static int
 pf_representor(const struct parse *p, const char *key, const char *value)
 {
+	struct rte_eth_devargs da[SIM_MAX_VFS];
 	struct sim_pf_args *args = p->out;
-	struct rte_eth_devargs da;
 	char buf[256];
-	uint16_t i;
+	int i, k, n;
 
 	args->has_representor = true;
-	if (value == NULL || snprintf(buf, sizeof(buf), "%s=%s", key,
-				      value) >= (int)sizeof(buf) ||
-	    rte_eth_devargs_parse(buf, &da) != 0 ||
-	    da.type != RTE_ETH_REPRESENTOR_VF ||
-	    da.nb_representor_ports == 0 || da.nb_mh_controllers > 1 ||
-	    (da.nb_mh_controllers == 1 && da.mh_controllers[0] != 0) ||
-	    da.nb_ports > 1 || (da.nb_ports == 1 && da.ports[0] != 0))
+	n = value == NULL || snprintf(buf, sizeof(buf), "%s=%s", key, value) >=
+		(int)sizeof(buf) ? -EINVAL :
+		sim_representors_parse(buf, da, RTE_DIM(da));
+	for (i = 0; i < n && are_vfs(&da[i]); i++)
+		;
+	if (n <= 0 || i < n)
 		return bad_value(p, key, value, "give VFs of this PF, for "
 				 "example [0], [0-3], vf0 or pf0vf[0,2]");
 
-	for (i = 0; i < da.nb_representor_ports; i++) {
-		if (da.representor_ports[i] >= SIM_MAX_VFS)
-			return bad_value(p, key, value, "the highest VF there "
-					 "can be is 13");
-		args->representors |= 1u << da.representor_ports[i];
+	for (i = 0; i < n; i++) {
+		for (k = 0; k < da[i].nb_representor_ports; k++) {
+			if (da[i].representor_ports[k] >= SIM_MAX_VFS)
+				return bad_value(p, key, value, "the highest "
+						 "VF there can be is 13");
+			args->representors |= 1u << da[i].representor_ports[k];
+		}
 	}
 	return 0;
 }

@@ -462,6 +462,8 @@ port_representor_info_get(struct rte_eth_dev *dev,
 	return 1;
 }
 
+SIM_STATS_GET_OP(port_stats_get, sim_stats_get)
+
 static const struct eth_dev_ops port_ops = {
 	.dev_configure = sim_port_rss_configure,
 	.dev_start = port_start,
@@ -481,7 +483,7 @@ static const struct eth_dev_ops port_ops = {
 	.mac_addr_remove = port_mac_addr_remove,
 	.set_mc_addr_list = port_set_mc_addr_list,
 	.mtu_set = port_mtu_set,
-	.stats_get = sim_stats_get,
+	.stats_get = port_stats_get,
 	.stats_reset = sim_stats_reset,
 	.xstats_get = sim_xstats_get,
 	.xstats_get_names = sim_xstats_get_names,

@@ -4,6 +4,7 @@
 
 #include <rte_flow.h>
 
+#include "compat.h"
 #include "nic/flow_pattern.h"
 
 struct pattern {
@@ -136,10 +137,12 @@ parse_ipv6(struct pattern *pt, const void *spec_, const void *mask_)
 	MATCH(pt, tos, tc, tc_mask);
 	MATCH(pt, ttl, spec->hdr.hop_limits, mask->hdr.hop_limits);
 	MATCH(pt, proto, spec->hdr.proto, mask->hdr.proto);
-	match_bytes(r->key.saddr, r->mask.saddr, spec->hdr.src_addr,
-		    mask->hdr.src_addr, 16);
-	match_bytes(r->key.daddr, r->mask.daddr, spec->hdr.dst_addr,
-		    mask->hdr.dst_addr, 16);
+	match_bytes(r->key.saddr, r->mask.saddr,
+		    SIM_IPV6_BYTES(spec->hdr.src_addr),
+		    SIM_IPV6_BYTES(mask->hdr.src_addr), 16);
+	match_bytes(r->key.daddr, r->mask.daddr,
+		    SIM_IPV6_BYTES(spec->hdr.dst_addr),
+		    SIM_IPV6_BYTES(mask->hdr.dst_addr), 16);
 	if (mask->has_frag_ext)
 		match_flag(pt, SIM_KEY_FRAG, spec->has_frag_ext);
 	return 0;
@@ -218,9 +221,13 @@ parse_port_id(struct pattern *pt, const void *spec_, const void *mask_)
 	return spec == NULL ? 0 : set_source(pt, spec->id);
 }
 
+#define ALL_6 { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff }
+#define ALL_16 { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, \
+		 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff }
+
 static const struct rte_flow_item_eth eth_bits = {
-	.hdr.dst_addr.addr_bytes = "\xff\xff\xff\xff\xff\xff",
-	.hdr.src_addr.addr_bytes = "\xff\xff\xff\xff\xff\xff",
+	.hdr.dst_addr.addr_bytes = ALL_6,
+	.hdr.src_addr.addr_bytes = ALL_6,
 	.hdr.ether_type = RTE_BE16(0xffff),
 	.has_vlan = 1,
 };
@@ -241,15 +248,12 @@ static const struct rte_flow_item_ipv4 ipv4_bits = {
 	.hdr.dst_addr = RTE_BE32(0xffffffff),
 };
 
-#define ALL_16 "\xff\xff\xff\xff\xff\xff\xff\xff" \
-	       "\xff\xff\xff\xff\xff\xff\xff\xff"
-
 static const struct rte_flow_item_ipv6 ipv6_bits = {
 	.hdr.vtc_flow = RTE_BE32(RTE_IPV6_HDR_TC_MASK),
 	.hdr.proto = 0xff,
 	.hdr.hop_limits = 0xff,
-	.hdr.src_addr = ALL_16,
-	.hdr.dst_addr = ALL_16,
+	SIM_IPV6_BYTES(.hdr.src_addr) = ALL_16,
+	SIM_IPV6_BYTES(.hdr.dst_addr) = ALL_16,
 	.has_frag_ext = 1,
 };
 

@@ -367,7 +367,7 @@ sim_rx_burst_wire(void *rxq, struct rte_mbuf **pkts, uint16_t n)
 	return n;
 }
 
-uint32_t
+sim_queue_fill
 sim_rx_queue_count(void *rxq)
 {
 	struct sim_rxq *q = rxq;

@@ -3,6 +3,7 @@
 #ifndef SIM_NIC_RX_H
 #define SIM_NIC_RX_H
 
+#include "compat.h"
 #include "nic/port.h"
 
 /* The receiving half of a port's datapath: see port.h. */
@@ -14,7 +15,7 @@ uint16_t sim_rx_burst(void *rxq, struct rte_mbuf **pkts, uint16_t n);
 /* The same for an uplink with a TAP, which this call also reads. */
 uint16_t sim_rx_burst_wire(void *rxq, struct rte_mbuf **pkts, uint16_t n);
 
-uint32_t sim_rx_queue_count(void *rxq);
+sim_queue_fill sim_rx_queue_count(void *rxq);
 int sim_rx_descriptor_status(void *rxq, uint16_t offset);
 
 /* NULL if memory or readers run out. */

@@ -18,7 +18,8 @@ zero(uint64_t *counter)
 }
 
 static void
-add_rxq(const struct sim_rxq *q, struct rte_eth_stats *stats)
+add_rxq(const struct sim_rxq *q, struct rte_eth_stats *stats,
+	sim_queue_stats *queues)
 {
 	uint64_t errors = get(&q->oversize);
 
@@ -27,38 +28,40 @@ add_rxq(const struct sim_rxq *q, struct rte_eth_stats *stats)
 	stats->imissed += get(&q->missed);
 	stats->rx_nombuf += get(&q->nombuf);
 	stats->ierrors += errors;
-	if (q->id >= RTE_ETHDEV_QUEUE_STAT_CNTRS)
+	if (queues == NULL || q->id >= RTE_ETHDEV_QUEUE_STAT_CNTRS)
 		return;
-	stats->q_ipackets[q->id] = get(&q->packets);
-	stats->q_ibytes[q->id] = get(&q->bytes);
-	stats->q_errors[q->id] = errors;
+	queues->q_ipackets[q->id] = get(&q->packets);
+	queues->q_ibytes[q->id] = get(&q->bytes);
+	queues->q_errors[q->id] = errors;
 }
 
 static void
-add_txq(const struct sim_txq *q, struct rte_eth_stats *stats)
+add_txq(const struct sim_txq *q, struct rte_eth_stats *stats,
+	sim_queue_stats *queues)
 {
 	stats->opackets += get(&q->packets);
 	stats->obytes += get(&q->bytes);
 	stats->oerrors += get(&q->link_down) + get(&q->bad_offload);
-	if (q->id >= RTE_ETHDEV_QUEUE_STAT_CNTRS)
+	if (queues == NULL || q->id >= RTE_ETHDEV_QUEUE_STAT_CNTRS)
 		return;
-	stats->q_opackets[q->id] = get(&q->packets);
-	stats->q_obytes[q->id] = get(&q->bytes);
+	queues->q_opackets[q->id] = get(&q->packets);
+	queues->q_obytes[q->id] = get(&q->bytes);
 }
 
 int
-sim_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats)
+sim_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats,
+	      sim_queue_stats *queues)
 {
 	struct rte_eth_dev_data *data = dev->data;
 	uint16_t i;
 
 	for (i = 0; i < data->nb_rx_queues; i++) {
 		if (data->rx_queues[i] != NULL)
-			add_rxq(data->rx_queues[i], stats);
+			add_rxq(data->rx_queues[i], stats, queues);
 	}
 	for (i = 0; i < data->nb_tx_queues; i++) {
 		if (data->tx_queues[i] != NULL)
-			add_txq(data->tx_queues[i], stats);
+			add_txq(data->tx_queues[i], stats, queues);
 	}
 	return 0;
 }

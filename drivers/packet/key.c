@@ -74,8 +74,8 @@ parse_ipv6(struct sim_key *key, const uint8_t *data, uint32_t len)
 	key->proto = ip->proto;
 	key->tos = rte_be_to_cpu_32(ip->vtc_flow) >> RTE_IPV6_HDR_TC_SHIFT;
 	key->ttl = ip->hop_limits;
-	memcpy(key->saddr, ip->src_addr, 16);
-	memcpy(key->daddr, ip->dst_addr, 16);
+	memcpy(key->saddr, &ip->src_addr, 16);
+	memcpy(key->daddr, &ip->dst_addr, 16);
 	if (key->proto == IPPROTO_FRAGMENT)
 		key->flags |= SIM_KEY_FRAG;
 	/* Extension headers are not followed, as in simple hardware: such a

@@ -99,7 +99,8 @@ same_ip(const struct segment *a, const struct segment *b)
 	return b->ip6 != NULL &&
 		a->ip6->vtc_flow == b->ip6->vtc_flow &&
 		a->ip6->hop_limits == b->ip6->hop_limits &&
-		memcmp(a->ip6->src_addr, b->ip6->src_addr, 32) == 0;
+		memcmp(&a->ip6->src_addr, &b->ip6->src_addr, 16) == 0 &&
+		memcmp(&a->ip6->dst_addr, &b->ip6->dst_addr, 16) == 0;
 }
 
 /* Whether 'next' continues 'head', which is 'len' bytes of payload long. */

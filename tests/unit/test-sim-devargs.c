@@ -2,6 +2,7 @@
 
 #include "test-sim.h"
 
+#include "compat.h"
 #include "base/devargs.h"
 #include "base/fault.h"
 
@@ -55,6 +56,26 @@ test_pf_representor_forms(void **state)
 		assert_true(a.has_representor);
 		assert_int_equal(a.representors, forms[i].which);
 	}
+}
+
+/* A list of representors by name, where the library knows such. */
+static void
+test_pf_representor_list(void **state)
+{
+	const char *args = "vfs=4,representor=[vf0,vf[2-3]]";
+	struct sim_pf_args a;
+
+	(void)state;
+	if (!SIM_REPRESENTOR_LISTS) {
+		assert_int_equal(sim_devargs_parse_pf("p", args, &a), -EINVAL);
+		return;
+	}
+	assert_int_equal(sim_devargs_parse_pf("p", args, &a), 0);
+	assert_int_equal(a.representors, 0xd);
+	assert_int_equal(sim_devargs_parse_pf("p", "representor=[vf0,sf1]",
+					      &a), -EINVAL);
+	assert_int_equal(sim_devargs_parse_pf("p", "representor=[vf0,pf1vf1]",
+					      &a), -EINVAL);
 }
 
 static void
@@ -163,6 +184,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pf_good),
 		cmocka_unit_test(test_pf_representor_forms),
+		cmocka_unit_test(test_pf_representor_list),
 		cmocka_unit_test(test_pf_empty),
 		cmocka_unit_test(test_pf_bad),
 		cmocka_unit_test(test_vf_good),

@@ -2,6 +2,7 @@
 
 #include "test-sim.h"
 
+#include "compat.h"
 #include "packet/offload.h"
 
 static struct rte_mempool *pool, *segments;
@@ -179,7 +180,7 @@ tcp6(uint16_t payload)
 	ip = (struct rte_ipv6_hdr *)(eth + 1);
 	ip->vtc_flow = RTE_BE32(0x60000000);
 	ip->proto = IPPROTO_TCP;
-	ip->src_addr[0] = 0x20;
+	SIM_IPV6_BYTES(ip->src_addr)[0] = 0x20;
 	ip->payload_len = rte_cpu_to_be_16(20 + payload);
 	tcp = (struct rte_tcp_hdr *)(ip + 1);
 	tcp->data_off = 0x50;

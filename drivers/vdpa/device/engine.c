@@ -202,7 +202,7 @@ go_to_sleep(struct sim_vdpa_dev *dev)
 		return;		/* There was nothing in it. */
 }
 
-static void *
+static sim_thread_result
 engine(void *arg)
 {
 	const uint64_t spin = rte_get_tsc_hz() / 1000000 * SPIN_US;
@@ -223,7 +223,7 @@ engine(void *arg)
 		go_to_sleep(dev);
 		idle_since = 0;
 	}
-	return NULL;
+	return 0;
 }
 
 int
@@ -242,7 +242,7 @@ sim_vdpa_engine_start(struct sim_vdpa_dev *dev)
 	}
 	snprintf(name, sizeof(name), "simvdpa-%u-%u", dev->mac.addr_bytes[3],
 		 dev->mac.addr_bytes[5]);
-	ret = rte_ctrl_thread_create(&dev->thread, name, NULL, engine, dev);
+	ret = sim_thread_start(&dev->thread, name, engine, dev);
 	if (ret != 0)
 		goto remove_reader;
 	dev->thread_runs = true;
@@ -265,7 +265,7 @@ sim_vdpa_engine_stop(struct sim_vdpa_dev *dev)
 	__atomic_store_n(&dev->stop, true, __ATOMIC_RELEASE);
 	while (write(dev->wakefd, &one, sizeof(one)) < 0 && errno == EINTR)
 		;
-	pthread_join(dev->thread, NULL);
+	sim_thread_join(dev->thread);
 	dev->thread_runs = false;
 	sim_rcu_reader_remove(dev->reader);
 	close(dev->wakefd);

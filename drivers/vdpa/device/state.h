@@ -12,6 +12,7 @@
 #include <rte_mempool.h>
 #include <rte_ring.h>
 
+#include "compat.h"
 #include "base/fault.h"
 #include "base/signal.h"
 #include "eswitch/eswitch.h"
@@ -107,7 +108,7 @@ struct sim_vdpa_dev {
 	struct rte_ring *injected;	/* Packets to send. */
 
 	/* The engine. */
-	pthread_t thread;
+	sim_thread thread;
 	bool thread_runs;		/* Constant after creation. */
 	bool can_signal;		/* Likewise. */
 	bool stop;			/* Atomic. */

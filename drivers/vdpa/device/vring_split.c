@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include <rte_atomic.h>
+#include <rte_bitops.h>
 #include <rte_common.h>
 
 #include "vdpa/device/vring.h"

@@ -55,7 +55,7 @@ tick(struct sim_vdpa *v)
 	return ms;
 }
 
-static void *
+static sim_thread_result
 look_after(void *arg)
 {
 	struct epoll_event events[SIM_VDPA_MAX_VQS + 1];
@@ -77,7 +77,7 @@ look_after(void *arg)
 		if (ms >= 0)
 			ms = tick(v);
 	}
-	return NULL;
+	return 0;
 }
 
 static int
@@ -132,7 +132,7 @@ sim_vdpa_kick_create(struct sim_vdpa *v, int (*tick_fn)(struct sim_vdpa *v))
 		goto close_fds;
 	snprintf(name, sizeof(name), "simkick-%u-%u",
 		 v->dev->mac.addr_bytes[3], v->dev->mac.addr_bytes[5]);
-	ret = rte_ctrl_thread_create(&v->thread, name, NULL, look_after, v);
+	ret = sim_thread_start(&v->thread, name, look_after, v);
 	if (ret != 0)
 		goto close_fds;
 	v->thread_runs = true;
@@ -151,7 +151,7 @@ sim_vdpa_kick_destroy(struct sim_vdpa *v)
 	if (v->thread_runs) {
 		__atomic_store_n(&v->stop, true, __ATOMIC_RELEASE);
 		sim_vdpa_kick_wake(v);
-		pthread_join(v->thread, NULL);
+		sim_thread_join(v->thread);
 		v->thread_runs = false;
 	}
 	if (v->epfd >= 0)

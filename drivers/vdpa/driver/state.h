@@ -10,6 +10,7 @@
 
 #include <vdpa_driver.h>
 
+#include "compat.h"
 #include "nic/nic.h"
 #include "vdpa/device/device.h"
 
@@ -77,7 +78,7 @@ struct sim_vdpa {
 	bool announce;			/* The guest is to be announced. */
 
 	/* The driver's own thread: kick.c. */
-	pthread_t thread;
+	sim_thread thread;
 	bool thread_runs;
 	bool stop;			/* Atomic. */
 	int (*tick)(struct sim_vdpa *v);

@@ -4,6 +4,7 @@
 
 #include <rte_telemetry.h>
 
+#include "compat.h"
 #include "vdpa/driver/telemetry.h"
 
 /* The telemetry library has no hexadecimal numbers. */
@@ -54,7 +55,7 @@ describe_queue(struct sim_vdpa *v, uint16_t i, struct rte_tel_data *d)
 	rte_tel_data_add_dict_int(d, "avail", SIM_RING_STATE_AVAIL(state));
 	rte_tel_data_add_dict_int(d, "used", SIM_RING_STATE_USED(state));
 #define X(FIELD, MEANING) \
-	rte_tel_data_add_dict_u64(d, #FIELD, load(&q->counters.FIELD));
+	sim_tel_add_number(d, #FIELD, load(&q->counters.FIELD));
 	SIM_VDPA_COUNTERS
 #undef X
 }
@@ -70,9 +71,9 @@ describe_log(struct sim_vdpa *v, struct rte_tel_data *d)
 				  &v->mediating, __ATOMIC_RELAXED));
 	rte_tel_data_add_dict_int(d, "held", __atomic_load_n(&v->held,
 				  __ATOMIC_RELAXED));
-	rte_tel_data_add_dict_u64(d, "logged_pages", load(&log->pages));
-	rte_tel_data_add_dict_u64(d, "log_lost_pages", load(&log->lost));
-	rte_tel_data_add_dict_u64(d, "shadow_mismatches",
+	sim_tel_add_number(d, "logged_pages", load(&log->pages));
+	sim_tel_add_number(d, "log_lost_pages", load(&log->lost));
+	sim_tel_add_number(d, "shadow_mismatches",
 				  sim_vdpa_dev_log_mismatches(v->dev));
 }
 
@@ -87,8 +88,8 @@ sim_vdpa_describe_queues(struct sim_plug *plug, struct rte_tel_data *d)
 
 	add_hex(d, "status", sim_vdpa_reg_read(v, SIM_REG_STATUS));
 	add_hex(d, "features", dev->drv_features);
-	rte_tel_data_add_dict_u64(d, "bad_writes", dev->bad_writes);
-	rte_tel_data_add_dict_u64(d, "wakeups", dev->wakeups);
+	sim_tel_add_number(d, "bad_writes", dev->bad_writes);
+	sim_tel_add_number(d, "wakeups", dev->wakeups);
 	describe_log(v, d);
 	for (i = 0; i < dev->n_vqs; i++) {
 		/* Of those that were never used there may be many. */
