@@ -148,21 +148,19 @@ flow_teardown(void)
 	remove_device("net_simvf1");
 }
 
-/* COUNT and output to VF 1. */
+/* COUNT and output by the action 'output'. */
 static struct rte_flow *
-flow_add(const struct rte_flow_item *items, struct rte_flow_error *error)
+flow_add_output(const struct rte_flow_item *items,
+		const struct rte_flow_action *output,
+		struct rte_flow_error *error)
 {
 	const struct rte_flow_attr attr = { .transfer = 1 };
-	const struct rte_flow_action_port_id to = {
-		.id = find("net_simpf0,representor=[1]"),
-	};
 	const struct rte_flow_action_count count = { 0 };
 	const struct rte_flow_action actions[] = {
 		{ .type = RTE_FLOW_ACTION_TYPE_COUNT, .conf = &count },
-		{ .type = RTE_FLOW_ACTION_TYPE_PORT_ID, .conf = &to },
+		*output,
 		{ .type = RTE_FLOW_ACTION_TYPE_END },
 	};
-
 	struct rte_flow *flow;
 	int ret;
 
@@ -170,6 +168,35 @@ flow_add(const struct rte_flow_item *items, struct rte_flow_error *error)
 	flow = rte_flow_create(flow_rep, &attr, items, actions, error);
 	assert_int_equal(ret == 0, flow != NULL);
 	return flow;
+}
+
+/* To VF 1, as OVS 3.3 and later has it. */
+static struct rte_flow *
+flow_add(const struct rte_flow_item *items, struct rte_flow_error *error)
+{
+	const struct rte_flow_action_ethdev to = {
+		.port_id = find("net_simpf0,representor=[1]"),
+	};
+	const struct rte_flow_action output = {
+		.type = RTE_FLOW_ACTION_TYPE_REPRESENTED_PORT, .conf = &to,
+	};
+
+	return flow_add_output(items, &output, error);
+}
+
+/* The same as OVS before 3.3 has it. */
+static struct rte_flow *
+flow_add_port_id(const struct rte_flow_item *items,
+		 struct rte_flow_error *error)
+{
+	const struct rte_flow_action_port_id to = {
+		.id = find("net_simpf0,representor=[1]"),
+	};
+	const struct rte_flow_action output = {
+		.type = RTE_FLOW_ACTION_TYPE_PORT_ID, .conf = &to,
+	};
+
+	return flow_add_output(items, &output, error);
 }
 
 /* Whether a packet of VF 0 hits the rule: goes to VF 1, not to its own
@@ -219,11 +246,11 @@ test_flow_ipv4(void **state)
 {
 	struct rte_flow_item_eth eth = {
 		.hdr.ether_type = RTE_BE16(RTE_ETHER_TYPE_IPV4),
-		.hdr.src_addr.addr_bytes = "\x44\x44\x44\x44\x44\x44",
+		.hdr.src_addr.addr_bytes = { 0x44, 0x44, 0x44, 0x44, 0x44, 0x44 },
 	};
 	const struct rte_flow_item_eth eth_mask = {
 		.hdr.ether_type = RTE_BE16(0xffff),
-		.hdr.src_addr.addr_bytes = "\xff\xff\xff\xff\xff\xff",
+		.hdr.src_addr.addr_bytes = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff },
 		.has_vlan = 1,
 	};
 	const struct rte_flow_item_ipv4 ipv4 = { .hdr.version_ihl = 0 };
@@ -330,6 +357,67 @@ test_flow_ports(void **state)
 	flow_teardown();
 }
 
+/* A port may be named in either way, unless it is none of this NIC's. */
+static void
+test_flow_outputs(void **state)
+{
+	const struct rte_flow_item items[] = {
+		{ .type = RTE_FLOW_ITEM_TYPE_ETH },
+		{ .type = RTE_FLOW_ITEM_TYPE_END },
+	};
+	struct rte_flow_action_ethdev to = { .port_id = NONE };
+	struct rte_flow_action output = {
+		.type = RTE_FLOW_ACTION_TYPE_REPRESENTED_PORT, .conf = &to,
+	};
+	struct rte_flow_error error = { 0 };
+	struct rte_flow *flow;
+
+	(void)state;
+	flow_setup();
+	flow = flow_add(items, &error);
+	assert_non_null(flow);
+	assert_true(hits(udp()));
+	assert_int_equal(rte_flow_destroy(flow_rep, flow, &error), 0);
+	assert_false(hits(udp()));
+	flow = flow_add_port_id(items, &error);
+	assert_non_null(flow);
+	assert_true(hits(udp()));
+	assert_int_equal(rte_flow_destroy(flow_rep, flow, &error), 0);
+	assert_null(flow_add_output(items, &output, &error));
+	assert_int_equal(error.type, RTE_FLOW_ERROR_TYPE_ACTION);
+	/* A VF is reached by its representor's number only. */
+	to.port_id = flow_vf1;
+	assert_null(flow_add_output(items, &output, &error));
+	output.conf = NULL;
+	assert_null(flow_add_output(items, &output, &error));
+	assert_int_equal(error.type, RTE_FLOW_ERROR_TYPE_ACTION_CONF);
+	assert_false(hits(udp()));
+	flow_teardown();
+}
+
+/* What OVS 3.5 and later matches on and this NIC does not know, ICMPv6, is
+ * refused. */
+static void
+test_flow_icmp6(void **state)
+{
+	const struct rte_flow_item_icmp6 icmp6 = { .type = 135 };
+	const struct rte_flow_item_icmp6 icmp6_mask = { .type = 0xff };
+	const struct rte_flow_item items[] = {
+		{ .type = RTE_FLOW_ITEM_TYPE_ETH },
+		{ .type = RTE_FLOW_ITEM_TYPE_IPV6 },
+		{ .type = RTE_FLOW_ITEM_TYPE_ICMP6, .spec = &icmp6,
+		  .mask = &icmp6_mask },
+		{ .type = RTE_FLOW_ITEM_TYPE_END },
+	};
+	struct rte_flow_error error = { 0 };
+
+	(void)state;
+	flow_setup();
+	assert_null(flow_add(items, &error));
+	assert_int_equal(error.type, RTE_FLOW_ERROR_TYPE_ITEM);
+	flow_teardown();
+}
+
 /* What this NIC cannot match on is refused, never matched on in part. */
 static void
 test_flow_refused(void **state)
@@ -378,6 +466,7 @@ main(void)
 		TEST(test_rss_flow), TEST(test_rss_flow_alone),
 		TEST(test_flow_ipv4),
 		TEST(test_flow_vlan), TEST(test_flow_ports),
+		TEST(test_flow_outputs), TEST(test_flow_icmp6),
 		TEST(test_flow_refused),
 	};
 
