@@ -57,20 +57,34 @@ test_traffic_packed(void **state)
 	check_traffic(FEATURES | PACKED | BIT(VIRTIO_F_IN_ORDER));
 }
 
+/* Queues that the device does not have.  False: the library, a newer one, does
+ * not let them pass and hangs up. */
+static bool
+set_up_surplus(void)
+{
+	uint16_t i;
+
+	if (!tell_u64(SET_VRING_CALL, 4, calls[0]))
+		return false;
+	for (i = 4; i < 8; i++) {
+		assert_true(tell_u64(SET_VRING_CALL, i, calls[0]));
+		assert_true(tell_state(SET_VRING_NUM, i, SIZE));
+		assert_true(tell_state(SET_VRING_ENABLE, i, 1));
+	}
+	return true;
+}
+
 /* More queues than the device has stay harmless; the second pair comes while
  * the first one runs. */
 static void
 test_more_queues(void **state)
 {
-	uint16_t i;
-
 	(void)state;
 	set_up(FEATURES, 4, NULL);
 	WAIT(runs(2) && runs(3));
-	for (i = 4; i < 8; i++) {
-		assert_true(tell_u64(SET_VRING_CALL, i, calls[0]));
-		assert_true(tell_state(SET_VRING_NUM, i, SIZE));
-		assert_true(tell_state(SET_VRING_ENABLE, i, 1));
+	if (!set_up_surplus()) {
+		reconnect_backend();
+		set_up(FEATURES, 4, NULL);
 	}
 	guest_sends(0, 10);
 	add_tx(3, 77);
@@ -90,6 +104,8 @@ static void
 test_memory_change(void **state)
 {
 	(void)state;
+	if (SIM_VHOST_PANICS)
+		skip();
 	set_up(FEATURES, 2, NULL);
 	guest_sends(0, 20);
 	/* A shorter region ends behind what is in use. */
@@ -130,6 +146,16 @@ test_call_change(void **state)
 	/* None at all. */
 	assert_true(tell_u64(SET_VRING_CALL, TX | 0x100, -1));
 	guest_sends(10, 5);
+}
+
+/* Another kick file. */
+static void
+test_kick_change(void **state)
+{
+	(void)state;
+	if (SIM_VHOST_PANICS)
+		skip();
+	set_up(FEATURES, 2, NULL);
 	/* None to kick with: the device is rung for us. */
 	assert_true(tell_u64(SET_VRING_KICK, TX | 0x100, -1));
 	add_tx(TX, 99);
@@ -305,7 +331,8 @@ main(void)
 		TEST(test_offers), TEST(test_traffic_split),
 		TEST(test_traffic_packed), TEST(test_more_queues),
 		TEST(test_memory_change), TEST(test_no_memory),
-		TEST(test_call_change), TEST(test_call_full),
+		TEST(test_call_change), TEST(test_kick_change),
+		TEST(test_call_full),
 		TEST(test_reconnect),
 		TEST(test_resume_split), TEST(test_resume_packed),
 		TEST(test_conf_fails), TEST(test_removed), TEST(test_busy),
