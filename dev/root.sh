@@ -231,7 +231,7 @@ root_mounts()
         && mount -t proc proc "$1/proc" \
         && mount --rbind /sys "$1/sys" \
         && mount --rbind /dev "$1/dev" \
-        && mount -t tmpfs tmpfs "$1/run" \
+        && mount -t tmpfs -o mode=755 tmpfs "$1/run" \
         && mount -t tmpfs tmpfs "$1/tmp" \
         && mkdir -p /run/lock "$1/run/lock" "$1/dev/hugepages" \
         && mount --bind /run/lock "$1/run/lock" || return
