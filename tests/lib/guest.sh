@@ -176,7 +176,8 @@ guest_libraries()
 #   mac=MAC             52:54:00:00:00:01 if not given
 #   queues=N            queue pairs; 1
 #   packed=on           packed rings
-#   rx_queue_size=N     the sizes of rings; QEMU's 256 if not given
+#   rx_queue_size=N     the sizes of rings; QEMU's own, which depend on its
+#                       version, if not given
 #   tx_queue_size=N
 #   iommu=on            the card's addresses go through an IOMMU
 #   card=PROPERTIES     more properties of the card, as -device takes them
