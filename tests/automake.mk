@@ -140,7 +140,9 @@ tests_unit_test_ring_calls_LINK = $(unit_LINK)
 
 # And this one lib/accel/vdpa.c.
 tests_unit_test_vdpa_SOURCES = tests/unit/test-vdpa.c
-tests_unit_test_vdpa_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+# With the headers for drivers it compares private layouts.
+tests_unit_test_vdpa_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) \
+	$(DPDK_SDK_INCLUDES)
 tests_unit_test_vdpa_LDADD = $(unit_LDADD)
 tests_unit_test_vdpa_LINK = $(unit_LINK)
 

@@ -30,6 +30,8 @@
 #include "openvswitch/thread.h"
 #include "openvswitch/vlog.h"
 #include "ovs-atomic.h"
+#include "seam/compat-dpdk.h"
+#include "timeval.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_hw);
@@ -37,38 +39,17 @@ VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_hw);
 /* Most counters of a virtqueue that we look at. */
 #define MAX_STATS 64
 
-/* A vDPA device as the vhost library of DPDK 22.11 has it: 'struct
- * rte_vdpa_device' in its lib/vhost/vdpa_driver.h, and of 'struct
- * rte_vdpa_dev_ops' the part that is looked at here.
- *
- * The library calls a driver and only logs what it returns.  We must know, so
- * we put functions of our own in the driver's place; see hw_interpose(). */
-struct vdpa_ops {
-    void *get_queue_num;
-    void *get_features;
-    void *get_protocol_features;
-    int (*dev_conf)(int vid);
-    int (*dev_close)(int vid);
-    void *dev_cleanup;
-    void *set_vring_state;
-    int (*set_features)(int vid);
-};
+/* How long a front-end that does not say when it is done may pause between
+ * starting two rings, in ms. */
+#define PATIENCE 1000
 
-struct vdpa_device {
-    void *next;
-    void **prev;
-    struct rte_device *device;
-    struct vdpa_ops *ops;
-};
-
-/* A driver's functions that ours took the place of.  Never freed: drivers do
- * not go. */
+/* A driver, some of whose functions ours took the place of.  The library calls
+ * it and only logs what it returns, and calls it at the wrong time; so we are
+ * in between: see hw_interpose().  Never freed: drivers do not go. */
 struct driver {
     struct ovs_list list_node;
-    struct vdpa_ops *ops;
-    int (*dev_conf)(int vid);
-    int (*dev_close)(int vid);
-    int (*set_features)(int vid);
+    struct vdpa_compat_vdpa_ops *ops;
+    struct vdpa_compat_vdpa_ops theirs;         /* As 'ops' was. */
 };
 
 struct dpdk_vdpa_hw {
@@ -95,6 +76,13 @@ struct dpdk_vdpa_hw {
     char *error OVS_GUARDED;
     uint64_t n_faults OVS_GUARDED;      /* At the last look, or before the
                                          * device began to serve the guest. */
+
+    /* Between the library and the driver. */
+    bool asked OVS_GUARDED;             /* The driver, to serve the guest. */
+    bool hurried OVS_GUARDED;           /* The next time, do not wait for more
+                                         * rings. */
+    long long int waiting OVS_GUARDED;  /* For more rings, since this time in
+                                         * ms; 0 if not. */
 };
 
 /* Protects 'hw_list' and 'drivers'.  Nothing is called with it held but
@@ -189,7 +177,7 @@ hw_count_faults(const struct dpdk_vdpa_hw *hw, unsigned int n_pairs,
 /* Between the library and a driver. */
 
 static struct driver *
-driver_find(const struct vdpa_ops *ops)
+driver_find(const struct vdpa_compat_vdpa_ops *ops)
     OVS_REQUIRES(hw_mutex)
 {
     struct driver *driver;
@@ -202,23 +190,30 @@ driver_find(const struct vdpa_ops *ops)
     return NULL;
 }
 
-/* Returns the driver of the device that serves connection 'vid'. */
-static struct driver *
-driver_of(int vid)
+/* Returns what the driver of 'device' can do without us. */
+static const struct vdpa_compat_vdpa_ops *
+theirs_of(struct rte_vdpa_device *device_)
     OVS_EXCLUDED(hw_mutex)
 {
-    const struct vdpa_device *device
-        = (const void *) rte_vhost_get_vdpa_device(vid);
+    const struct vdpa_compat_vdpa_device *device = (const void *) device_;
     struct driver *driver;
 
     ovs_mutex_lock(&hw_mutex);
     driver = driver_find(device->ops);
     ovs_mutex_unlock(&hw_mutex);
-    return driver;
+    return &driver->theirs;
+}
+
+/* The same for the device that serves connection 'vid'. */
+static const struct vdpa_compat_vdpa_ops *
+theirs(int vid)
+    OVS_EXCLUDED(hw_mutex)
+{
+    return theirs_of(rte_vhost_get_vdpa_device(vid));
 }
 
 /* Takes note that the driver of the device that serves 'vid' did, or failed to
- * do, 'what', which had it run or not. */
+ * do, 'what', after which the library takes it to be 'running' or not. */
 static void
 hw_note(int vid, const char *what, int ret, bool running)
     OVS_EXCLUDED(hw_mutex)
@@ -238,7 +233,7 @@ hw_note(int vid, const char *what, int ret, bool running)
         } else if (running && !was_running) {
             hw_set_error(hw, NULL);
         }
-        atomic_store(&hw->running, running && !ret);
+        atomic_store(&hw->running, running);
         if (hw->changed) {
             hw->changed(hw->aux);
         }
@@ -266,21 +261,112 @@ hw_note_old_faults(int vid)
     ovs_mutex_unlock(&hw_mutex);
 }
 
+/* Returns true if the front-end of 'vid' may be about to start more rings.
+ * With VHOST_USER_PROTOCOL_F_STATUS it says when it is done, and the library
+ * waits for that; otherwise we can only see that it has spoken of rings that
+ * are not started. */
+static bool
+may_start_more(int vid)
+{
+    unsigned int n = rte_vhost_get_vring_num(vid);
+    uint64_t features = 0;
+
+    rte_vhost_get_negotiated_protocol_features(vid, &features);
+    if (features & (1ULL << VHOST_USER_PROTOCOL_F_STATUS)) {
+        return false;
+    }
+    for (unsigned int i = 0; i < n; i++) {
+        struct rte_vhost_vring vring;
+
+        /* A file descriptor of -1 is for polling, a smaller one for none. */
+        if (!rte_vhost_get_vhost_vring(vid, i, &vring)
+            && (!vring.desc || vring.kickfd < -1)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The library finds 'vid' ready to be served.  Returns true if the device is
+ * to wait for more rings. */
+static bool
+hw_waits(int vid)
+    OVS_EXCLUDED(hw_mutex)
+{
+    bool more = may_start_more(vid);
+    struct dpdk_vdpa_hw *hw;
+
+    ovs_mutex_lock(&hw_mutex);
+    hw = hw_find(rte_vhost_get_vdpa_device(vid));
+    if (hw) {
+        ovs_mutex_lock(&hw->mutex);
+        more = more && !hw->hurried;
+        hw->waiting = more ? time_msec() : 0;
+        hw->asked |= !more;
+        hw->hurried = false;
+        ovs_mutex_unlock(&hw->mutex);
+    }
+    ovs_mutex_unlock(&hw_mutex);
+    return more && hw;
+}
+
+/* The library wants the device of 'vid' to end.  Returns false if the driver
+ * does not know yet that it had begun. */
+static bool
+hw_was_asked(int vid)
+    OVS_EXCLUDED(hw_mutex)
+{
+    struct dpdk_vdpa_hw *hw;
+    bool asked = true;
+
+    ovs_mutex_lock(&hw_mutex);
+    hw = hw_find(rte_vhost_get_vdpa_device(vid));
+    if (hw) {
+        ovs_mutex_lock(&hw->mutex);
+        asked = hw->asked;
+        hw->asked = false;
+        hw->waiting = 0;
+        ovs_mutex_unlock(&hw->mutex);
+    }
+    ovs_mutex_unlock(&hw_mutex);
+    return asked;
+}
+
+/* Our function was called in this thread. */
+static __thread bool asked_for_features;
+
+/* The library waits for a front-end that says when it is done, if the driver
+ * lets it. */
+static int
+our_get_protocol_features(struct rte_vdpa_device *device, uint64_t *features)
+{
+    int ret = theirs_of(device)->get_protocol_features(device, features);
+
+    asked_for_features = true;
+    *features |= 1ULL << VHOST_USER_PROTOCOL_F_STATUS;
+    return ret;
+}
+
+/* To be told no is an error for the library, which asks again after the next
+ * message. */
 static int
 our_dev_conf(int vid)
 {
     int ret;
 
+    if (hw_waits(vid)) {
+        return -EAGAIN;
+    }
     hw_note_old_faults(vid);
-    ret = driver_of(vid)->dev_conf(vid);
-    hw_note(vid, "take over the guest's queues", ret, true);
+    ret = theirs(vid)->dev_conf(vid);
+    hw_note(vid, "take over the guest's queues", ret, !ret);
     return ret;
 }
 
 static int
 our_dev_close(int vid)
 {
-    int ret = driver_of(vid)->dev_close(vid);
+    int ret = hw_was_asked(vid) ? theirs(vid)->dev_close(vid) : 0;
 
     hw_note(vid, "let go of the guest's queues", ret, false);
     return ret;
@@ -289,7 +375,7 @@ our_dev_close(int vid)
 static int
 our_set_features(int vid)
 {
-    int ret = driver_of(vid)->set_features(vid);
+    int ret = theirs(vid)->set_features(vid);
 
     if (ret) {
         hw_note(vid, "change features while it runs, as for live migration",
@@ -298,34 +384,53 @@ our_set_features(int vid)
     return ret;
 }
 
+/* Returns true if the library asks our function for the protocol features of
+ * 'device': then its operations are where we take them to be. */
+static bool
+is_interposed(struct rte_vdpa_device *device)
+    OVS_EXCLUDED(hw_mutex)
+{
+    uint64_t features = 0;
+
+    asked_for_features = false;
+    return (!rte_vdpa_get_protocol_features(device, &features)
+            && asked_for_features);
+}
+
 /* Puts our functions in the place of the driver's, unless they are there.
  * Before any socket has a device of that driver, or while all that have one
- * have it from us. */
-static void
+ * have it from us.  Returns false if this DPDK does not let us: to do without
+ * would be to risk the whole process. */
+static bool
 hw_interpose(struct rte_vdpa_device *device_)
     OVS_EXCLUDED(hw_mutex)
 {
-    struct vdpa_device *device = (void *) device_;
+    struct vdpa_compat_vdpa_device *device = (void *) device_;
     struct driver *driver;
 
-    if (device->device != rte_vdpa_get_rte_device(device_)) {
-        VLOG_WARN("this version of DPDK has another 'struct rte_vdpa_device': "
-                  "failures of vDPA devices are in the log only");
-        return;
+    if (!vdpa_compat_vdpa_is_ours(device_)) {
+        return false;
     }
     ovs_mutex_lock(&hw_mutex);
-    if (!driver_find(device->ops)) {
+    driver = driver_find(device->ops);
+    if (!driver) {
         driver = xmalloc(sizeof *driver);
         driver->ops = device->ops;
-        driver->dev_conf = device->ops->dev_conf;
-        driver->dev_close = device->ops->dev_close;
-        driver->set_features = device->ops->set_features;
+        driver->theirs = *device->ops;
         ovs_list_push_back(&drivers, &driver->list_node);
-        device->ops->dev_conf = our_dev_conf;
-        device->ops->dev_close = our_dev_close;
-        device->ops->set_features = our_set_features;
     }
     ovs_mutex_unlock(&hw_mutex);
+
+    driver->ops->get_protocol_features = our_get_protocol_features;
+    if (!is_interposed(device_)) {
+        driver->ops->get_protocol_features
+            = driver->theirs.get_protocol_features;
+        return false;
+    }
+    driver->ops->dev_conf = our_dev_conf;
+    driver->ops->dev_close = our_dev_close;
+    driver->ops->set_features = our_set_features;
+    return true;
 }
 
 /* Removal. */
@@ -362,6 +467,13 @@ dpdk_vdpa_hw_open(const char *devargs, const char *name,
                           "not tell what it can do; see the log", name);
         return EIO;
     }
+    if (!hw_interpose(device)) {
+        *errp = xasprintf("vdpa-accelerator-devargs: vDPA device \"%s\" "
+                          "cannot be used with %s, which keeps such devices "
+                          "in another form; use the relay (vdpa-sw=true)",
+                          name, rte_version());
+        return ENOTSUP;
+    }
 
     hw = xzalloc(sizeof *hw);
     hw->devargs = xstrdup(devargs);
@@ -371,7 +483,6 @@ dpdk_vdpa_hw_open(const char *devargs, const char *name,
     hw->features = features;
     ovs_mutex_init(&hw->mutex);
     hw_get_stat_names(hw);
-    hw_interpose(device);
     ovs_mutex_lock(&hw_mutex);
     ovs_list_push_back(&hw_list, &hw->list_node);
     ovs_mutex_unlock(&hw_mutex);
@@ -465,6 +576,22 @@ dpdk_vdpa_hw_is_running(const struct dpdk_vdpa_hw *hw_)
 
     atomic_read(&hw->running, &running);
     return running;
+}
+
+bool
+dpdk_vdpa_hw_waits_in_vain(struct dpdk_vdpa_hw *hw)
+    OVS_EXCLUDED(hw->mutex)
+{
+    bool in_vain;
+
+    ovs_mutex_lock(&hw->mutex);
+    in_vain = hw->waiting && time_msec() - hw->waiting >= PATIENCE;
+    if (in_vain) {
+        hw->waiting = 0;
+        hw->hurried = true;
+    }
+    ovs_mutex_unlock(&hw->mutex);
+    return in_vain;
 }
 
 char *

@@ -57,8 +57,15 @@ uint64_t dpdk_vdpa_hw_features(const struct dpdk_vdpa_hw *);
 /* Any thread. */
 bool dpdk_vdpa_hw_is_removed(const struct dpdk_vdpa_hw *);
 
-/* Returns true while the driver has the device serve a guest.  Any thread. */
+/* Returns true while the driver has the device serve a guest, which is just as
+ * long as the library takes it to be configured.  Any thread. */
 bool dpdk_vdpa_hw_is_running(const struct dpdk_vdpa_hw *);
+
+/* The device begins to serve a guest when all of its rings are started.
+ * Returns true, once, if the front-end has started some, and no more for a
+ * second.  Let it connect anew then: the next time the device will do with what
+ * there is. */
+bool dpdk_vdpa_hw_waits_in_vain(struct dpdk_vdpa_hw *);
 
 /* Returns what is wrong with the device, which the caller must free, or null:
  * it could not be set up for the guest that is connected, or it reported a

@@ -550,6 +550,12 @@ check_vdpa(struct vdpa_port *port)
     struct dpdk_vdpa_vm_info info;
     char *error;
 
+    if (dpdk_vdpa_hw_waits_in_vain(port->hw)) {
+        vdpa_port_event(port, "reconnecting, for the front-end has not started "
+                        "all of its rings");
+        disconnect_guest(port);
+        vdpa_guest_repair(port);
+    }
     if (port->vm && dpdk_vdpa_vm_get_info(port->vm, &info)) {
         dpdk_vdpa_hw_check_faults(port->hw, info.n_enabled);
     }

@@ -25,6 +25,7 @@
 #include <rte_config.h>
 #include <rte_mbuf.h>
 #include <rte_pcapng.h>
+#include <rte_vdpa.h>
 #include <rte_version.h>
 
 #include "util.h"
@@ -108,6 +109,50 @@ vdpa_compat_pcapng_copy(uint16_t port_id, uint32_t queue,
                &original_len, sizeof original_len);
     }
     return block;
+}
+
+/* librte_vhost. */
+
+/* Since 24.03 the library ends the process if it handles certain messages
+ * without a virtqueue's lock, which it does not take while a vDPA device is
+ * configured: see Documentation/dpdk-vdpa-lock.rst. */
+#define VDPA_COMPAT_VHOST_PANICS \
+    (RTE_VERSION >= RTE_VERSION_NUM(24, 3, 0, 0))
+
+/* A vDPA device as the library has it: 'struct rte_vdpa_device' in its
+ * vdpa_driver.h, and of 'struct rte_vdpa_dev_ops' the part that is looked at.
+ * They are the same in all releases; drivers/ has the compiler see to that,
+ * and vdpa_compat_vdpa_is_ours() looks. */
+struct vdpa_compat_vdpa_ops {
+    int (*get_queue_num)(struct rte_vdpa_device *, uint32_t *);
+    int (*get_features)(struct rte_vdpa_device *, uint64_t *);
+    int (*get_protocol_features)(struct rte_vdpa_device *, uint64_t *);
+    int (*dev_conf)(int vid);
+    int (*dev_close)(int vid);
+    int (*dev_cleanup)(int vid);
+    int (*set_vring_state)(int vid, int vring, int state);
+    int (*set_features)(int vid);
+};
+
+struct vdpa_compat_vdpa_device {
+    void *next;
+    void **prev;
+    struct rte_device *device;
+    struct vdpa_compat_vdpa_ops *ops;
+};
+
+/* Returns true if 'device' may be taken for a struct vdpa_compat_vdpa_device,
+ * as far as can be seen without a change to it. */
+static inline bool
+vdpa_compat_vdpa_is_ours(struct rte_vdpa_device *device_)
+{
+    const struct vdpa_compat_vdpa_device *device = (const void *) device_;
+    const struct vdpa_compat_vdpa_ops *ops = device->ops;
+
+    return (device->device == rte_vdpa_get_rte_device(device_) && ops
+            && ops->get_queue_num && ops->get_features
+            && ops->get_protocol_features && ops->dev_conf && ops->dev_close
+            && ops->set_features);
 }
 
 #endif /* seam/compat-dpdk.h */

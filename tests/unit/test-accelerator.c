@@ -38,6 +38,7 @@ static struct {
     bool removed;               /* What the VF reports. */
     bool needs_reset;
     char *fault;                /* What the vDPA device reports. */
+    bool waits;                 /* It waits in vain. */
     uint16_t mtu;               /* Of the netdev. */
 } script;
 
@@ -294,6 +295,15 @@ bool
 dpdk_vdpa_hw_is_removed(const struct dpdk_vdpa_hw *hw OVS_UNUSED)
 {
     return script.removed;
+}
+
+bool
+dpdk_vdpa_hw_waits_in_vain(struct dpdk_vdpa_hw *hw OVS_UNUSED)
+{
+    bool in_vain = script.waits;
+
+    script.waits = false;
+    return in_vain;
 }
 
 void
@@ -703,6 +713,27 @@ test_fall_back(void **state OVS_UNUSED)
     check(VDPA_ACCEL_VDPA, false, false);
 }
 
+/* A vDPA device that waits for rings that do not come gets the guest anew,
+ * once, and stays. */
+static void
+test_waits_in_vain(void **state OVS_UNUSED)
+{
+    struct dpdk_vdpa_options options = options_for("a", DPDK_VDPA_MODE_AUTO);
+
+    options.vdpa_hint = true;
+    assert_int_equal(apply(options), 0);
+    port.vm = A_VM;
+    seen.n_repairs = 0;
+    vdpa_accelerator_check(&port);
+    assert_int_equal(seen.n_repairs, 0);
+    script.waits = true;
+    vdpa_accelerator_check(&port);
+    vdpa_accelerator_check(&port);
+    assert_int_equal(seen.n_repairs, 1);
+    assert_non_null(port.vm);
+    check(VDPA_ACCEL_VDPA, false, false);
+}
+
 static void
 test_retry(void **state OVS_UNUSED)
 {
@@ -741,6 +772,7 @@ main(void)
         TEST(test_mtu),
         TEST(test_removed_in_hw_mode),
         TEST(test_fall_back),
+        TEST(test_waits_in_vain),
         TEST(test_retry),
     };
 

@@ -27,6 +27,11 @@
 #include <rte_vdpa.h>
 #include <rte_vhost.h>
 
+#if __has_include(<vdpa_driver.h>)
+#include <vdpa_driver.h>
+#endif
+
+#include "timeval.h"
 #include "util.h"
 
 #define N_PAIRS 4
@@ -36,8 +41,17 @@ static int n_names;             /* Counters of a ring, or a negative error. */
 static uint64_t faults[2 * N_PAIRS];
 static unsigned int first_untold;       /* No counters from this ring on. */
 static int conf_error;
+static int features_error;
+static bool is_other_library;           /* Which has other layouts. */
+
+/* What the front-end has done. */
+static uint64_t protocol_features;
+static unsigned int n_rings;            /* The library knows. */
+static struct rte_vhost_vring vrings[2 * N_PAIRS];
 
 /* How often it was asked. */
+static unsigned int n_confs;
+static unsigned int n_closes;
 static unsigned int n_names_calls;
 static unsigned int n_stats_calls;
 static unsigned int last_ring;
@@ -45,12 +59,70 @@ static unsigned int last_ring;
 static int
 fake_dev_conf(int vid OVS_UNUSED)
 {
+    n_confs++;
     return conf_error;
 }
 
 static int
 fake_dev_close(int vid OVS_UNUSED)
 {
+    n_closes++;
+    return 0;
+}
+
+static int
+fake_set_features(int vid OVS_UNUSED)
+{
+    return features_error;
+}
+
+static int
+fake_driver_get_protocol_features(struct rte_vdpa_device *device OVS_UNUSED,
+                                  uint64_t *features)
+{
+    *features = 1;
+    return 0;
+}
+
+/* The library asks the driver. */
+static int
+fake_get_protocol_features(struct rte_vdpa_device *device,
+                           uint64_t *features)
+{
+    int (**ops)(struct rte_vdpa_device *, uint64_t *)
+        = ((void **) device)[3];
+
+    return (is_other_library
+            ? fake_driver_get_protocol_features(device, features)
+            : ops[2](device, features));
+}
+
+static long long int now = 1000;
+
+static long long int
+fake_time_msec(void)
+{
+    return now;
+}
+
+static int
+fake_get_negotiated(int vid OVS_UNUSED, uint64_t *features)
+{
+    *features = protocol_features;
+    return 0;
+}
+
+static uint16_t
+fake_get_vring_num(int vid OVS_UNUSED)
+{
+    return n_rings;
+}
+
+static int
+fake_get_vhost_vring(int vid OVS_UNUSED, uint16_t i,
+                     struct rte_vhost_vring *vring)
+{
+    *vring = vrings[i];
     return 0;
 }
 
@@ -109,10 +181,34 @@ static struct rte_vdpa_device *fake_get_vdpa_device(int vid);
 #define rte_vdpa_get_stats fake_get_stats
 #define rte_vdpa_get_rte_device fake_get_rte_device
 #define rte_vhost_get_vdpa_device fake_get_vdpa_device
+#define time_msec fake_time_msec
+#define rte_vdpa_get_protocol_features fake_get_protocol_features
+#define rte_vhost_get_negotiated_protocol_features fake_get_negotiated
+#define rte_vhost_get_vring_num fake_get_vring_num
+#define rte_vhost_get_vhost_vring fake_get_vhost_vring
 #include "lib/accel/vdpa.c"
 
-static struct vdpa_ops ops;
-static struct vdpa_device device;
+#if __has_include(<vdpa_driver.h>)
+/* The private layouts are what the library's headers for drivers say. */
+#define SAME_OP(OP)                                                          \
+    BUILD_ASSERT_DECL(offsetof(struct rte_vdpa_dev_ops, OP)                  \
+                      == offsetof(struct vdpa_compat_vdpa_ops, OP))
+SAME_OP(get_queue_num);
+SAME_OP(get_features);
+SAME_OP(get_protocol_features);
+SAME_OP(dev_conf);
+SAME_OP(dev_close);
+SAME_OP(set_features);
+BUILD_ASSERT_DECL(offsetof(struct rte_vdpa_device, device)
+                  == offsetof(struct vdpa_compat_vdpa_device, device));
+BUILD_ASSERT_DECL(offsetof(struct rte_vdpa_device, ops)
+                  == offsetof(struct vdpa_compat_vdpa_device, ops));
+#endif
+
+#define F_STATUS (1ULL << VHOST_USER_PROTOCOL_F_STATUS)
+
+static struct vdpa_compat_vdpa_ops ops;
+static struct vdpa_compat_vdpa_device device;
 static struct dpdk_vdpa_hw *hw;
 
 static struct rte_vdpa_device *
@@ -155,11 +251,24 @@ static int
 setup(void **state OVS_UNUSED)
 {
     if (!ops.dev_conf) {
+        ops.get_queue_num = fake_get_queue_num;
+        ops.get_features = fake_get_features;
+        ops.get_protocol_features = fake_driver_get_protocol_features;
         ops.dev_conf = fake_dev_conf;
         ops.dev_close = fake_dev_close;
-        ops.set_features = fake_dev_close;
+        ops.set_features = fake_set_features;
     }
     device.ops = &ops;
+    device.device = NULL;
+    is_other_library = false;
+    features_error = 0;
+    protocol_features = F_STATUS;
+    n_rings = 0;
+    memset(vrings, 0, sizeof vrings);
+    for (int i = 0; i < 2 * N_PAIRS; i++) {
+        vrings[i].kickfd = -2;
+    }
+    n_confs = n_closes = 0;
     memset(faults, 0, sizeof faults);
     first_untold = 2 * N_PAIRS;
     conf_error = 0;
@@ -266,6 +375,137 @@ test_conf_fails(void **state OVS_UNUSED)
     assert_int_equal(n, 2);
 }
 
+/* Starts 'ring' as the library shows it, of which there are 'n' then. */
+static void
+start_ring(unsigned int ring, unsigned int n)
+{
+    static struct vring_desc desc;
+
+    n_rings = n;
+    vrings[ring].desc = &desc;
+    vrings[ring].kickfd = ring ? 7 : -1;        /* Or polled. */
+}
+
+/* The library is told that a front-end can say when it is done, which is on
+ * offer even if the driver knows nothing of it, and then leaves it to that. */
+static void
+test_front_end_says_when(void **state OVS_UNUSED)
+{
+    uint64_t features = 0;
+
+    open_hw(2);
+    assert_int_equal(fake_get_protocol_features((void *) &device, &features),
+                     0);
+    assert_int_equal(features, 1 | F_STATUS);
+    start_ring(0, 4);
+    assert_int_equal(ops.dev_conf(0), 0);
+    assert_true(dpdk_vdpa_hw_is_running(hw));
+    assert_false(dpdk_vdpa_hw_waits_in_vain(hw));
+}
+
+/* Otherwise the device waits for all rings that it has spoken of. */
+static void
+test_waits_for_rings(void **state OVS_UNUSED)
+{
+    open_hw(2);
+    protocol_features = 0;
+    start_ring(0, 4);
+    start_ring(1, 4);
+    for (int ring = 2; ring < 4; ring++) {
+        assert_true(ops.dev_conf(0) < 0);
+        assert_false(dpdk_vdpa_hw_is_running(hw));
+        check_error(NULL);
+        start_ring(ring, 4);
+    }
+    assert_int_equal(n_confs, 0);
+    assert_int_equal(ops.dev_conf(0), 0);
+    assert_true(dpdk_vdpa_hw_is_running(hw));
+    assert_int_equal(n_confs, 1);
+}
+
+/* A driver that was not asked to begin is not asked to end. */
+static void
+test_closed_while_waiting(void **state OVS_UNUSED)
+{
+    open_hw(2);
+    protocol_features = 0;
+    start_ring(0, 2);
+    assert_true(ops.dev_conf(0) < 0);
+    assert_int_equal(ops.dev_close(0), 0);
+    assert_int_equal(n_closes, 0);
+    now += PATIENCE;
+    assert_false(dpdk_vdpa_hw_waits_in_vain(hw));
+    start_ring(1, 2);
+    assert_int_equal(ops.dev_conf(0), 0);
+    assert_int_equal(ops.dev_close(0), 0);
+    assert_int_equal(n_closes, 1);
+    assert_false(dpdk_vdpa_hw_is_running(hw));
+}
+
+/* It does not wait for ever, but from the last message; and the next time for
+ * as long again. */
+static void
+test_waits_in_vain(void **state OVS_UNUSED)
+{
+    open_hw(2);
+    protocol_features = 0;
+    start_ring(0, 4);
+    assert_true(ops.dev_conf(0) < 0);
+    now += PATIENCE - 200;
+    assert_true(ops.dev_conf(0) < 0);
+    now += PATIENCE - 200;
+    assert_false(dpdk_vdpa_hw_waits_in_vain(hw));
+    now += 200;
+    assert_true(dpdk_vdpa_hw_waits_in_vain(hw));
+    assert_false(dpdk_vdpa_hw_waits_in_vain(hw));
+    assert_int_equal(ops.dev_close(0), 0);
+    assert_int_equal(ops.dev_conf(0), 0);
+    assert_int_equal(ops.dev_close(0), 0);
+    assert_true(ops.dev_conf(0) < 0);
+}
+
+/* Such a device is still configured, which the guard must know. */
+static void
+test_features_fail(void **state OVS_UNUSED)
+{
+    open_hw(2);
+    assert_int_equal(ops.dev_conf(0), 0);
+    features_error = -EIO;
+    assert_int_equal(ops.set_features(0), -EIO);
+    check_error("failed to change features");
+    assert_true(dpdk_vdpa_hw_is_running(hw));
+    assert_int_equal(ops.dev_close(0), 0);
+    assert_false(dpdk_vdpa_hw_is_running(hw));
+}
+
+/* Where our functions cannot be put in the driver's place there is no hardware
+ * mode, and the driver's are as they were. */
+static void
+test_other_layout(void **state OVS_UNUSED)
+{
+    struct vdpa_compat_vdpa_ops others = ops;
+    char *error = NULL;
+
+    others.get_protocol_features = fake_driver_get_protocol_features;
+    others.dev_conf = fake_dev_conf;
+    device.ops = &others;
+    is_other_library = true;
+    assert_int_equal(dpdk_vdpa_hw_open("d", "d", (void *) &device, &hw,
+                                       &error), ENOTSUP);
+    assert_non_null(strstr(error, "cannot be used with DPDK"));
+    free(error);
+    assert_null(hw);
+    assert_ptr_equal(others.get_protocol_features,
+                     fake_driver_get_protocol_features);
+    assert_ptr_equal(others.dev_conf, fake_dev_conf);
+
+    is_other_library = false;
+    others.set_features = NULL;
+    assert_int_equal(dpdk_vdpa_hw_open("d", "d", (void *) &device, &hw,
+                                       &error), ENOTSUP);
+    free(error);
+}
+
 static void
 test_unplugged(void **state OVS_UNUSED)
 {
@@ -289,6 +529,12 @@ main(void)
         TEST(test_faults),
         TEST(test_what_is_asked),
         TEST(test_conf_fails),
+        TEST(test_front_end_says_when),
+        TEST(test_waits_for_rings),
+        TEST(test_closed_while_waiting),
+        TEST(test_waits_in_vain),
+        TEST(test_features_fail),
+        TEST(test_other_layout),
         TEST(test_unplugged),
     };
 
