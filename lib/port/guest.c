@@ -153,13 +153,20 @@ vdpa_guest_create(struct vdpa_port *port, const char *path,
     return dpdk_vdpa_vm_create(&config, vmp, errp);
 }
 
+static bool
+guest_is_served(const void *hw)
+{
+    return dpdk_vdpa_hw_is_running(hw);
+}
+
 /* Starts 'vm' for the present device. */
 static int
 guest_start(struct vdpa_port *port, struct dpdk_vdpa_vm *vm, char **errp)
 {
     dpdk_vdpa_vm_set_max_pairs(vm, vdpa_port_n_pairs(port));
     if (port->hw) {
-        dpdk_vdpa_vm_set_vdpa(vm, dpdk_vdpa_hw_device(port->hw));
+        dpdk_vdpa_vm_set_vdpa(vm, dpdk_vdpa_hw_device(port->hw),
+                              guest_is_served, port->hw);
     } else {
         dpdk_vdpa_vm_set_offloads(vm, vf_virtio_offloads(port->vf));
     }

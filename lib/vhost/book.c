@@ -233,6 +233,7 @@ static void
 end_features(struct dpdk_vdpa_book *book)
 {
     if (!(book->features & (1ULL << VIRTIO_NET_F_MQ))) {
+        book->n_rings = MIN(book->n_rings, 2);
         for (unsigned int i = 2; i < DPDK_VDPA_BOOK_N_RINGS; i++) {
             end_stop(&book->rings[i]);
             dpdk_vdpa_book_set_enabled(book, i, false);
@@ -296,6 +297,7 @@ dpdk_vdpa_book_end(struct dpdk_vdpa_book *book,
         break;
     default:
         if (dpdk_vdpa_msg_ring(msg, &i)) {
+            book->n_rings = MAX(book->n_rings, i + 1);
             end_ring(&book->rings[i], msg);
         }
         break;

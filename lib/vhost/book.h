@@ -87,6 +87,8 @@ struct dpdk_vdpa_book {
     bool postcopy;              /* Post-copy migration was offered. */
     bool advised;               /* POSTCOPY_ADVISE without an end. */
     bool iotlb_is_stale;        /* Translations outlived the memory. */
+    unsigned int n_rings;       /* The library has: up to the last one that a
+                                 * message was about. */
     struct dpdk_vdpa_book_memory memory;
     struct {
         struct dpdk_vdpa_book_file file;

@@ -30,6 +30,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "seam/compat-dpdk.h"
 #include "util.h"
 
 #ifndef FUSE_SUPER_MAGIC
@@ -72,6 +73,14 @@ static bool
 sum_wraps(uint64_t a, uint64_t b)
 {
     return a + b < a;
+}
+
+/* Returns true if the library would handle a message without a lock that it
+ * insists on: it takes none while a vDPA device serves the rings. */
+static bool
+has_no_lock(const struct check *c)
+{
+    return c->hw && VDPA_COMPAT_VHOST_PANICS;
 }
 
 /* Files. */
@@ -236,6 +245,24 @@ check_rings_fit(const struct check *c)
     return false;
 }
 
+/* Of the same memory again the library makes nothing. */
+static bool
+is_other_memory(const struct check *c)
+{
+    const struct dpdk_vdpa_book_memory *old = &c->book->memory;
+    struct dpdk_vdpa_book_memory new;
+    bool other;
+
+    dpdk_vdpa_book_read_memory(c->msg, &new);
+    other = new.n != old->n;
+    for (unsigned int i = 0; i < new.n && !other; i++) {
+        other = (new.regions[i].size != old->regions[i].size
+                 || new.regions[i].guest != old->regions[i].guest
+                 || new.regions[i].user != old->regions[i].user);
+    }
+    return other;
+}
+
 static bool
 check_mem_table(const struct check *c)
 {
@@ -247,6 +274,9 @@ check_mem_table(const struct check *c)
         || msg->size < head + n * sizeof msg->payload.memory.regions[0]) {
         return refuse(c, "memory table of %"PRIu32" regions in %"PRIu32" "
                       "bytes with %d files", n, msg->size, msg->n_fds);
+    }
+    if (has_no_lock(c) && is_other_memory(c)) {
+        return refuse(c, "other memory, while a vDPA device uses it");
     }
     return check_regions(c) || check_rings_fit(c) || check_can_map(c);
 }
@@ -275,7 +305,8 @@ check_log_base(const struct check *c)
 /* The library allocates for rings of one format, and may find itself using
  * them in the other; it frees the rings that there are with multiqueue only,
  * though a PMD thread may be waiting for one; nor does it forget translations
- * that go with an IOMMU. */
+ * that go with an IOMMU.  Without multiqueue it also frees rings that it has
+ * only heard of, with a lock that it does not take for a vDPA device. */
 static bool
 check_features(const struct check *c)
 {
@@ -290,6 +321,11 @@ check_features(const struct check *c)
             return refuse(c, "features without multiqueue while ring %d is "
                           "set up", i);
         }
+    }
+    if (c->hw && c->book->n_rings > 2
+        && !(features & (1ULL << VIRTIO_NET_F_MQ))) {
+        return refuse(c, "features without multiqueue after ring %u",
+                      c->book->n_rings - 1);
     }
     if (sized && change & ~(1ULL << VHOST_F_LOG_ALL)) {
         return refuse(c, "other features (%#"PRIx64") for rings that are set "
@@ -377,6 +413,9 @@ check_vring_kick(const struct check *c, const struct dpdk_vdpa_book_ring *ring,
     if (!ring->size || !ring->has_base || !ring->has_addr) {
         return refuse(c, "ring %u is to start without a size, a position and "
                       "addresses", i);
+    } else if (has_no_lock(c)) {
+        return refuse(c, "ring %u is to start, while a vDPA device serves "
+                      "others", i);
     }
     return false;
 }

@@ -98,7 +98,8 @@ session_check_msg(struct dpdk_vdpa_session *s, struct dpdk_vdpa_msg *msg,
         ovs_strlcpy(why, "other memory while DPDK's own is exhausted", size);
         return true;
     }
-    return dpdk_vdpa_guard_check(&s->book, msg, s->hw, why, size);
+    return dpdk_vdpa_guard_check(&s->book, msg,
+                                 s->hw && s->is_served(s->aux), why, size);
 }
 
 /* SET_VRING_CALL, unless there is a vDPA device: the guest's eventfd is ours,

@@ -38,7 +38,9 @@ struct dpdk_vdpa_session {
     /* Constant while there is a connection. */
     struct dpdk_vdpa_walk *walk;
     struct dpdk_vdpa_positions *positions;
-    bool hw;                    /* A vDPA device serves the rings. */
+    bool hw;                    /* A vDPA device is to serve the rings. */
+    bool (*is_served)(const void *hw);  /* It does just now. */
+    const void *aux;            /* Passed to 'is_served'. */
     bool postcopy;              /* Post-copy migration is offered. */
 
     /* What book.h says about threads holds.  In addition, PMD threads read the

@@ -645,10 +645,13 @@ dpdk_vdpa_vm_get_offloads(const struct dpdk_vdpa_vm *vm)
 }
 
 void
-dpdk_vdpa_vm_set_vdpa(struct dpdk_vdpa_vm *vm, struct rte_vdpa_device *vdpa)
+dpdk_vdpa_vm_set_vdpa(struct dpdk_vdpa_vm *vm, struct rte_vdpa_device *vdpa,
+                      bool (*is_served)(const void *hw), const void *hw)
 {
     vm->vdpa = vdpa;
-    vm->session.hw = vdpa != NULL;
+    vm->session.hw = true;
+    vm->session.is_served = is_served;
+    vm->session.aux = hw;
 }
 
 const char *

@@ -117,9 +117,12 @@ void dpdk_vdpa_vm_set_offloads(struct dpdk_vdpa_vm *, uint64_t features);
 uint64_t dpdk_vdpa_vm_get_offloads(const struct dpdk_vdpa_vm *);
 
 /* Has a vDPA device serve the virtqueues, and say what the guest is offered,
- * instead of dpdk_vdpa_vm_set_offloads().  The device must stay until the VM
- * end is destroyed.  To be called before dpdk_vdpa_vm_start(). */
-void dpdk_vdpa_vm_set_vdpa(struct dpdk_vdpa_vm *, struct rte_vdpa_device *);
+ * instead of dpdk_vdpa_vm_set_offloads().  'is_served(hw)', which the vhost
+ * thread calls, returns true while the driver has it do so.  The device and 'hw'
+ * must stay until the VM end is destroyed.  To be called before
+ * dpdk_vdpa_vm_start(). */
+void dpdk_vdpa_vm_set_vdpa(struct dpdk_vdpa_vm *, struct rte_vdpa_device *,
+                           bool (*is_served)(const void *hw), const void *hw);
 
 const char *dpdk_vdpa_vm_path(const struct dpdk_vdpa_vm *);
 

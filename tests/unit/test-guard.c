@@ -34,6 +34,7 @@
 
 #include <cmocka.h>
 
+#include "seam/compat-dpdk.h"
 #include "tests/unit/test-needs.h"
 #include "util.h"
 
@@ -575,6 +576,67 @@ test_second_log(void **state OVS_UNUSED)
 }
 
 static void
+check_start(struct dpdk_vdpa_book *book, uint32_t index, bool hw, bool refused)
+{
+    struct dpdk_vdpa_msg msg = make_msg(DPDK_VDPA_MSG_SET_VRING_KICK, 8, 0);
+
+    msg.payload.u64 = index | DPDK_VDPA_MSG_NO_FD;
+    check_hw(book, &msg, hw, refused);
+}
+
+/* Where the library would miss its lock, rings do not start while a vDPA
+ * device serves others, nor does other memory come; but the same may. */
+static void
+test_no_lock(void **state OVS_UNUSED)
+{
+    struct dpdk_vdpa_book book = make_book(F_MQ, 0);
+    struct dpdk_vdpa_msg msg = make_table(2);
+
+    check_in(&book, &msg, false);
+    for (int i = 0; i < 4; i++) {
+        check_state(&book, DPDK_VDPA_MSG_SET_VRING_NUM, i, 256, false);
+        check_state(&book, DPDK_VDPA_MSG_SET_VRING_BASE, i, 0, false);
+        check_areas(&book, i, USER + i * 0x10000, USER + i * 0x10000 + 0x4000,
+                    USER + i * 0x10000 + 0x8000, false);
+    }
+    check_start(&book, 0, false, false);
+    check_start(&book, 1, true, VDPA_COMPAT_VHOST_PANICS);
+    check_start(&book, 1, false, false);
+    check_start(&book, 0, true, VDPA_COMPAT_VHOST_PANICS);
+
+    msg = make_table(2);
+    check_hw(&book, &msg, true, false);
+    for (int i = 0; i < 4; i++) {
+        msg = make_table(i < 3 ? 2 : 1);
+        msg.payload.memory.regions[0].memory_size -= i == 0 ? 0x1000 : 0;
+        msg.payload.memory.regions[1].guest_phys_addr += i == 1 ? 0x1000 : 0;
+        msg.payload.memory.regions[1].userspace_addr += i == 2 ? 0x1000 : 0;
+        check_hw(&book, &msg, true, VDPA_COMPAT_VHOST_PANICS);
+        msg = make_table(2);
+        check_in(&book, &msg, false);
+    }
+}
+
+/* Rings that the library has only heard of are freed without multiqueue, which
+ * is no good while a device serves the first two. */
+static void
+test_multiqueue_served(void **state OVS_UNUSED)
+{
+    struct dpdk_vdpa_book book = make_book(0, 0);
+    struct dpdk_vdpa_msg msg = make_msg(DPDK_VDPA_MSG_SET_FEATURES, 8, 0);
+    struct dpdk_vdpa_msg log = msg;
+
+    log.payload.u64 = F_LOG_ALL;
+    check_state(&book, DPDK_VDPA_MSG_SET_VRING_ENABLE, 3, 0, false);
+    assert_int_equal(book.n_rings, 4);
+    check_hw(&book, &msg, true, true);
+    check_hw(&book, &log, true, true);
+    check_in(&book, &msg, false);
+    assert_int_equal(book.n_rings, 2);
+    check_hw(&book, &log, true, false);
+}
+
+static void
 check_iotlb(struct dpdk_vdpa_book *book, bool refused)
 {
     struct dpdk_vdpa_msg msg = make_msg(DPDK_VDPA_MSG_IOTLB_MSG, 32, 0);
@@ -679,6 +741,8 @@ main(void)
         cmocka_unit_test(test_features),
         cmocka_unit_test(test_multiqueue),
         cmocka_unit_test(test_second_log),
+        cmocka_unit_test(test_no_lock),
+        cmocka_unit_test(test_multiqueue_served),
         cmocka_unit_test(test_iotlb),
         cmocka_unit_test(test_notification),
         cmocka_unit_test(test_postcopy),

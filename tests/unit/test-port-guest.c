@@ -108,8 +108,16 @@ dpdk_vdpa_vm_get_offloads(const struct dpdk_vdpa_vm *vm)
 
 void
 dpdk_vdpa_vm_set_vdpa(struct dpdk_vdpa_vm *vm OVS_UNUSED,
-                      struct rte_vdpa_device *device OVS_UNUSED)
+                      struct rte_vdpa_device *device OVS_UNUSED,
+                      bool (*is_served)(const void *hw) OVS_UNUSED,
+                      const void *hw OVS_UNUSED)
 {
+}
+
+bool
+dpdk_vdpa_hw_is_running(const struct dpdk_vdpa_hw *hw OVS_UNUSED)
+{
+    return true;
 }
 
 const char *
