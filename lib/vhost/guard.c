@@ -514,8 +514,26 @@ check_request(const struct check *c)
     case DPDK_VDPA_MSG_SET_INFLIGHT_FD:
         /* The library takes them, of any size, but does not offer them. */
         return refuse(c, "inflight area, which was not offered");
-    default:
+    case DPDK_VDPA_MSG_GET_FEATURES:
+    case DPDK_VDPA_MSG_SET_OWNER:
+    case DPDK_VDPA_MSG_RESET_OWNER:
+    case DPDK_VDPA_MSG_SET_LOG_FD:
+    case DPDK_VDPA_MSG_SET_VRING_ERR:
+    case DPDK_VDPA_MSG_GET_PROTOCOL_FEATURES:
+    case DPDK_VDPA_MSG_SET_PROTOCOL_FEATURES:
+    case DPDK_VDPA_MSG_GET_QUEUE_NUM:
+    case DPDK_VDPA_MSG_SEND_RARP:
+    case DPDK_VDPA_MSG_NET_SET_MTU:
+    case DPDK_VDPA_MSG_GET_CONFIG:
+    case DPDK_VDPA_MSG_SET_CONFIG:
+    case DPDK_VDPA_MSG_SET_STATUS:
+    case DPDK_VDPA_MSG_GET_STATUS:
         return false;
+    default:
+        /* Newer libraries know more, such as parts of memory one by one, which
+         * nobody here would. */
+        return refuse(c, "message %"PRIu32", which was not offered",
+                      c->msg->request);
     }
 }
 
