@@ -692,6 +692,11 @@ bench_probe(struct rte_vdev_device *vdev)
 	struct bench_ctl *ctl;
 	int ret;
 
+	if (!sim_dpdk_is_ours()) {
+		BENCH_LOG(ERR, "%s: built for another DPDK than %s; build it "
+			  "anew", name, rte_version());
+		return -ENOTSUP;
+	}
 	kvlist = rte_kvargs_parse(rte_vdev_device_args(vdev), keys);
 	if (kvlist == NULL) {
 		BENCH_LOG(ERR, "%s: bad arguments \"%s\"", name,

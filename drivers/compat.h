@@ -33,6 +33,16 @@ static_assert(RTE_VER_YEAR == SIM_SDK_YEAR && RTE_VER_MONTH == SIM_SDK_MONTH,
 	      "the headers for drivers are of another release series than the "
 	      "installed DPDK: configure --with-dpdk-source anew");
 
+/* True if the DPDK that is loaded is of the release series that this was
+ * compiled for, whatever its point release: a series may have the name of
+ * libraries of another, and private structures of its own. */
+static inline bool
+sim_dpdk_is_ours(void)
+{
+	return rte_version_year() == RTE_VER_YEAR &&
+		rte_version_month() == RTE_VER_MONTH;
+}
+
 /*
  * Threads.
  *

@@ -16,6 +16,7 @@
 #include <ethdev_vdev.h>
 
 #include "base/log.h"
+#include "compat.h"
 #include "nic/ethdev.h"
 
 static int
@@ -212,6 +213,13 @@ pf_probe(struct rte_vdev_device *vdev)
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY) {
 		SIM_LOG(ERR, "%s: secondary processes are not supported",
 			name);
+		return -ENOTSUP;
+	}
+	/* A VF needs a PF, and so need not ask. */
+	if (!sim_dpdk_is_ours()) {
+		SIM_LOG(ERR, "%s: the simulated NIC was built for DPDK %d.%02d, "
+			"but %s is loaded; build it anew", name, RTE_VER_YEAR,
+			RTE_VER_MONTH, rte_version());
 		return -ENOTSUP;
 	}
 	ret = sim_devargs_parse_pf(name, rte_vdev_device_args(vdev), &args);

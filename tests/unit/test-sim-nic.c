@@ -4,6 +4,18 @@
 
 #include "test-sim-ports.h"
 
+#include "compat.h"
+
+/* In the place of DPDK's: how far the series that is loaded is from the one
+ * compiled for. */
+static unsigned int years_ahead;
+
+unsigned int
+rte_version_year(void)
+{
+	return RTE_VER_YEAR + years_ahead;
+}
+
 static void
 test_found_by_devargs(void **state)
 {
@@ -55,6 +67,20 @@ test_close_and_probe_again(void **state)
 	plug("net_simpf0,representor=[2]");
 	rte_dev_probe("net_simpf0,representor=[3]");
 	assert_int_equal(find("net_simpf0,representor=[3]"), NONE);
+}
+
+/* DPDK of another series is none of ours. */
+static void
+test_other_dpdk(void **state)
+{
+	(void)state;
+	years_ahead = 1;
+	assert_false(sim_dpdk_is_ours());
+	assert_int_not_equal(rte_dev_probe("net_simpf3,vfs=1"), 0);
+	years_ahead = 0;
+	assert_true(sim_dpdk_is_ours());
+	assert_int_equal(rte_dev_probe("net_simpf3,vfs=1"), 0);
+	remove_device("net_simpf3");
 }
 
 static void
@@ -581,7 +607,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_found_by_devargs), TEST(test_close_and_probe_again),
-		TEST(test_bad_devices), TEST(test_links),
+		TEST(test_bad_devices), TEST(test_other_dpdk),
+		TEST(test_links),
 		TEST(test_faults_of_queues),
 		TEST(test_pairs), TEST(test_removal_event), TEST(test_pools),
 		TEST(test_jumbo_frames), TEST(test_address_filter),
