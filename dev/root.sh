@@ -208,7 +208,7 @@ root_enter()
 # a signal these get the time to clean up, for hugepages are the machine's.
 root_init()
 {
-    local root=$1 status signalled='' n=0
+    local root=$1 status signalled='' n all
     shift
     root_mounts "$root" || exit 1
     trap 'signalled=yes' TERM
@@ -217,8 +217,9 @@ root_init()
         PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
         OVS_DPDKVDPA_CACHE=/var/cache/ovs-dpdkvdpa "$@"
     status=$?
-    while [ -n "$signalled" ] && [ "$((n++))" -lt 600 ] \
-            && [ "$(echo "$root"/proc/[0-9]*)" != "$root/proc/1" ]; do
+    for ((n = 0; n < 600; n++)); do
+        all=("$root"/proc/[0-9]*)
+        [ -n "$signalled" ] && [ "${#all[@]}" -gt 1 ] || break
         nap
     done
     exit "$status"
