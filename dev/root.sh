@@ -219,7 +219,9 @@ root_init()
     status=$?
     for ((n = 0; n < 600; n++)); do
         all=("$root"/proc/[0-9]*)
-        [ -n "$signalled" ] && [ "${#all[@]}" -gt 1 ] || break
+        if [ -z "$signalled" ] || [ "${#all[@]}" -eq 1 ]; then
+            break
+        fi
         nap
     done
     exit "$status"
