@@ -350,21 +350,19 @@ dpdk_vdpa_capture_start(const struct dpdk_vdpa_capture_config *config,
 
     comment = xasprintf("port %s, inbound: VF to guest, outbound: guest to VF",
                         config->port_name);
+    errno = 0;
     c->file = rte_pcapng_fdopen(fd, NULL, NULL, "ovs-vswitchd dpdkvdpa",
                                 comment);
     free(comment);
-    if (!c->file) {
+    if (!c->file
+        || !vdpa_compat_pcapng_add_interface(c->file, c->port_id)) {
         error = errno ? errno : EIO;
-        close(fd);
+        if (!c->file) {
+            close(fd);
+        }
         *errp = xasprintf("\"%s\" cannot be written (%s); give a path with "
                           "room for a file", config->path,
                           ovs_strerror(error));
-        goto error;
-    }
-    if (vdpa_compat_pcapng_add_interface(c->file, c->port_id)) {
-        *errp = xasprintf("\"%s\" cannot be written; give a path with room "
-                          "for a file", config->path);
-        error = ENOSPC;
         goto error;
     }
     c->writer = ovs_thread_create("vdpa_capture", writer_main, c);

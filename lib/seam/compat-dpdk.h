@@ -59,20 +59,21 @@ vdpa_compat_dpdk_is_ours(char **errp)
 #define VDPA_COMPAT_EPB_TIME_OFS 12
 #define VDPA_COMPAT_EPB_ORIGINAL_LEN_OFS 24
 
-/* Has packets of Ethernet device 'port_id' be taken by 'file'.  Returns 0 or a
- * negative value.  Before 23.11 a file has all devices from the beginning. */
-static inline int
+/* Has packets of Ethernet device 'port_id' be taken by 'file'.  Returns false
+ * if that cannot be written, with the reason in 'errno'.  Before 23.11 a file
+ * has all devices from the beginning. */
+static inline bool
 vdpa_compat_pcapng_add_interface(rte_pcapng_t *file, uint16_t port_id)
 {
 #if RTE_VERSION < RTE_VERSION_NUM(23, 11, 0, 0)
     (void) file;
     (void) port_id;
-    return 0;
+    return true;
 #elif RTE_VERSION < RTE_VERSION_NUM(25, 11, 0, 0)
-    return rte_pcapng_add_interface(file, port_id, NULL, NULL, NULL);
+    return rte_pcapng_add_interface(file, port_id, NULL, NULL, NULL) > 0;
 #else
     /* LINKTYPE_ETHERNET. */
-    return rte_pcapng_add_interface(file, port_id, 1, NULL, NULL, NULL);
+    return rte_pcapng_add_interface(file, port_id, 1, NULL, NULL, NULL) > 0;
 #endif
 }
 
