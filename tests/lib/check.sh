@@ -18,10 +18,13 @@
 # What ovs-vswitchd may say in any test: about this machine, about its load,
 # about guests that are not there yet, and when a port of class dpdk goes whose
 # configuration failed (it stops port 32, which stands for none); and
-# about flows of a port that is just going.
+# about flows of a port that is just going; since Open vSwitch 3.2 also when it
+# has hardware offload and takes a device again that it had before.
 CHECK_LOG_EXPECTED='No free [0-9]+ kB hugepages
 Invalid port_id=32$
 xlate_key failed
+ETHDEV: The port \(ID=[0-9]+\) is already configured
+Cannot negotiate Rx metadata: Device or resource busy
 TELEMETRY: No legacy callbacks
 failed to enumerate system datapaths
 ovs_rcu.*blocked (1000|2000|4000) ms waiting for
