@@ -83,15 +83,15 @@ ovs_suite()
     if ! [ -s "$dir/users" ] || ! grep -q ' ok$' "$dir/compared"; then
         failed 1 "no test was passed by our ovs-vswitchd: $dir/ours.out"
     fi
-    suite_count "tests/ovs-$target/ours.out" "$status" <(cut -f 1 "$dir/list") \
-        < <(cut -d ' ' -f 1,2 "$dir/compared")
+    suite_count "tests/ovs-$target/ours.out" "$status" \
+        <(cut -f 1 "$dir/list") < <(cut -d ' ' -f 1,2 "$dir/compared")
 }
 
 # ovs_suite_prepare TARGET FOLDER: makes FOLDER/bin, with an ovs-vswitchd that
 # is ours and takes note of where it is started in FOLDER/started; and the list.
 ovs_suite_prepare()
 {
-    local dir=$2 no_pci='s/(dpdk-extra=)(--log-level=pmd\.\*:error)/\1"\2 --no-pci"/'
+    local dir=$2 options='--log-level=pmd\.\*:error'
     : > "$dir/started"
     : > "$dir/ours"
     : > "$dir/stock"
@@ -102,7 +102,8 @@ exec '$VSWITCHD' "\$@"
 EOF
     chmod +x "$dir/bin/ovs-vswitchd"
     # The tests of older ones would take the machine's NIC.
-    sed -E "$no_pci" "$OVS_SOURCE/tests/system-dpdk-testsuite" \
+    sed -E "s/(dpdk-extra=)($options)/\\1\"\\2 --no-pci\"/" \
+        "$OVS_SOURCE/tests/system-dpdk-testsuite" \
         > "$dir/system-dpdk-testsuite"
     ovs_suite_make "$1" "$dir" ours -l \
         | sed -nE 's/^ *([0-9]+): +[^ ]+:[0-9]+ +(.*[^ ]) *$/\1\t\2/p' \
