@@ -71,7 +71,7 @@ root_run()
     root=$(suite_root "$suite")
     case "$*" in
     shell) root_enter "$root" bash ;;
-    'shell '*) root_enter "$root" bash -c "${*:2}" ;;
+    'shell '*) root_supervise "$root" bash -c "${*:2}" ;;
     *) root_supervise "$root" ./quickstart "$@" ;;
     esac
 }
