@@ -5,6 +5,7 @@ EXTRA_DIST += \
 documentation = \
 	Documentation/benchmarks.rst \
 	Documentation/dpdk-reconnect.rst \
+	Documentation/dpdk-vdpa-lock.rst \
 	Documentation/hardware-mode.rst \
 	Documentation/internals.rst \
 	Documentation/memory-order.rst \
