@@ -548,24 +548,21 @@ packed_desc_is_avail(const struct vring_packed_desc *desc, bool wrap)
     return avail == wrap && used != wrap;
 }
 
-/* Copies 'n' descriptors of a packed ring.  The memory may be unmapped any
- * time, so that the kernel must read it for us. */
+/* Copies 'len' bytes of a ring.  The memory may be unmapped any time, so that
+ * the kernel must read it for us. */
 static bool
-packed_ring_read(const struct vring_packed_desc *from,
-                 struct vring_packed_desc *to, unsigned int n)
+ring_read(const void *from, void *to, size_t len)
 {
-    struct iovec local = { to, n * sizeof *to };
-    struct iovec remote = { CONST_CAST(struct vring_packed_desc *, from),
-                            n * sizeof *to };
+    struct iovec local = { to, len };
+    struct iovec remote = { CONST_CAST(void *, from), len };
 
-    return (process_vm_readv(getpid(), &local, 1, &remote, 1, 0)
-            == n * sizeof *to);
+    return process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == len;
 }
 
 /* Returns how many descriptors the guest offers in packed ring 'vring', of
  * which the library will use the one at 'next' first ('next' being an index
- * with the wrap counter in the most significant bit), 'max' if there are more.
- * The library has no function for this. */
+ * with the wrap counter in the most significant bit), 'max' if there are
+ * more. */
 static unsigned int
 packed_ring_n_avail(const struct rte_vhost_vring *vring, uint16_t next,
                     unsigned int max)
@@ -580,7 +577,8 @@ packed_ring_n_avail(const struct rte_vhost_vring *vring, uint16_t next,
         unsigned int chunk = MIN(MIN(max - n, vring->size - first),
                                  PACKED_CHUNK);
 
-        if (!packed_ring_read(&vring->desc_packed[first], descs, chunk)) {
+        if (!ring_read(&vring->desc_packed[first], descs,
+                       chunk * sizeof *descs)) {
             return n;
         }
         for (unsigned int i = 0; i < chunk; i++, n++) {
@@ -597,27 +595,34 @@ packed_ring_n_avail(const struct rte_vhost_vring *vring, uint16_t next,
     return n;
 }
 
+/* The same for a split ring, where it may be too much, as a guest can say what
+ * it likes. */
+static unsigned int
+split_ring_n_avail(const struct rte_vhost_vring *vring, uint16_t next,
+                   unsigned int max)
+{
+    uint16_t idx;
+
+    return (ring_read(&vring->avail->idx, &idx, sizeof idx)
+            ? MIN((uint16_t) (idx - next), max) : 0);
+}
+
 /* Returns how many descriptors the guest offers in 'ring', or 'max' if there
- * are more; with split rings it may be too much, as a guest can say what it
- * likes. */
+ * are more.  The library has functions for split rings only, and they lock out
+ * PMD threads. */
 static unsigned int
 vm_ring_n_avail(struct dpdk_vdpa_vm *vm, uint16_t ring, bool packed,
                 unsigned int max)
 {
     uint16_t next_avail, next_used;
     struct rte_vhost_vring vring;
-    unsigned int n;
 
-    if (packed) {
-        return (rte_vhost_get_vring_base(vm->vid, ring, &next_avail,
-                                         &next_used)
-                || rte_vhost_get_vhost_vring(vm->vid, ring, &vring)
-                || !vring.desc_packed
-                ? 0 : packed_ring_n_avail(&vring, next_avail, max));
+    if (rte_vhost_get_vring_base(vm->vid, ring, &next_avail, &next_used)
+        || rte_vhost_get_vhost_vring(vm->vid, ring, &vring) || !vring.desc) {
+        return 0;
     }
-    n = (ring % 2 ? rte_vhost_rx_queue_count(vm->vid, ring)
-         : rte_vhost_avail_entries(vm->vid, ring));
-    return MIN(n, max);
+    return (packed ? packed_ring_n_avail(&vring, next_avail, max)
+            : vring.avail ? split_ring_n_avail(&vring, next_avail, max) : 0);
 }
 
 /* Properties. */
