@@ -126,16 +126,17 @@ build_use()
 
 # Why there may be no simulated NIC.
 NO_NIC="the simulated NIC was not built, for want of DPDK's sources:"
-NO_NIC+=" see whether 'apt-get source dpdk' works, or name a tree by DPDK_SOURCE"
+NO_NIC+=" see whether 'apt-get source dpdk' works, or give DPDK_SOURCE"
 
 # needs_nic: ends unless there is the simulated NIC.
 needs_nic()
 {
-    nic_there || die "$COMMAND does nothing without the simulated NIC;" "$NO_NIC"
+    nic_there \
+        || die "$COMMAND does nothing without the simulated NIC;" "$NO_NIC"
 }
 
-# sources_copy FOLDER: brings a copy of the sources, as they are now, up to date;
-# what is built in FOLDER stays.  A second build out of a tree that is already
+# sources_copy FOLDER: brings a copy of the sources, as they are now, up to
+# date; what is built in FOLDER stays.  A second build out of a tree that is already
 # built in place would take the objects that are there for its own, and what
 # autoconf made for one suite is not for another.  What changed is as old as the
 # copy: it may have been written before what was built of the copy before.

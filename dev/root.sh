@@ -85,8 +85,8 @@ command_shell()
     esac
 }
 
-# root_prepare SUITE: makes the root of SUITE unless it is there, and brings what
-# it has of us up to date.  If it cannot, ROOT_PROBLEM says why, and the status
+# root_prepare SUITE: makes the root of SUITE unless it is there, and brings
+# what it has of us up to date.  If it cannot, ROOT_PROBLEM says why, and the status
 # is 2 if that is for want of a mirror.
 root_prepare()
 {

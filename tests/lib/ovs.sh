@@ -114,6 +114,13 @@ ovs_bridge()
     env_exec ip addr add "$2" dev "$1" && env_exec ip link set "$1" up
 }
 
+# ovs_release: prints the release of ovs-vswitchd as a number, 305 for 3.5.
+ovs_release()
+{
+    "$VSWITCHD" --version | sed -nE '1s/.* ([0-9]+)\.([0-9]+)\..*/\1 \2/p' \
+        | awk '{ n++; print 100 * $1 + $2 } END { exit !n }'
+}
+
 # ovs_pmd_packets: prints how many packets the PMD threads have received.
 ovs_pmd_packets()
 {
