@@ -37,6 +37,9 @@
 /* How far behind the beginning of a message its files may be. */
 #define FILES_OFS_MAX 8192
 
+/* A socket that is never connected, and never goes. */
+#define ANCHOR "dpdkvdpa-anchor"
+
 /* How long the library may take for an answer, in ms. */
 #define TIMEOUT 3000
 
@@ -293,6 +296,19 @@ trial_listen(int folder, char **pathp)
     return fd;
 }
 
+/* Later releases of 24.11 and 25.11 end the thread that serves all ports when
+ * their last socket is unregistered, and who does that waits for it, for up to a
+ * second.  So there is always another one. */
+static void
+keep_thread(void)
+{
+    static bool kept;
+
+    kept = kept || !rte_vhost_driver_register(ANCHOR,
+                                              RTE_VHOST_USER_CLIENT
+                                              | RTE_VHOST_USER_NO_RECONNECT);
+}
+
 bool
 dpdk_vdpa_layout_find(const char *rundir, char **errp)
 {
@@ -301,6 +317,7 @@ dpdk_vdpa_layout_find(const char *rundir, char **errp)
     char *path;
     int listener;
 
+    keep_thread();
     memset(&trial, 0, sizeof trial);
     trial.door.fd = -1;
     files_ofs = 0;

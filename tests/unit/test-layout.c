@@ -18,6 +18,7 @@
 
 #include "lib/vhost/layout.c"
 
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,7 +32,32 @@
 
 static char rundir[] = "/tmp/test-layout.XXXXXX";
 
-/* The library of this machine.  Nothing is left behind. */
+/* Returns true if the library has its thread. */
+static bool
+has_thread(void)
+{
+    DIR *dir = opendir("/proc/self/task");
+    struct dirent *de;
+    bool found = false;
+
+    assert_non_null(dir);
+    while ((de = readdir(dir)) != NULL) {
+        char path[300], name[32] = "";
+        FILE *f;
+
+        snprintf(path, sizeof path, "/proc/self/task/%s/comm", de->d_name);
+        f = fopen(path, "r");
+        if (f) {
+            found |= fgets(name, sizeof name, f) && strstr(name, "vhost");
+            fclose(f);
+        }
+    }
+    closedir(dir);
+    return found;
+}
+
+/* The library of this machine.  Nothing is left behind but its thread, which
+ * who unregisters the last socket would have to wait for. */
 static void
 test_library(void **state OVS_UNUSED)
 {
@@ -42,6 +68,7 @@ test_library(void **state OVS_UNUSED)
         assert_true(dpdk_vdpa_layout_find(rundir, &error));
         assert_null(error);
         assert_true(files_ofs >= BODY_LEN);
+        assert_true(has_thread());
     }
     assert_int_equal(rmdir(rundir), 0);
 }
