@@ -27,6 +27,11 @@ unit_tests = \
 if HAVE_CMOCKA
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
+# Has a driver of its own, for which it needs the headers.
+if BUILD_DRIVERS
+check_PROGRAMS += tests/unit/test-served
+TESTS += tests/unit/test-served
+endif
 endif
 
 unit_LDADD = \
@@ -140,9 +145,30 @@ tests_unit_test_ring_calls_LINK = $(unit_LINK)
 
 # And this one lib/accel/vdpa.c.
 tests_unit_test_vdpa_SOURCES = tests/unit/test-vdpa.c
+# This one has the vhost library and all of lib/vhost/.
+tests_unit_test_served_SOURCES = tests/unit/test-served.c \
+	lib/accel/vdpa.c \
+	lib/vhost/book.c \
+	lib/vhost/connector.c \
+	lib/vhost/door.c \
+	lib/vhost/guard.c \
+	lib/vhost/interrupt.c \
+	lib/vhost/layout.c \
+	lib/vhost/lro.c \
+	lib/vhost/positions.c \
+	lib/vhost/ring.c \
+	lib/vhost/session.c \
+	lib/vhost/vm.c \
+	lib/vhost/walk.c \
+	lib/base/packet.c
+tests_unit_test_served_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) \
+	$(DPDK_SDK_INCLUDES) $(DPDK_SDK_CPPFLAGS) -DALLOW_INTERNAL_API
+tests_unit_test_served_LDADD = $(unit_LDADD)
+tests_unit_test_served_LINK = $(unit_LINK)
+
 # With the headers for drivers it compares private layouts.
 tests_unit_test_vdpa_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) \
-	$(DPDK_SDK_INCLUDES)
+	$(DPDK_SDK_INCLUDES) $(DPDK_SDK_CPPFLAGS)
 tests_unit_test_vdpa_LDADD = $(unit_LDADD)
 tests_unit_test_vdpa_LINK = $(unit_LINK)
 

@@ -1,0 +1,444 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+/* Unit tests of a VM end whose rings a vDPA device serves: with the vhost
+ * library that is there, a driver that does nothing, and a front-end of our
+ * own.  Some of the messages would end the process. */
+
+#include <config.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <dev_driver.h>
+#include <rte_vdpa.h>
+#include <rte_vhost.h>
+#include <vdpa_driver.h>
+
+#include "accel/vdpa.h"
+#include "seam/compat-dpdk.h"
+#include "test-eal.h"
+#include "timeval.h"
+#include "util.h"
+#include "vhost/layout.h"
+#include "vhost/message.h"
+#include "vhost/positions.h"
+#include "vhost/vm.h"
+
+#define F_MQ (1ULL << VIRTIO_NET_F_MQ)
+#define FEATURES (1ULL << 32 | 1ULL << VHOST_USER_F_PROTOCOL_FEATURES)
+#define LOG_ALL (1ULL << 26)
+#define F_STATUS (1ULL << VHOST_USER_PROTOCOL_F_STATUS)
+#define USER 0x7f0000000000ULL
+#define MEM_SIZE 0x100000
+#define TIMEOUT 10000
+
+/* The driver. */
+
+static atomic_count n_confs = ATOMIC_COUNT_INIT(0);
+static unsigned int n_rings;            /* At the last one. */
+
+static int
+get_queue_num(struct rte_vdpa_device *device OVS_UNUSED, uint32_t *n)
+{
+    *n = 2;
+    return 0;
+}
+
+static int
+get_features(struct rte_vdpa_device *device OVS_UNUSED, uint64_t *features)
+{
+    *features = FEATURES | F_MQ | LOG_ALL;
+    return 0;
+}
+
+static int
+get_protocol_features(struct rte_vdpa_device *device OVS_UNUSED,
+                      uint64_t *features)
+{
+    *features = 1 << 0 | 1 << 3;        /* MQ, REPLY_ACK. */
+    return 0;
+}
+
+static int
+dev_conf(int vid)
+{
+    n_rings = 0;
+    for (int i = 0; i < rte_vhost_get_vring_num(vid); i++) {
+        struct rte_vhost_vring vring;
+
+        n_rings += !rte_vhost_get_vhost_vring(vid, i, &vring) && vring.desc;
+    }
+    atomic_count_inc(&n_confs);
+    return 0;
+}
+
+static int
+nothing(int vid OVS_UNUSED)
+{
+    return 0;
+}
+
+static int
+set_vring_state(int vid OVS_UNUSED, int ring OVS_UNUSED, int on OVS_UNUSED)
+{
+    return 0;
+}
+
+static struct rte_vdpa_dev_ops ops = {
+    .get_queue_num = get_queue_num,
+    .get_features = get_features,
+    .get_protocol_features = get_protocol_features,
+    .dev_conf = dev_conf,
+    .dev_close = nothing,
+    .set_vring_state = set_vring_state,
+    .set_features = nothing,
+};
+
+/* The VM end. */
+
+static char refused[100];               /* Why the last message was. */
+static struct dpdk_vdpa_hw *hw;
+static struct dpdk_vdpa_vm *vm;
+static struct dpdk_vdpa_positions *positions;
+static struct sockaddr_un un = { .sun_family = AF_UNIX };
+static int listener;
+
+static void
+vm_changed(void *aux OVS_UNUSED, struct dpdk_vdpa_vm *vm_ OVS_UNUSED)
+{
+}
+
+static void
+vm_queue_changed(void *aux OVS_UNUSED, struct dpdk_vdpa_vm *vm_ OVS_UNUSED,
+                 unsigned int pair OVS_UNUSED, bool is_rx OVS_UNUSED,
+                 bool on OVS_UNUSED)
+{
+}
+
+static void
+vm_migration_changed(void *aux OVS_UNUSED,
+                     struct dpdk_vdpa_vm *vm_ OVS_UNUSED, bool on OVS_UNUSED)
+{
+}
+
+static void
+vm_refused(void *aux OVS_UNUSED, struct dpdk_vdpa_vm *vm_ OVS_UNUSED,
+           const char *what)
+{
+    ovs_strlcpy(refused, what, sizeof refused);
+}
+
+static bool
+is_served(const void *hw_)
+{
+    return dpdk_vdpa_hw_is_running(hw_);
+}
+
+/* The front-end. */
+
+static int front = -1;
+static int mem_fd;
+
+/* Sends a message and returns true if it was taken. */
+static bool
+tell(uint32_t request, const void *payload, uint32_t size, int fd)
+{
+    struct dpdk_vdpa_msg msg = {
+        .request = request, .flags = 1 | DPDK_VDPA_MSG_NEED_REPLY,
+        .size = size,
+    };
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec iov = { &msg, DPDK_VDPA_MSG_HEADER_LEN + size };
+    struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1 };
+    ssize_t len = DPDK_VDPA_MSG_HEADER_LEN + sizeof msg.payload.u64;
+
+    memcpy(&msg.payload, payload, size);
+    if (fd >= 0) {
+        struct cmsghdr *cmsg;
+
+        h.msg_control = &control;
+        h.msg_controllen = sizeof control;
+        cmsg = CMSG_FIRSTHDR(&h);
+        cmsg->cmsg_level = SOL_SOCKET;
+        cmsg->cmsg_type = SCM_RIGHTS;
+        cmsg->cmsg_len = CMSG_LEN(sizeof fd);
+        memcpy(CMSG_DATA(cmsg), &fd, sizeof fd);
+    }
+    return (sendmsg(front, &h, MSG_NOSIGNAL) == iov.iov_len
+            && recv(front, &msg, len, MSG_WAITALL) == len
+            && !msg.payload.u64);
+}
+
+static bool
+tell_u64(uint32_t request, uint64_t value, int fd)
+{
+    return tell(request, &value, sizeof value, fd);
+}
+
+static bool
+tell_state(uint32_t request, uint32_t index, uint32_t num)
+{
+    uint32_t state[2] = { index, num };
+
+    return tell(request, state, sizeof state, -1);
+}
+
+static bool
+tell_memory(uint64_t size)
+{
+    uint64_t table[5] = { 1, 0x100000, size, USER, 0 };
+
+    return tell(DPDK_VDPA_MSG_SET_MEM_TABLE, table, sizeof table, mem_fd);
+}
+
+static bool
+tell_kick(uint32_t ring)
+{
+    int fd = eventfd(0, EFD_NONBLOCK);
+    bool ok = tell_u64(DPDK_VDPA_MSG_SET_VRING_KICK, ring, fd);
+
+    close(fd);
+    return ok;
+}
+
+static bool
+start_ring(uint32_t ring)
+{
+    uint64_t area = USER + ring * 0x10000;
+    uint64_t addr[5] = { ring, area, area + 0x8000, area + 0x4000, 0 };
+    int fd = eventfd(0, EFD_NONBLOCK);
+    bool ok;
+
+    ok = (tell_state(DPDK_VDPA_MSG_SET_VRING_NUM, ring, 256)
+          && tell_state(DPDK_VDPA_MSG_SET_VRING_BASE, ring, 0)
+          && tell(DPDK_VDPA_MSG_SET_VRING_ADDR, addr, sizeof addr, -1)
+          && tell_u64(DPDK_VDPA_MSG_SET_VRING_CALL, ring, fd)
+          && tell_state(DPDK_VDPA_MSG_SET_VRING_ENABLE, ring, 1)
+          && tell_kick(ring));
+    close(fd);
+    return ok;
+}
+
+/* Has the VM end connect anew.  'features' are for the device, 'protocol' for
+ * the connection. */
+static void
+begin(uint64_t features, uint64_t protocol)
+{
+    struct pollfd pfd = { listener, POLLIN, 0 };
+    long long int end = time_msec() + TIMEOUT;
+
+    if (front >= 0) {
+        close(front);
+    }
+    do {
+        dpdk_vdpa_vm_run(vm);
+        assert_true(time_msec() < end);
+    } while (poll(&pfd, 1, 1) != 1);
+    front = accept(listener, NULL, NULL);
+    assert_true(front >= 0);
+    refused[0] = '\0';
+    atomic_count_set(&n_confs, 0);
+    assert_true(tell_u64(DPDK_VDPA_MSG_SET_PROTOCOL_FEATURES,
+                         protocol | 1 << 3, -1));
+    assert_true(tell_u64(DPDK_VDPA_MSG_SET_FEATURES, features, -1));
+    assert_true(tell_memory(MEM_SIZE));
+}
+
+/* The device serves 'n' rings, having been asked once. */
+static void
+check_served(unsigned int n)
+{
+    long long int end = time_msec() + TIMEOUT;
+
+    /* The library answers before it goes on. */
+    while (!dpdk_vdpa_hw_is_running(hw)) {
+        assert_true(time_msec() < end);
+        poll(NULL, 0, 1);
+    }
+    assert_int_equal(atomic_count_get(&n_confs), 1);
+    assert_int_equal(n_rings, n);
+}
+
+/* The message before was refused, because of 'why', where the library needs
+ * that. */
+static void
+check_refused(bool taken, const char *why)
+{
+    assert_int_equal(taken, !VDPA_COMPAT_VHOST_PANICS);
+    assert_true(taken ? !refused[0] : strstr(refused, why) != NULL);
+}
+
+static void
+serve_two_pairs(void)
+{
+    begin(FEATURES | F_MQ, F_STATUS | 1);
+    for (int i = 0; i < 4; i++) {
+        assert_true(start_ring(i));
+    }
+    assert_int_equal(atomic_count_get(&n_confs), 0);
+    assert_true(tell_u64(DPDK_VDPA_MSG_SET_STATUS, 0xf, -1));
+    check_served(4);
+}
+
+static void
+test_two_pairs(void **state OVS_UNUSED)
+{
+    serve_two_pairs();
+    check_refused(tell_kick(0), "ring 0 is to start");
+}
+
+/* The same memory may come again. */
+static void
+test_memory(void **state OVS_UNUSED)
+{
+    serve_two_pairs();
+    assert_true(tell_memory(MEM_SIZE));
+    check_refused(tell_memory(MEM_SIZE - 0x1000), "other memory");
+}
+
+/* Done with its first pair, a front-end says, and is not. */
+static void
+test_late_pair(void **state OVS_UNUSED)
+{
+    begin(FEATURES | F_MQ, F_STATUS | 1);
+    assert_true(start_ring(0) && start_ring(1));
+    assert_true(tell_u64(DPDK_VDPA_MSG_SET_STATUS, 0xf, -1));
+    check_served(2);
+    check_refused(start_ring(2), "ring 2 is to start");
+}
+
+static void
+test_no_multiqueue(void **state OVS_UNUSED)
+{
+    begin(FEATURES, F_STATUS | 1);
+    assert_true(start_ring(0) && start_ring(1));
+    assert_true(tell_u64(DPDK_VDPA_MSG_SET_STATUS, 0xf, -1));
+    check_served(2);
+    assert_true(tell_state(DPDK_VDPA_MSG_SET_VRING_ENABLE, 3, 0));
+    assert_false(tell_u64(DPDK_VDPA_MSG_SET_FEATURES, FEATURES | LOG_ALL,
+                          -1));
+    assert_non_null(strstr(refused, "without multiqueue after ring 3"));
+}
+
+/* A front-end that does not say when it is done. */
+static void
+test_no_status(void **state OVS_UNUSED)
+{
+    begin(FEATURES | F_MQ, 1);
+    assert_true(tell_state(DPDK_VDPA_MSG_SET_VRING_ENABLE, 3, 0));
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(atomic_count_get(&n_confs), 0);
+        assert_true(start_ring(i));
+    }
+    check_served(4);
+}
+
+/* It does not start them all. */
+static void
+test_no_status_in_vain(void **state OVS_UNUSED)
+{
+    long long int end = time_msec() + TIMEOUT;
+
+    for (int i = 0; i < 2; i++) {
+        begin(FEATURES | F_MQ, 1);
+        assert_true(tell_state(DPDK_VDPA_MSG_SET_VRING_ENABLE, 3, 0));
+        assert_true(start_ring(0) && start_ring(1));
+        while (!i && !dpdk_vdpa_hw_waits_in_vain(hw)) {
+            assert_true(time_msec() < end);
+            poll(NULL, 0, 10);
+        }
+    }
+    check_served(2);
+    check_refused(start_ring(2), "ring 2 is to start");
+}
+
+static bool
+make_vm(void)
+{
+    static const struct dpdk_vdpa_vm_callbacks callbacks = {
+        .up = vm_changed,
+        .down = vm_changed,
+        .queue_changed = vm_queue_changed,
+        .migration_changed = vm_migration_changed,
+        .refused = vm_refused,
+    };
+    struct dpdk_vdpa_vm_config config = {
+        .path = un.sun_path, .callbacks = &callbacks, .positions = positions,
+    };
+    static struct rte_device rte_device = { .name = "test" };
+    struct rte_vdpa_device *device;
+    char *error = NULL;
+
+    device = rte_vdpa_register_device(&rte_device, &ops);
+    if (!device
+        || dpdk_vdpa_hw_open("test", "test", device, &hw, &error)
+        || dpdk_vdpa_vm_create(&config, &vm, &error)) {
+        fprintf(stderr, "%s\n", error ? error : "no device");
+        return false;
+    }
+    dpdk_vdpa_vm_set_max_pairs(vm, 2);
+    dpdk_vdpa_vm_set_vdpa(vm, device, is_served, hw);
+    return !dpdk_vdpa_vm_start(vm, &error);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_two_pairs),
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_late_pair),
+        cmocka_unit_test(test_no_multiqueue),
+        cmocka_unit_test(test_no_status),
+        cmocka_unit_test(test_no_status_in_vain),
+    };
+    char folder[] = "/tmp/test-served.XXXXXX";
+    char *error = NULL;
+    int n_failed;
+
+    if (!test_eal_init() || !mkdtemp(folder)
+        || !dpdk_vdpa_layout_find(folder, &error)) {
+        return 1;
+    }
+    snprintf(un.sun_path, sizeof un.sun_path, "%s/s", folder);
+    listener = socket(AF_UNIX, SOCK_STREAM, 0);
+    mem_fd = memfd_create("test-served", 0);
+    positions = dpdk_vdpa_positions_create();
+    if (bind(listener, (struct sockaddr *) &un, sizeof un)
+        || listen(listener, 1) || ftruncate(mem_fd, MEM_SIZE)
+        || !make_vm()) {
+        return 1;
+    }
+    n_failed = cmocka_run_group_tests_name("served", tests, NULL, NULL);
+    dpdk_vdpa_vm_destroy(vm);
+    dpdk_vdpa_hw_close(hw);
+    dpdk_vdpa_positions_destroy(positions);
+    unlink(un.sun_path);
+    rmdir(folder);
+    return n_failed;
+}
