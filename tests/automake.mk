@@ -168,7 +168,7 @@ tests_unit_test_served_LINK = $(unit_LINK)
 
 # With the headers for drivers it compares private layouts.
 tests_unit_test_vdpa_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) \
-	$(DPDK_SDK_INCLUDES) $(DPDK_SDK_CPPFLAGS)
+	$(DPDK_SDK_INCLUDES) $(DPDK_SDK_CPPFLAGS) -DALLOW_INTERNAL_API
 tests_unit_test_vdpa_LDADD = $(unit_LDADD)
 tests_unit_test_vdpa_LINK = $(unit_LINK)
 
