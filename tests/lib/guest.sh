@@ -345,6 +345,17 @@ guest_qmp()
     python3 "$abs_top_srcdir/tests/lib/qmp.py" "$VDPA_ENV/$name.qmp" "$@"
 }
 
+# guest_ring_asked SIZE: prints the size of a ring for which QEMU is asked for
+# SIZE: 10.0 has rings of 1024, whatever rx_queue_size and tx_queue_size are.
+guest_ring_asked()
+{
+    if qemu-system-x86_64 --version | grep -q 'version 10\.0\.'; then
+        echo 1024
+    else
+        echo "$1"
+    fi
+}
+
 # guest_migrate_begin FROM TO: begins to move a guest to another QEMU that was
 # started with incoming=yes.
 guest_migrate_begin()
