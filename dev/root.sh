@@ -200,7 +200,8 @@ root_enter()
 {
     exec "${ROOT_AS[@]}" \
         unshare --mount --propagation private --pid --fork --kill-child \
-        bash -c "$(declare -f nap root_mounts root_init)"'; root_init "$@"' \
+        bash -c "$(declare -f nap root_mounts root_change \
+            root_init)"'; root_init "$@"' \
         root_init "$@"
 }
 
@@ -208,23 +209,32 @@ root_enter()
 # a signal these get the time to clean up, for hugepages are the machine's.
 root_init()
 {
-    local root=$1 status signalled='' n all
+    local status signalled='' n all
+    root_mounts "$1" && root_change "$1" || exit 1
     shift
-    root_mounts "$root" || exit 1
     trap 'signalled=yes' TERM
-    chroot "$root" env --chdir=/srv/openvswitch-dpdkvdpa \
+    env --chdir=/srv/openvswitch-dpdkvdpa \
         -u DPDK_SOURCE -u TMPDIR -u VSWITCHD -u VDPASIM HOME=/root \
-        PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
         OVS_DPDKVDPA_CACHE=/var/cache/ovs-dpdkvdpa "$@"
     status=$?
     for ((n = 0; n < 600; n++)); do
-        all=("$root"/proc/[0-9]*)
+        all=(/proc/[0-9]*)
         if [ -z "$signalled" ] || [ "${#all[@]}" -eq 1 ]; then
             break
         fi
         nap
     done
     exit "$status"
+}
+
+# root_change ROOT: makes ROOT that of these namespaces, not only of a process:
+# nsenter goes where they have theirs.
+root_change()
+{
+    mkdir "$1/run/before" && pivot_root "$1" "$1/run/before" && cd / || return
+    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+    hash -r
+    umount -l /run/before && rmdir /run/before
 }
 
 # root_mounts ROOT: mounts what a system has.
