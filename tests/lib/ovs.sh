@@ -180,6 +180,17 @@ ovs_add_dpdk()
         options:dpdk-devargs="\"$3\"" "${@:4}" && ovs_port_ok "$2"
 }
 
+# ovs_refused COMMAND...: runs COMMAND, which is or ends with an ovs-vsctl to
+# which ovs-vswitchd objects; its status tells since 3.6.
+ovs_refused()
+{
+    "$@"
+    case $? in
+    0|65) ;;
+    *) return 1 ;;
+    esac
+}
+
 # ovs_stats PORT: prints the custom statistics of PORT, one "NAME VALUE" on a
 # line, as of now: the database's are seconds old.
 ovs_stats()
