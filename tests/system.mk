@@ -47,6 +47,7 @@ tools_vhost_user_frontend_SOURCES = \
 	tools/frontend-peer.c \
 	tools/frontend-ring.c \
 	tools/frontend-rings.c \
+	tools/frontend-served.c \
 	tools/vhost-user-frontend.c
 tools_vhost_user_frontend_CPPFLAGS = -D_GNU_SOURCE
 tools_vhost_user_frontend_CFLAGS = $(WARNING_FLAGS)

@@ -80,9 +80,21 @@ peer_accept(struct peer *peer, int timeout)
     return peer->fd >= 0;
 }
 
+static void
+close_kick(struct peer *peer, unsigned int index)
+{
+    if (peer->kicks[index] > 0) {
+        close(peer->kicks[index]);
+        peer->kicks[index] = 0;
+    }
+}
+
 void
 peer_close(struct peer *peer)
 {
+    for (unsigned int i = 0; i < MAX_RINGS; i++) {
+        close_kick(peer, i);
+    }
     if (peer->fd >= 0) {
         close(peer->fd);
         peer->fd = -1;
@@ -248,6 +260,7 @@ peer_negotiate(struct peer *peer)
     uint64_t features = F_VERSION_1 | F_PROTOCOL | F_MQ;
     uint64_t protocol = 1 << 0 | 1 << 3;        /* MQ, REPLY_ACK. */
 
+    protocol |= peer->says_done ? 1 << 16 : 0;  /* STATUS. */
     features |= peer->packed ? F_PACKED : 0;
     features |= peer->mergeable ? F_MRG_RXBUF : 0;
     if (!peer_get_u64(peer, GET_FEATURES, &peer->offered)
@@ -314,6 +327,12 @@ peer_send_eventfd(struct peer *peer, uint32_t request, uint32_t index)
 }
 
 void
+peer_kick(struct peer *peer, unsigned int index)
+{
+    eventfd_write(peer->kicks[index], 1);
+}
+
+void
 peer_start_ring(struct peer *peer, unsigned int index)
 {
     struct ring *ring = &peer->rings[index];
@@ -332,9 +351,19 @@ peer_start_ring(struct peer *peer, unsigned int index)
     peer_send_state(peer, SET_VRING_NUM, index, peer->ring_size);
     peer_send_state(peer, SET_VRING_BASE, index, peer->packed ? 0x8000 : 0);
     peer_set_ring_addr(peer, index);
-    peer_send_eventfd(peer, SET_VRING_KICK, index);
+    close_kick(peer, index);
+    peer->kicks[index] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    peer_send_file(peer, SET_VRING_KICK, index, peer->kicks[index]);
     peer_send_eventfd(peer, SET_VRING_CALL, index);
     peer_send_state(peer, SET_VRING_ENABLE, index, 1);
+}
+
+void
+peer_say_done(struct peer *peer)
+{
+    if (peer->says_done) {
+        peer_send_u64(peer, SET_STATUS, 0xf);   /* Up to DRIVER_OK. */
+    }
 }
 
 void
@@ -345,6 +374,7 @@ peer_start(struct peer *peer)
     for (unsigned int i = 0; i < 2 * peer->n_pairs; i++) {
         peer_start_ring(peer, i);
     }
+    peer_say_done(peer);
     memset(peer->tx_seq, 0, sizeof peer->tx_seq);
     memset(peer->rx_seq, 0, sizeof peer->rx_seq);
     if (!peer_is_alive(peer)) {

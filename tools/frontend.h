@@ -168,6 +168,7 @@ struct peer {
     bool packed;
     bool mergeable;
     bool keep_rings;            /* Start rings with what they hold. */
+    bool says_done;             /* Says when all rings are started. */
     unsigned int n_pairs;
     unsigned int ring_size;     /* A power of two, at least N_BUFS. */
     uint64_t offered;           /* Virtio features. */
@@ -175,6 +176,7 @@ struct peer {
     int mem_fd;
     uint8_t *mem;
     struct ring rings[MAX_RINGS];
+    int kicks[MAX_RINGS];       /* To notify the back-end by, or 0. */
 
     /* If 'cut_at' is not negative, peer_put() sends only 'cut_len' bytes of
      * the message of this number, and jumps to 'cut'. */
@@ -224,13 +226,16 @@ bool peer_is_gone(struct peer *, int timeout);
 bool peer_is_alive(struct peer *);
 
 /* The steps of a good front-end, each of which ends the program if it fails:
- * features; memory, new or the same again; rings; all of it.
- * peer_start_ring() is for one ring. */
+ * features; memory, new or the same again; rings; that this is all, if it says
+ * so; all of it.  peer_start_ring() is for one ring, and peer_kick() notifies
+ * the back-end of what it offers, which only a vDPA device needs. */
 void peer_negotiate(struct peer *);
 void peer_share_memory(struct peer *);
 void peer_share_same_memory(struct peer *);
 void peer_start_ring(struct peer *, unsigned int index);
 void peer_set_ring_addr(struct peer *, unsigned int index);
+void peer_kick(struct peer *, unsigned int index);
+void peer_say_done(struct peer *);
 void peer_start(struct peer *);
 int make_memfd(uint64_t size, unsigned int flags);
 
@@ -262,6 +267,7 @@ int scenario_files(struct peer *, int argc, char *argv[]);
 int scenario_cuts(struct peer *, int argc, char *argv[]);
 int scenario_rings(struct peer *, int argc, char *argv[]);
 int scenario_shorter(struct peer *, int argc, char *argv[]);
+int scenario_served(struct peer *, int argc, char *argv[]);
 int scenario_flaps(struct peer *, int argc, char *argv[]);
 
 /* Ends the traffic of scenario_rings() and the like: set by SIGTERM. */

@@ -44,6 +44,9 @@ static const struct scenario scenarios[] = {
     { "shorter", scenario_shorter,
       "shorter [N]      reconnect N times with ever the same memory and\n"
       "                   positions, but shorter rings; 20" },
+    { "served", scenario_served,
+      "served           with -q 2 and more, to a vDPA device: start rings late,\n"
+      "                   change memory and features" },
     { "flaps", scenario_flaps,
       "flaps [SEND]     end each connection at once, or after a message with\n"
       "                   SEND, until SIGTERM" },
@@ -85,6 +88,7 @@ usage(void)
     puts("\n"
          "options:\n"
          "  -c    with traffic: what is sent must come back, in order\n"
+         "  -d    say when all rings are started, by the device's status\n"
          "  -m    mergeable buffers\n"
          "  -p    packed rings\n"
          "  -q N  queue pairs; 1\n"
@@ -237,10 +241,11 @@ main(int argc, char *argv[])
     int status;
     int c;
 
-    while ((c = getopt_long(argc, argv, "+chmpq:s:", long_options,
+    while ((c = getopt_long(argc, argv, "+cdhmpq:s:", long_options,
                             NULL)) != -1) {
         switch (c) {
         case 'c': check = true; break;
+        case 'd': like.says_done = true; break;
         case 'm': like.mergeable = true; break;
         case 'p': like.packed = true; break;
         case 'q': like.n_pairs = atoi(optarg); break;
