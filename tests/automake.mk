@@ -162,13 +162,13 @@ tests_unit_test_served_SOURCES = tests/unit/test-served.c \
 	lib/vhost/walk.c \
 	lib/base/packet.c
 tests_unit_test_served_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) \
-	$(DPDK_SDK_INCLUDES) $(DPDK_SDK_CPPFLAGS) -DALLOW_INTERNAL_API
+	$(DPDK_SDK_CPPFLAGS) -DALLOW_INTERNAL_API
 tests_unit_test_served_LDADD = $(unit_LDADD)
 tests_unit_test_served_LINK = $(unit_LINK)
 
 # With the headers for drivers it compares private layouts.
 tests_unit_test_vdpa_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) \
-	$(DPDK_SDK_INCLUDES) $(DPDK_SDK_CPPFLAGS) -DALLOW_INTERNAL_API
+	$(DPDK_SDK_CPPFLAGS) -DALLOW_INTERNAL_API
 tests_unit_test_vdpa_LDADD = $(unit_LDADD)
 tests_unit_test_vdpa_LINK = $(unit_LINK)
 
