@@ -34,6 +34,8 @@
  *
  * From then on the library's thread stays, whatever sockets go.
  *
+ * From then on the library's thread stays, whatever sockets go.
+ *
  * Before any other function of vhost/, after EAL has been initialized, once.
  * Takes some ms, and at most a few seconds if the library does not answer. */
 bool dpdk_vdpa_layout_find(const char *rundir, char **errp);
