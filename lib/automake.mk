@@ -35,6 +35,7 @@ vdpa_sources = \
 	lib/port/observe.h \
 	lib/port/options.c \
 	lib/port/options.h \
+	lib/port/owner.h \
 	lib/port/port.c \
 	lib/port/port.h \
 	lib/port/report.c \

@@ -81,8 +81,10 @@ netdev_dpdk_vdpa_construct(struct netdev *netdev)
         dpdk_vdpa_relay_destroy(relay);
         return error;
     }
+    vdpa_port_take();
     vdpa_port_create(netdev, relay);
     vdpa_observe_init(vdpa_port_lookup(netdev));
+    vdpa_port_give();
     return 0;
 }
 
@@ -92,6 +94,7 @@ netdev_dpdk_vdpa_dealloc(struct netdev *netdev)
     struct vdpa_port *port = vdpa_port_lookup(netdev);
 
     if (port) {                 /* None if construct() failed. */
+        vdpa_port_take();
         vdpa_port_remove(port);
         vdpa_observe_uninit(port);
         if (port->vm) {
@@ -99,6 +102,7 @@ netdev_dpdk_vdpa_dealloc(struct netdev *netdev)
         }
         vdpa_accelerator_close(port);
         vdpa_port_free(port);
+        vdpa_port_give();
     }
     vdpa_claim_forget_interface(netdev);
     vdpa_base_class->dealloc(netdev);
@@ -118,10 +122,10 @@ should_try_again(int error, char **errp)
 }
 
 static int
-netdev_dpdk_vdpa_set_config(struct netdev *netdev, const struct smap *args,
-                            char **errp)
+set_config(struct vdpa_port *port, struct netdev *netdev,
+           const struct smap *args, char **errp)
+    OVS_REQUIRES(vdpa_port_owned)
 {
-    struct vdpa_port *port = vdpa_port_lookup(netdev);
     char *text = NULL;
     int error;
 
@@ -145,14 +149,28 @@ netdev_dpdk_vdpa_set_config(struct netdev *netdev, const struct smap *args,
 }
 
 static int
+netdev_dpdk_vdpa_set_config(struct netdev *netdev, const struct smap *args,
+                            char **errp)
+{
+    int error;
+
+    vdpa_port_take();
+    error = set_config(vdpa_port_lookup(netdev), netdev, args, errp);
+    vdpa_port_give();
+    return error;
+}
+
+static int
 netdev_dpdk_vdpa_get_config(const struct netdev *netdev, struct smap *args)
 {
     struct vdpa_port *port = vdpa_port_lookup(netdev);
     int error = vdpa_base_class->get_config(netdev, args);
 
+    vdpa_port_take();
     if (!error && port->configured) {
         vdpa_report_config(port, args);
     }
+    vdpa_port_give();
     return error;
 }
 
@@ -165,10 +183,12 @@ netdev_dpdk_vdpa_reconfigure(struct netdev *netdev)
     if (error) {
         return error;
     }
+    vdpa_port_take();
     if (port->n_pollers != netdev->n_rxq) {
         vdpa_port_set_n_pollers(port, netdev->n_rxq);
     }
     vdpa_accelerator_apply_mtu(port);
+    vdpa_port_give();
     return 0;
 }
 
@@ -203,10 +223,12 @@ netdev_dpdk_vdpa_rxq_construct(struct netdev_rxq *rxq)
     rx->base->netdev = rxq->netdev;
     rx->base->queue_id = rxq->queue_id;
     rx->thread_id = OVSTHREAD_ID_UNSET;
+    vdpa_port_take();
     rx->cpu = &port->poller_cpus[rxq->queue_id];
-    ovs_mutex_lock(&port->mutex);
+    vdpa_port_give();
+    vdpa_port_lock(port);
     rx->poller = dpdk_vdpa_relay_get_poller(port->relay, rxq->queue_id);
-    ovs_mutex_unlock(&port->mutex);
+    vdpa_port_unlock(port);
     return vdpa_base_class->rxq_construct(rx->base);
 }
 
@@ -258,24 +280,32 @@ netdev_dpdk_vdpa_get_carrier(const struct netdev *netdev, bool *carrier)
     int error = vdpa_base_class->get_carrier(netdev, carrier);
 
     if (!error) {
+        vdpa_port_take();
         *carrier = (*carrier && port->vm && dpdk_vdpa_vm_is_up(port->vm)
                     && vdpa_port_device_is_up(port));
+        vdpa_port_give();
     }
     return error;
 }
 
+/* Also called by the threads that export samples of flows (IPFIX), PMD threads
+ * among them, which ask for what the base class knows. */
 static int
 netdev_dpdk_vdpa_get_status(const struct netdev *netdev, struct smap *args)
 {
     struct vdpa_port *port = vdpa_port_lookup(netdev);
     int error = vdpa_base_class->get_status(netdev, args);
 
-    if (!port->configured) {
+    if (!vdpa_port_try_take()) {
         return error;
     }
-    /* A representor that is gone does not hide what we have to say. */
-    vdpa_report_status(port, error, args);
-    return 0;
+    if (port->configured) {
+        /* A representor that is gone does not hide what we have to say. */
+        vdpa_report_status(port, error, args);
+        error = 0;
+    }
+    vdpa_port_give();
+    return error;
 }
 
 static int
@@ -286,7 +316,9 @@ netdev_dpdk_vdpa_get_custom_stats(const struct netdev *netdev,
     int error = vdpa_base_class->get_custom_stats(netdev, stats);
 
     if (!error) {
+        vdpa_port_take();
         vdpa_report_stats(port, stats);
+        vdpa_port_give();
     }
     return error;
 }

@@ -27,8 +27,11 @@
  *
  *   - rxq_recv(), in the PMD thread that polls the rx-queue;
  *
- *   - get_*() and dealloc(), which may run in any thread that has, or had, a
- *     reference to the netdev.
+ *   - get_status(), also in threads that sample flows, PMD threads among them;
+ *
+ *   - dealloc(), in the thread that had the last reference to the netdev.
+ *
+ * What that means for the port is in port/owner.h.
  *
  * Nobody calls the class by name.  ovs-vswitchd meets it at the seam, which
  * finds 'vdpa_vswitchd_hooks', defined in netdev-dpdk-vdpa.c. */

@@ -20,9 +20,10 @@
  *
  * The device serves the guest's virtqueues by itself, once the vhost library
  * has been told to by dpdk_vdpa_vm_set_vdpa().  Any driver of DPDK that
- * registers a vDPA device will do.  All functions are for the main thread,
- * unless they say otherwise.  Errors are positive errno values, with a
- * sentence for the user in '*errp', which the caller must free. */
+ * registers a vDPA device will do.  All functions are for the device's
+ * owner, unless they say otherwise: the main thread, or the one that closes
+ * it.  Errors are positive errno values, with a sentence for the user in
+ * '*errp', which the caller must free. */
 
 #include <stdbool.h>
 #include <stdint.h>

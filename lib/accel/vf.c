@@ -74,19 +74,19 @@ struct dpdk_vdpa_vf {
     void (*changed)(void *aux);
     void *aux;
 
-    /* Main thread. */
+    /* The owner's. */
     struct dpdk_vdpa_vf_config config;
     struct rte_mempool *mempool;
     uint16_t rxq_size;
     uint16_t txq_size;
     uint16_t reta_size;         /* 0 if RSS cannot be directed. */
 
-    /* Written by the main thread, read by any. */
+    /* Written by the owner, read by any. */
     atomic_bool started;
 
     /* Written by a thread of DPDK, read by any. */
     atomic_bool removed;
-    atomic_bool needs_reset;    /* Also written by the main thread. */
+    atomic_bool needs_reset;    /* Also written by the owner. */
 };
 
 /* A mempool that waits for its mbufs. */

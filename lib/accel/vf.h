@@ -18,9 +18,10 @@
 /* The VF end of a dpdkvdpa port: configures, starts and watches a DPDK ethdev.
  *
  * Any ethdev may serve: a PCI VF, a scalable function or a virtual device.
- * All functions but the burst functions are for the main thread, unless they
- * say otherwise.  Errors are positive errno values, with a sentence for the
- * user in '*errp', which the caller must free. */
+ * All functions but the burst functions are for the VF's owner, unless they
+ * say otherwise: the main thread, or the one that closes it.  Errors are
+ * positive errno values, with a sentence for the user in '*errp', which the
+ * caller must free. */
 
 #include <stdbool.h>
 #include <stdint.h>

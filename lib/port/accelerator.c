@@ -66,6 +66,7 @@ struct device {
 
 static void
 set_state(struct vdpa_port *port, enum vdpa_accel to)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     ovs_assert(legal[port->accel][to]);
     port->accel = to;
@@ -122,6 +123,7 @@ device_close(struct device *device, bool dead)
 static int
 start_vf(const struct vdpa_port *port, struct device *device,
          const struct dpdk_vdpa_options *options, bool again, char **errp)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     struct dpdk_vdpa_vf_config config = { .mtu = vdpa_port_mtu(port) };
     int error;
@@ -151,6 +153,7 @@ start_vf(const struct vdpa_port *port, struct device *device,
 static int
 open_vf(const struct vdpa_port *port, const struct dpdk_vdpa_options *options,
         bool again, struct device *device, char **errp)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     int error;
 
@@ -217,6 +220,7 @@ try_vdpa(const struct dpdk_vdpa_options *options)
 static int
 open_device(struct vdpa_port *port, const struct dpdk_vdpa_options *options,
             bool again, struct device *device, char **errp)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     if (try_vdpa(options)) {
         int error = open_vdpa(port, options, device, errp);
@@ -241,14 +245,14 @@ open_device(struct vdpa_port *port, const struct dpdk_vdpa_options *options,
 /* Gives 'port', which has none, 'device'. */
 static void
 take_device(struct vdpa_port *port, struct device *device)
-    OVS_EXCLUDED(port->mutex)
+    OVS_REQUIRES(vdpa_port_owned) OVS_EXCLUDED(vdpa_port_locked)
 {
     port->claim = device->claim;
     port->pair_unknown = device->pair_unknown;
-    ovs_mutex_lock(&port->mutex);
+    vdpa_port_lock(port);
     port->hw = device->hw;
     port->n_hw_pairs = device->n_hw_pairs;
-    ovs_mutex_unlock(&port->mutex);
+    vdpa_port_unlock(port);
     vdpa_port_set_ends(port, device->vf, port->vm);
     if (device->hw) {
         dpdk_vdpa_hw_set_callback(device->hw, accel_changed, port);
@@ -269,7 +273,7 @@ take_device(struct vdpa_port *port, struct device *device)
 /* Takes the device of 'port' away from it.  Nobody uses it any more. */
 static void
 give_device(struct vdpa_port *port, struct device *device)
-    OVS_EXCLUDED(port->mutex)
+    OVS_REQUIRES(vdpa_port_owned) OVS_EXCLUDED(vdpa_port_locked)
 {
     memset(device, 0, sizeof *device);
     if (port->accel == VDPA_ACCEL_NONE) {
@@ -281,9 +285,9 @@ give_device(struct vdpa_port *port, struct device *device)
     port->claim = NULL;
     vdpa_port_hold_vf(port);
     vdpa_port_set_ends(port, NULL, port->vm);
-    ovs_mutex_lock(&port->mutex);
+    vdpa_port_lock(port);
     port->hw = NULL;
-    ovs_mutex_unlock(&port->mutex);
+    vdpa_port_unlock(port);
     set_state(port, VDPA_ACCEL_NONE);
 }
 
@@ -300,6 +304,7 @@ vdpa_accelerator_close(struct vdpa_port *port)
  * disconnects it. */
 static void
 disconnect_guest(struct vdpa_port *port)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     if (port->vm) {
         if (dpdk_vdpa_vm_is_up(port->vm)) {
@@ -314,6 +319,7 @@ disconnect_guest(struct vdpa_port *port)
 static int
 get_device(struct vdpa_port *port, const struct dpdk_vdpa_options *options,
            bool again, char **errp)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     struct device device;
     int error = open_device(port, options, again, &device, errp);
@@ -331,6 +337,7 @@ get_device(struct vdpa_port *port, const struct dpdk_vdpa_options *options,
  * another one in vain. */
 static void
 go_back(struct vdpa_port *port)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     char *error = NULL;
 
@@ -351,6 +358,7 @@ go_back(struct vdpa_port *port)
 static int
 exchange_device(struct vdpa_port *port, const struct dpdk_vdpa_options *new,
                 char **errp)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     int error;
 
@@ -370,6 +378,7 @@ exchange_device(struct vdpa_port *port, const struct dpdk_vdpa_options *new,
 static int
 replace_vf(struct vdpa_port *port, const struct dpdk_vdpa_options *new,
            char **errp)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     struct device device, old;
     int error = open_vf(port, new, false, &device, errp);
@@ -387,6 +396,7 @@ replace_vf(struct vdpa_port *port, const struct dpdk_vdpa_options *new,
 static int
 restart_vf(struct vdpa_port *port, const struct dpdk_vdpa_vf_config *config,
            char **errp)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     const struct dpdk_vdpa_vf_config good = port->good;
     bool was_stopped = port->accel == VDPA_ACCEL_STOPPED;
@@ -428,6 +438,7 @@ restart_vf(struct vdpa_port *port, const struct dpdk_vdpa_vf_config *config,
 static int
 apply_n_pairs(struct vdpa_port *port, const struct dpdk_vdpa_options *new,
               char **errp)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     struct dpdk_vdpa_vf_config config = port->good;
     int error;
@@ -449,6 +460,7 @@ apply_n_pairs(struct vdpa_port *port, const struct dpdk_vdpa_options *new,
 static int
 apply_to_vf(struct vdpa_port *port, const struct dpdk_vdpa_options *new,
             char **errp)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     if (!strcmp(new->vf_devargs, dpdk_vdpa_vf_devargs(port->vf))) {
         return apply_n_pairs(port, new, errp);
@@ -506,6 +518,7 @@ vdpa_accelerator_apply_mtu(struct vdpa_port *port)
  * software mode only: in hardware mode its socket has the device. */
 static void
 lose_device(struct vdpa_port *port)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     struct device device;
 
@@ -526,6 +539,7 @@ lose_device(struct vdpa_port *port)
 /* Relays from now on, because the vDPA device does not do. */
 static void
 fall_back(struct vdpa_port *port)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     char *error = NULL;
     struct device device;
@@ -546,6 +560,7 @@ fall_back(struct vdpa_port *port)
 /* Looks after the vDPA device. */
 static void
 check_vdpa(struct vdpa_port *port)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     struct dpdk_vdpa_vm_info info;
     char *error;
@@ -640,6 +655,7 @@ vdpa_accelerator_is_absent(const struct vdpa_port *port)
  * it started last. */
 static void
 repair_vf(struct vdpa_port *port)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     struct dpdk_vdpa_vf_config config = port->good;
     char *error = NULL;

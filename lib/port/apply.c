@@ -39,6 +39,7 @@
 static int
 apply_to_guest(struct vdpa_port *port, struct dpdk_vdpa_vm *vm,
                const char *path, char **errp)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     if (port->accel == VDPA_ACCEL_NONE) {
         if (vm) {               /* When the device is back, so is the guest. */
@@ -58,6 +59,7 @@ apply_to_guest(struct vdpa_port *port, struct dpdk_vdpa_vm *vm,
 static int
 apply_options(struct vdpa_port *port, struct dpdk_vdpa_options *new,
               char **errp)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     struct dpdk_vdpa_vm *vm = NULL;
     int error = 0;
@@ -81,10 +83,10 @@ apply_options(struct vdpa_port *port, struct dpdk_vdpa_options *new,
     dpdk_vdpa_options_destroy(&port->options);
     port->options = *new;
     if (port->tx_retries_max != new->tx_retries_max) {
-        ovs_mutex_lock(&port->mutex);
+        vdpa_port_lock(port);
         port->tx_retries_max = new->tx_retries_max;
         vdpa_port_update_relay(port);
-        ovs_mutex_unlock(&port->mutex);
+        vdpa_port_unlock(port);
     }
     return 0;
 }
@@ -96,6 +98,7 @@ apply_options(struct vdpa_port *port, struct dpdk_vdpa_options *new,
 static int
 check_representor(struct vdpa_port *port, const char *devargs,
                   struct vdpa_place *place, char **errp)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     if (!devargs || !*devargs) {
         *errp = xasprintf("dpdk-devargs is %s; set it to the DPDK device "
@@ -116,6 +119,7 @@ check_representor(struct vdpa_port *port, const char *devargs,
 static int
 apply_to_representor(struct vdpa_port *port, struct netdev *netdev,
                      const struct smap *args, char **errp)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     int error = vdpa_base_class->set_config(netdev, args, errp);
     int port_id = netdev_dpdk_get_port_id(netdev);
@@ -145,6 +149,7 @@ static int
 apply_all(struct vdpa_port *port, struct netdev *netdev,
           const struct smap *args, const struct vdpa_place *rep_place,
           struct dpdk_vdpa_options *new, char **errp)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     const char *rep_devargs = smap_get(args, "dpdk-devargs");
     struct vdpa_place old_place = port->rep_place;

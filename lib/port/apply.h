@@ -17,15 +17,17 @@
 
 /* From the options in the database to the port. */
 
+#include "port/owner.h"
+
 struct netdev;
 struct smap;
 struct vdpa_port;
 
 /* Makes 'port', of 'netdev', obey 'args'.  Returns 0, or a positive errno
  * value; then '*errp' is a sentence for the user, which the caller must free,
- * or null with EAGAIN if the base class wants the port made anew.  Main
- * thread. */
+ * or null with EAGAIN if the base class wants the port made anew. */
 int vdpa_apply_config(struct vdpa_port *, struct netdev *,
-                      const struct smap *args, char **errp);
+                      const struct smap *args, char **errp)
+    OVS_REQUIRES(vdpa_port_owned);
 
 #endif /* port/apply.h */

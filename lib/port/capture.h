@@ -47,7 +47,7 @@ struct dpdk_vdpa_capture_config {
 
 /* Creates the file and starts the thread.  Returns 0, or a positive errno
  * value and a sentence for the user in '*errp', which the caller must free.
- * Main thread. */
+ * The port's owner. */
 int dpdk_vdpa_capture_start(const struct dpdk_vdpa_capture_config *,
                             struct dpdk_vdpa_capture **, char **errp);
 
@@ -67,7 +67,7 @@ void dpdk_vdpa_capture_format(const struct dpdk_vdpa_capture *, struct ds *);
 
 /* Writes what is left, closes the file and frees the capture, which no PMD
  * thread uses any more.  Appends a line that says how it ended.  Returns 0, or
- * a positive errno value if not all could be written.  Main thread. */
+ * a positive errno value if not all could be written.  The port's owner. */
 int dpdk_vdpa_capture_stop(struct dpdk_vdpa_capture *, struct ds *);
 
 #endif /* port/capture.h */

@@ -35,7 +35,7 @@ reply_error(struct unixctl_conn *conn, char *error)
 }
 
 /* Returns the port called 'name', or null after an error reply.  The caller
- * must netdev_close() its netdev. */
+ * must take and close it. */
 static struct vdpa_port *
 port_by_name(struct unixctl_conn *conn, const char *name)
 {
@@ -51,12 +51,15 @@ port_by_name(struct unixctl_conn *conn, const char *name)
 
 static void
 close_port(struct vdpa_port *port)
+    OVS_RELEASES(vdpa_port_owned)
 {
+    vdpa_port_give();
     netdev_close(CONST_CAST(struct netdev *, port->netdev));
 }
 
 static void
 show_port(struct vdpa_port *port, void *out)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     vdpa_report_show(port, out);
 }
@@ -73,6 +76,7 @@ dpdkvdpa_show(struct unixctl_conn *conn, int argc, const char *argv[],
         if (!port) {
             return;
         }
+        vdpa_port_take();
         show_port(port, &out);
         close_port(port);
     } else {
@@ -92,6 +96,7 @@ dpdkvdpa_capture_start(struct unixctl_conn *conn, int argc,
     char *error;
 
     if (port) {
+        vdpa_port_take();
         if (vdpa_observe_start_capture(port, argc, argv, &error)) {
             reply_error(conn, error);
         } else {
@@ -111,6 +116,7 @@ dpdkvdpa_capture_stop(struct unixctl_conn *conn, int argc OVS_UNUSED,
     if (!port) {
         return;
     }
+    vdpa_port_take();
     if (!port->capture) {
         reply_error(conn, xasprintf("port \"%s\" is not being captured; its "
                                     "events in dpdkvdpa/show tell how a "

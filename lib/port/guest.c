@@ -56,9 +56,9 @@ guest_up(void *port_, struct dpdk_vdpa_vm *vm)
     dpdk_vdpa_vm_get_info(vm, &info);
     vdpa_port_event(port, "guest connected, %s ring, features %#"PRIx64,
                     info.packed ? "packed" : "split", info.features);
-    ovs_mutex_lock(&port->mutex);
+    vdpa_port_lock(port);
     vdpa_port_update_relay(port);
-    ovs_mutex_unlock(&port->mutex);
+    vdpa_port_unlock(port);
     vdpa_port_wake_main(port);
 }
 
@@ -67,9 +67,9 @@ guest_down(void *port_, struct dpdk_vdpa_vm *vm OVS_UNUSED)
 {
     struct vdpa_port *port = port_;
 
-    ovs_mutex_lock(&port->mutex);
+    vdpa_port_lock(port);
     vdpa_port_update_relay(port);
-    ovs_mutex_unlock(&port->mutex);
+    vdpa_port_unlock(port);
     vdpa_port_event(port, "guest disconnected");
     vdpa_port_wake_main(port);
 }
@@ -162,6 +162,7 @@ guest_is_served(const void *hw)
 /* Starts 'vm' for the present device. */
 static int
 guest_start(struct vdpa_port *port, struct dpdk_vdpa_vm *vm, char **errp)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     dpdk_vdpa_vm_set_max_pairs(vm, vdpa_port_n_pairs(port));
     if (port->hw) {
@@ -205,6 +206,7 @@ vdpa_guest_drop(struct vdpa_port *port)
  * that is connected whether or not the port is set down. */
 static bool
 is_wanted(const struct vdpa_port *port)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     return !port->hw || port->admin_up;
 }
@@ -225,6 +227,7 @@ vdpa_guest_make(struct vdpa_port *port, const char *path, char **errp)
 /* Has the guest connect anew to learn of what is on offer now. */
 static int
 guest_reconnect(struct vdpa_port *port, char **errp)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     char *path = xstrdup(dpdk_vdpa_vm_path(port->vm));
     int error;

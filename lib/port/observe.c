@@ -72,12 +72,12 @@ observe_packets(void *port_, enum dpdk_vdpa_direction dir, uint16_t queue,
 static void
 set_observers(struct vdpa_port *port, struct dpdk_vdpa_capture *capture,
               bool watch_mac)
-    OVS_EXCLUDED(port->mutex)
+    OVS_EXCLUDED(vdpa_port_locked)
 {
     if (capture == port->capture && watch_mac == port->watch_mac) {
         return;
     }
-    ovs_mutex_lock(&port->mutex);
+    vdpa_port_lock(port);
     if (port->observed) {
         port->observed = false;
         vdpa_port_update_relay(port);
@@ -88,7 +88,7 @@ set_observers(struct vdpa_port *port, struct dpdk_vdpa_capture *capture,
         port->observed = true;
         vdpa_port_update_relay(port);
     }
-    ovs_mutex_unlock(&port->mutex);
+    vdpa_port_unlock(port);
 }
 
 void
@@ -104,6 +104,7 @@ vdpa_observe_init(struct vdpa_port *port)
  * there is none. */
 static void
 set_guest_mac(struct vdpa_port *port, struct eth_addr mac)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     if (eth_addr_equals(mac, port->guest_mac)) {
         return;

@@ -45,6 +45,7 @@ const struct vdpa_direction vdpa_directions[DPDK_VDPA_N_DIRECTIONS] = {
 };
 
 static const struct netdev_class *our_class;
+static pthread_t main_thread;
 
 /* All ports.  'ports_mutex' is a leaf: nothing is called with it held. */
 static struct ovs_mutex ports_mutex = OVS_MUTEX_INITIALIZER;
@@ -63,6 +64,7 @@ vdpa_port_init(const struct netdev_class *base,
 {
     vdpa_base_class = base;
     our_class = ours;
+    main_thread = pthread_self();
     ports_seq = seq_create();
 }
 
@@ -83,6 +85,12 @@ vdpa_port_lookup(const struct netdev *netdev)
     return found;
 }
 
+bool
+vdpa_port_try_take(void)
+{
+    return pthread_equal(pthread_self(), main_thread);
+}
+
 /* A netdev may go in any thread, with OVS's 'netdev_mutex' held; closing one
  * here may be what makes it go.  Hence references, and no lock. */
 void
@@ -93,7 +101,9 @@ vdpa_port_for_each(void (*cb)(struct vdpa_port *, void *aux), void *aux)
 
     netdev_get_devices(our_class, &devices);
     SHASH_FOR_EACH (node, &devices) {
+        vdpa_port_take();
         cb(vdpa_port_lookup(node->data), aux);
+        vdpa_port_give();
         netdev_close(node->data);
     }
     shash_destroy(&devices);
@@ -216,64 +226,74 @@ vdpa_total_drops(const struct dpdk_vdpa_counters *c)
 
 /* The relay. */
 
-void
-vdpa_port_update_relay(struct vdpa_port *port)
-    OVS_REQUIRES(port->mutex)
+/* Fills in '*c' with what the state of 'port' asks for. */
+static void
+get_relay_config(struct vdpa_port *port, struct dpdk_vdpa_relay_config *c)
+    OVS_REQUIRES(vdpa_port_locked)
+    OVS_NO_THREAD_SAFETY_ANALYSIS       /* Reads what the owner wrote with the
+                                         * mutex held. */
 {
-    struct dpdk_vdpa_relay_config c;
-
-    memset(&c, 0, sizeof c);    /* Also its padding. */
-    c.paused = true;
-    c.n_vf_pairs = 1;
-    c.n_pollers = port->n_pollers;
-    c.tx_retries_max = port->tx_retries_max;
-    c.observer = port->observed ? &port->observer : NULL;
+    memset(c, 0, sizeof *c);    /* Also its padding. */
+    c->paused = true;
+    c->n_vf_pairs = 1;
+    c->n_pollers = port->n_pollers;
+    c->tx_retries_max = port->tx_retries_max;
+    c->observer = port->observed ? &port->observer : NULL;
 
     if (port->vf && port->vm) {
-        c.paused = port->vf_held || port->vm_held || !port->admin_up;
-        c.n_vf_pairs = dpdk_vdpa_vf_get_config(port->vf)->n_pairs;
-        c.max_frame_len = dpdk_vdpa_vf_max_frame_len(port->vf);
-        c.tx_offloads = dpdk_vdpa_vf_tx_offloads(port->vf);
-        c.lro = dpdk_vdpa_vf_get_config(port->vf)->lro;
-        c.vf_rxq_size = dpdk_vdpa_vf_rxq_size(port->vf);
+        c->paused = port->vf_held || port->vm_held || !port->admin_up;
+        c->n_vf_pairs = dpdk_vdpa_vf_get_config(port->vf)->n_pairs;
+        c->max_frame_len = dpdk_vdpa_vf_max_frame_len(port->vf);
+        c->tx_offloads = dpdk_vdpa_vf_tx_offloads(port->vf);
+        c->lro = dpdk_vdpa_vf_get_config(port->vf)->lro;
+        c->vf_rxq_size = dpdk_vdpa_vf_rxq_size(port->vf);
         if (dpdk_vdpa_vf_is_started(port->vf) && !port->vf_held) {
-            c.vf = &port->vf_end;
+            c->vf = &port->vf_end;
         }
         if (dpdk_vdpa_vm_is_up(port->vm) && !port->vm_held) {
-            c.vm = &port->vm_end;
-            dpdk_vdpa_vm_get_enabled(port->vm, c.vm_enabled,
+            c->vm = &port->vm_end;
+            dpdk_vdpa_vm_get_enabled(port->vm, c->vm_enabled,
                                      DPDK_VDPA_MAX_PAIRS);
         }
     }
+}
+
+void
+vdpa_port_update_relay(struct vdpa_port *port)
+    OVS_REQUIRES(vdpa_port_locked)
+{
+    struct dpdk_vdpa_relay_config c;
+
+    get_relay_config(port, &c);
     dpdk_vdpa_relay_configure(port->relay, &c);
 }
 
 void
 vdpa_port_hold_vf(struct vdpa_port *port)
-    OVS_EXCLUDED(port->mutex)
+    OVS_EXCLUDED(vdpa_port_locked)
 {
-    ovs_mutex_lock(&port->mutex);
+    vdpa_port_lock(port);
     port->vf_held = true;
     vdpa_port_update_relay(port);
-    ovs_mutex_unlock(&port->mutex);
+    vdpa_port_unlock(port);
 }
 
 void
 vdpa_port_hold_vm(struct vdpa_port *port)
-    OVS_EXCLUDED(port->mutex)
+    OVS_EXCLUDED(vdpa_port_locked)
 {
-    ovs_mutex_lock(&port->mutex);
+    vdpa_port_lock(port);
     port->vm_held = true;
     vdpa_port_update_relay(port);
-    ovs_mutex_unlock(&port->mutex);
+    vdpa_port_unlock(port);
 }
 
 void
 vdpa_port_set_ends(struct vdpa_port *port, struct dpdk_vdpa_vf *vf,
                    struct dpdk_vdpa_vm *vm)
-    OVS_EXCLUDED(port->mutex)
+    OVS_EXCLUDED(vdpa_port_locked)
 {
-    ovs_mutex_lock(&port->mutex);
+    vdpa_port_lock(port);
     port->vf = vf;
     port->vm = vm;
     port->vf_end.aux = vf;
@@ -283,23 +303,23 @@ vdpa_port_set_ends(struct vdpa_port *port, struct dpdk_vdpa_vf *vf,
     }
     port->vf_held = port->vm_held = false;
     vdpa_port_update_relay(port);
-    ovs_mutex_unlock(&port->mutex);
+    vdpa_port_unlock(port);
     vdpa_port_wake_main(port);
 }
 
 void
 vdpa_port_set_n_pollers(struct vdpa_port *port, unsigned int n)
-    OVS_EXCLUDED(port->mutex)
+    OVS_EXCLUDED(vdpa_port_locked)
 {
     port->poller_cpus = xrealloc(port->poller_cpus,
                                  n * sizeof *port->poller_cpus);
     for (unsigned int i = 0; i < n; i++) {
         atomic_init(&port->poller_cpus[i], -1);
     }
-    ovs_mutex_lock(&port->mutex);
+    vdpa_port_lock(port);
     port->n_pollers = n;
     vdpa_port_update_relay(port);
-    ovs_mutex_unlock(&port->mutex);
+    vdpa_port_unlock(port);
 }
 
 /* Life. */
@@ -326,9 +346,9 @@ vdpa_port_create(struct netdev *netdev, struct dpdk_vdpa_relay *relay)
     atomic_init(&port->changed, false);
     ovs_mutex_init(&port->mutex);
     ovs_mutex_init(&port->events_mutex);
-    ovs_mutex_lock(&port->mutex);
+    vdpa_port_lock(port);
     port->relay = relay;
-    ovs_mutex_unlock(&port->mutex);
+    vdpa_port_unlock(port);
     vdpa_port_set_n_pollers(port, 1);
 
     ovs_mutex_lock(&ports_mutex);
@@ -348,9 +368,9 @@ vdpa_port_remove(struct vdpa_port *port)
 void
 vdpa_port_free(struct vdpa_port *port)
 {
-    ovs_mutex_lock(&port->mutex);
+    vdpa_port_lock(port);
     dpdk_vdpa_relay_destroy(port->relay);
-    ovs_mutex_unlock(&port->mutex);
+    vdpa_port_unlock(port);
 
     ovs_mutex_destroy(&port->mutex);
     ovs_mutex_destroy(&port->events_mutex);

@@ -36,6 +36,7 @@
 #include "port/device.h"
 #include "port/events.h"
 #include "port/options.h"
+#include "port/owner.h"
 
 struct dpdk_vdpa_capture;
 struct dpdk_vdpa_hw;
@@ -46,7 +47,7 @@ struct netdev_class;
 struct smap;
 struct vdpa_claim;
 
-/* What the watchdog knows of a lane.  Main thread. */
+/* What the watchdog knows of a lane. */
 struct vdpa_watch {
     uint64_t progress;          /* Packets that ever got anywhere. */
     long long int since;        /* When that changed last, or there was nothing
@@ -94,66 +95,71 @@ struct vdpa_port {
     char *name;                 /* Outlives the netdev's own. */
     struct dpdk_vdpa_positions *positions;      /* Lent to 'vm'. */
 
-    /* Main thread only. */
-    struct dpdk_vdpa_options options;   /* In force once 'configured'. */
-    char *rep_devargs;                  /* dpdk-devargs in force. */
-    bool configured;
-    bool link_up;                       /* Of the VF, at the last look. */
-    long long int next_link_check;
-    struct dpdk_vdpa_retry retry;       /* While there is no device, or it does
-                                         * not start, or no VM end. */
-    struct vdpa_place rep_place;        /* Of the representor, to which the VF
-                                         * must belong. */
-    bool pair_unknown;                  /* Whether it does cannot be told. */
-    struct dpdk_vdpa_vf_config good;    /* With which the VF started last. */
-    long long int switched;             /* When a connected guest was taken
+    /* The owner's; see port/owner.h. */
+    struct dpdk_vdpa_options options VDPA_OWNED;    /* In force once
+                                                     * 'configured'. */
+    char *rep_devargs VDPA_OWNED;       /* dpdk-devargs in force. */
+    bool configured VDPA_OWNED;
+    bool link_up VDPA_OWNED;            /* Of the VF, at the last look. */
+    long long int next_link_check VDPA_OWNED;
+    struct dpdk_vdpa_retry retry VDPA_OWNED;    /* While there is no device, or
+                                                 * it does not start, or no VM
+                                                 * end. */
+    struct vdpa_place rep_place VDPA_OWNED;     /* Of the representor, to which
+                                                 * the VF must belong. */
+    bool pair_unknown VDPA_OWNED;       /* Whether it does cannot be told. */
+    struct dpdk_vdpa_vf_config good VDPA_OWNED; /* With which the VF started
+                                                 * last. */
+    long long int switched VDPA_OWNED;  /* When a connected guest was taken
                                          * from one mode to the other, in ms,
                                          * or 0. */
-    char *reasons[VDPA_N_REASONS];      /* Sentences, or null. */
-    struct vdpa_watch watches[DPDK_VDPA_N_DIRECTIONS][DPDK_VDPA_MAX_PAIRS];
-    bool lro_refused;                   /* The VF has LRO, but not for us. */
-    enum vdpa_accel accel;
-    struct vdpa_claim *claim;           /* On the device, if there is one. */
-    struct eth_addr vf_mac;             /* See 'watch_mac'. */
-    struct eth_addr guest_mac;          /* If it is not the VF's and that
-                                         * matters, else all zero. */
+    char *reasons[VDPA_N_REASONS] VDPA_OWNED;   /* Sentences, or null. */
+    struct vdpa_watch watches[DPDK_VDPA_N_DIRECTIONS][DPDK_VDPA_MAX_PAIRS]
+        VDPA_OWNED;
+    bool lro_refused VDPA_OWNED;        /* The VF has LRO, but not for us. */
+    enum vdpa_accel accel VDPA_OWNED;
+    struct vdpa_claim *claim VDPA_OWNED;        /* On the device, if there is
+                                                 * one. */
+    struct eth_addr guest_mac VDPA_OWNED;       /* If it is not the VF's and
+                                                 * that matters, else all
+                                                 * zero. */
+
+    /* The CPU of each poller, -1 before its first poll.  The elements are
+     * written by the pollers. */
+    atomic_int *poller_cpus VDPA_OWNED;
 
     /* Something happened that the main thread is to look at. */
     atomic_bool changed;
 
-    struct ovs_mutex mutex;
+    struct ovs_mutex mutex;             /* See vdpa_port_lock(). */
 
-    /* Written by the main thread with 'mutex' held, so that it may read them
-     * without. */
-    struct dpdk_vdpa_vf *vf;            /* VDPA_ACCEL_STOPPED or _RELAY. */
-    struct dpdk_vdpa_hw *hw;            /* VDPA_ACCEL_VDPA. */
-    struct dpdk_vdpa_vm *vm;
-    struct dpdk_vdpa_end vf_end;
-    struct dpdk_vdpa_end vm_end;
-    unsigned int n_hw_pairs;            /* Queue pairs of 'hw' to use. */
-    unsigned int n_pollers;
-    unsigned int tx_retries_max;
+    /* Written by the owner with 'mutex' held, so that he may read them
+     * without.  Others, with 'mutex': only vdpa_port_update_relay(). */
+    struct dpdk_vdpa_vf *vf VDPA_OWNED; /* VDPA_ACCEL_STOPPED or _RELAY. */
+    struct dpdk_vdpa_hw *hw VDPA_OWNED; /* VDPA_ACCEL_VDPA. */
+    struct dpdk_vdpa_vm *vm VDPA_OWNED;
+    struct dpdk_vdpa_end vf_end VDPA_OWNED;
+    struct dpdk_vdpa_end vm_end VDPA_OWNED;
+    unsigned int n_hw_pairs VDPA_OWNED; /* Queue pairs of 'hw' to use. */
+    unsigned int n_pollers VDPA_OWNED;
+    unsigned int tx_retries_max VDPA_OWNED;
+    bool admin_up VDPA_OWNED;           /* The port is set up, not down. */
 
-    /* The CPU of each poller, -1 before its first poll.  The elements are
-     * written by the pollers, read by the main thread. */
-    atomic_int *poller_cpus;
-
-    bool admin_up;              /* The port is set up, not down. */
-
-    /* Who looks at packets: written by the main thread while 'observed' is
-     * false, read by PMD threads. */
+    /* Who looks at packets: written by the owner while 'observed' is false,
+     * read by PMD threads, which clang cannot tell. */
     struct dpdk_vdpa_observer observer;
     struct dpdk_vdpa_capture *capture;
     bool watch_mac;                     /* Whether the guest's MAC address is
                                          * 'vf_mac'. */
+    struct eth_addr vf_mac;
     atomic_uint64_t seen_mac;           /* One that is not, or 0. */
     atomic_bool seen_vf_mac;            /* One that is. */
 
     /* The relay is kept paused and without these ends while they change. */
-    bool vf_held OVS_GUARDED;
-    bool vm_held OVS_GUARDED;
-    bool observed OVS_GUARDED;
-    struct dpdk_vdpa_relay *relay OVS_GUARDED;
+    bool vf_held VDPA_LOCKED;
+    bool vm_held VDPA_LOCKED;
+    bool observed VDPA_LOCKED;
+    struct dpdk_vdpa_relay *relay VDPA_LOCKED;
 
     struct ovs_mutex events_mutex;      /* Protects 'events'. */
     struct dpdk_vdpa_events events OVS_GUARDED;
@@ -177,22 +183,26 @@ void vdpa_port_init(const struct netdev_class *base,
 
 /* Creates a port for 'netdev', which the base class has constructed, with
  * 'relay', which it takes over. */
-void vdpa_port_create(struct netdev *, struct dpdk_vdpa_relay *);
+void vdpa_port_create(struct netdev *, struct dpdk_vdpa_relay *)
+    OVS_REQUIRES(vdpa_port_owned);
 
 /* Takes 'port', whose netdev has been destructed, so that no PMD thread polls
  * it, out of the table: nobody finds it any more. */
-void vdpa_port_remove(struct vdpa_port *);
+void vdpa_port_remove(struct vdpa_port *)
+    OVS_REQUIRES(vdpa_port_owned);
 
 /* Frees 'port', which has been removed and has neither ends nor observers. */
-void vdpa_port_free(struct vdpa_port *);
+void vdpa_port_free(struct vdpa_port *)
+    OVS_REQUIRES(vdpa_port_owned);
 
 /* Returns the port of 'netdev', or null if it has none.  Any thread; it stays
  * valid as long as the caller has a reference to 'netdev'. */
 struct vdpa_port *vdpa_port_lookup(const struct netdev *);
 
-/* Calls 'cb' for each port, with a reference to its netdev, so that it stays,
- * and with no lock held.  Main thread. */
-void vdpa_port_for_each(void (*cb)(struct vdpa_port *, void *aux), void *aux);
+/* Calls 'cb' for each port as its owner, with a reference to its netdev, so
+ * that it stays, and with no lock held.  Main thread. */
+void vdpa_port_for_each(void (*cb)(struct vdpa_port *, void *aux), void *aux)
+    OVS_EXCLUDED(vdpa_port_owned);
 
 /* Has the main thread look at 'port'.  Any thread. */
 void vdpa_port_wake_main(struct vdpa_port *);
@@ -207,24 +217,30 @@ void vdpa_port_event(struct vdpa_port *, const char *format, ...)
     OVS_PRINTF_FORMAT(2, 3);
 
 /* Takes note of 'text', which it takes over, as the reason of its kind; null
- * if there is none any more.  Main thread. */
-void vdpa_port_set_reason(struct vdpa_port *, enum vdpa_reason, char *text);
+ * if there is none any more. */
+void vdpa_port_set_reason(struct vdpa_port *, enum vdpa_reason, char *text)
+    OVS_REQUIRES(vdpa_port_owned);
 
-/* Properties.  Main thread. */
+/* Properties. */
 
 /* Returns how the guest's queues are served. */
-const char *vdpa_port_mode(const struct vdpa_port *);
+const char *vdpa_port_mode(const struct vdpa_port *)
+    OVS_REQUIRES(vdpa_port_owned);
 
 /* Returns the arguments of the device in use, or to be used if there is
  * none. */
-const char *vdpa_port_devargs(const struct vdpa_port *);
+const char *vdpa_port_devargs(const struct vdpa_port *)
+    OVS_REQUIRES(vdpa_port_owned);
 
 /* Of the device, which is there. */
-unsigned int vdpa_port_n_pairs(const struct vdpa_port *);
-int vdpa_port_numa_node(const struct vdpa_port *);
+unsigned int vdpa_port_n_pairs(const struct vdpa_port *)
+    OVS_REQUIRES(vdpa_port_owned);
+int vdpa_port_numa_node(const struct vdpa_port *)
+    OVS_REQUIRES(vdpa_port_owned);
 
 /* Returns true if the device can move packets, as far as it knows. */
-bool vdpa_port_device_is_up(const struct vdpa_port *);
+bool vdpa_port_device_is_up(const struct vdpa_port *)
+    OVS_REQUIRES(vdpa_port_owned);
 
 /* Returns the MTU of the netdev, or the usual one before the first
  * reconfigure(), in bytes. */
@@ -235,22 +251,42 @@ uint64_t vdpa_total_drops(const struct dpdk_vdpa_counters *c);
 
 /* The relay. */
 
+/* Locks and unlocks what 'port' has under its 'mutex'.  Any thread. */
+static inline void
+vdpa_port_lock(struct vdpa_port *port)
+    OVS_ACQUIRES(vdpa_port_locked)
+    OVS_NO_THREAD_SAFETY_ANALYSIS       /* It stands for the mutex. */
+{
+    ovs_mutex_lock(&port->mutex);
+}
+
+static inline void
+vdpa_port_unlock(struct vdpa_port *port)
+    OVS_RELEASES(vdpa_port_locked)
+    OVS_NO_THREAD_SAFETY_ANALYSIS       /* Likewise. */
+{
+    ovs_mutex_unlock(&port->mutex);
+}
+
 /* Makes the relay do what the state of 'port' asks for.  Any thread. */
 void vdpa_port_update_relay(struct vdpa_port *port)
-    OVS_REQUIRES(port->mutex);
+    OVS_REQUIRES(vdpa_port_locked);
 
 /* Takes the VF, or the VM end, away from the relay, so that until
- * vdpa_port_set_ends() it is the main thread's to change. */
-void vdpa_port_hold_vf(struct vdpa_port *port) OVS_EXCLUDED(port->mutex);
-void vdpa_port_hold_vm(struct vdpa_port *port) OVS_EXCLUDED(port->mutex);
+ * vdpa_port_set_ends() it is the owner's to change. */
+void vdpa_port_hold_vf(struct vdpa_port *port)
+    OVS_REQUIRES(vdpa_port_owned) OVS_EXCLUDED(vdpa_port_locked);
+void vdpa_port_hold_vm(struct vdpa_port *port)
+    OVS_REQUIRES(vdpa_port_owned) OVS_EXCLUDED(vdpa_port_locked);
 
 /* Gives 'port' new ends, which may be the ones it had, after the one that
- * changes was held.  Main thread. */
+ * changes was held. */
 void vdpa_port_set_ends(struct vdpa_port *port, struct dpdk_vdpa_vf *,
-                        struct dpdk_vdpa_vm *) OVS_EXCLUDED(port->mutex);
+                        struct dpdk_vdpa_vm *)
+    OVS_REQUIRES(vdpa_port_owned) OVS_EXCLUDED(vdpa_port_locked);
 
-/* Sets the number of pollers, none of which exists now.  Main thread. */
+/* Sets the number of pollers, none of which exists now. */
 void vdpa_port_set_n_pollers(struct vdpa_port *port, unsigned int n)
-    OVS_EXCLUDED(port->mutex);
+    OVS_REQUIRES(vdpa_port_owned) OVS_EXCLUDED(vdpa_port_locked);
 
 #endif /* port/port.h */

@@ -40,6 +40,7 @@
 /* Reports what is on another NUMA node than the rest. */
 static void
 report_numa(const struct vdpa_port *port, int guest_node, struct smap *args)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     size_t n = port->accel == VDPA_ACCEL_RELAY ? port->n_pollers : 0;
     int *pmds = xcalloc(n + 1, sizeof *pmds);
@@ -64,6 +65,7 @@ report_numa(const struct vdpa_port *port, int guest_node, struct smap *args)
 
 static void
 report_vm_status(const struct vdpa_port *port, struct smap *args)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     struct dpdk_vdpa_vm_info info;
     bool up = dpdk_vdpa_vm_get_info(port->vm, &info);
@@ -81,6 +83,7 @@ report_vm_status(const struct vdpa_port *port, struct smap *args)
 
 static void
 report_mac_status(const struct vdpa_port *port, struct smap *args)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     if (port->vf && !dpdk_vdpa_vf_is_promiscuous(port->vf)) {
         struct eth_addr mac = dpdk_vdpa_vf_mac(port->vf);
@@ -117,6 +120,7 @@ vdpa_report_config(const struct vdpa_port *port, struct smap *args)
 static void
 report_reasons(const struct vdpa_port *port, int rep_error,
                struct smap *args)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     struct ds ds = DS_EMPTY_INITIALIZER;
 
@@ -210,6 +214,7 @@ add_drops(struct netdev_custom_stats *stats, int dir,
 static void
 report_device_stats(const struct vdpa_port *port,
                     struct netdev_custom_stats *stats)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     struct dpdk_vdpa_hw_stat *hw_stats;
     unsigned int n;
@@ -229,7 +234,7 @@ report_device_stats(const struct vdpa_port *port,
 /* Stores in 'sums' the sums over all lanes of each direction. */
 static void
 sum_counters(struct vdpa_port *port, struct dpdk_vdpa_counters *sums)
-    OVS_REQUIRES(port->mutex)
+    OVS_REQUIRES(vdpa_port_locked)
 {
     unsigned int n_lanes = dpdk_vdpa_relay_n_lanes(port->relay);
 
@@ -244,7 +249,7 @@ sum_counters(struct vdpa_port *port, struct dpdk_vdpa_counters *sums)
 static void
 report_relay_stats(struct vdpa_port *port,
                    struct netdev_custom_stats *stats)
-    OVS_REQUIRES(port->mutex)
+    OVS_REQUIRES(vdpa_port_locked)
 {
     unsigned int n_lanes = dpdk_vdpa_relay_n_lanes(port->relay);
     struct dpdk_vdpa_counters sums[DPDK_VDPA_N_DIRECTIONS];
@@ -279,9 +284,9 @@ report_relay_stats(struct vdpa_port *port,
 void
 vdpa_report_stats(struct vdpa_port *port, struct netdev_custom_stats *stats)
 {
-    ovs_mutex_lock(&port->mutex);
+    vdpa_port_lock(port);
     report_relay_stats(port, stats);
-    ovs_mutex_unlock(&port->mutex);
+    vdpa_port_unlock(port);
     if (port->hw) {
         report_device_stats(port, stats);
     }
@@ -291,6 +296,7 @@ vdpa_report_stats(struct vdpa_port *port, struct netdev_custom_stats *stats)
 
 static void
 show_vm(const struct vdpa_port *port, struct ds *out)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     struct dpdk_vdpa_vm_info info;
 
@@ -317,6 +323,7 @@ show_vm(const struct vdpa_port *port, struct ds *out)
 
 static void
 show_vf(const struct vdpa_port *port, struct ds *out)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     const struct dpdk_vdpa_vf_config *config
         = dpdk_vdpa_vf_get_config(port->vf);
@@ -331,6 +338,7 @@ show_vf(const struct vdpa_port *port, struct ds *out)
 
 static void
 show_hw(const struct vdpa_port *port, struct ds *out)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     struct dpdk_vdpa_hw_stat *stats;
     unsigned int n;
@@ -355,7 +363,7 @@ show_hw(const struct vdpa_port *port, struct ds *out)
 
 static void
 show_lane(struct vdpa_port *port, unsigned int i, struct ds *out)
-    OVS_REQUIRES(port->mutex)
+    OVS_REQUIRES(vdpa_port_owned, vdpa_port_locked)
 {
     unsigned int poller = dpdk_vdpa_relay_poller_of(port->relay, i);
     int cpu;
@@ -376,7 +384,7 @@ show_lane(struct vdpa_port *port, unsigned int i, struct ds *out)
 
 static void
 show_drops(struct vdpa_port *port, struct ds *out)
-    OVS_REQUIRES(port->mutex)
+    OVS_REQUIRES(vdpa_port_locked)
 {
     struct dpdk_vdpa_counters sums[DPDK_VDPA_N_DIRECTIONS];
 
@@ -395,7 +403,7 @@ show_drops(struct vdpa_port *port, struct ds *out)
 
 static void
 show_relay(struct vdpa_port *port, struct ds *out)
-    OVS_EXCLUDED(port->mutex)
+    OVS_REQUIRES(vdpa_port_owned) OVS_EXCLUDED(vdpa_port_locked)
 {
     ds_put_format(out, "  relay: rx-queues that poll: %u, retries: %u\n",
                   port->n_pollers, port->tx_retries_max);
@@ -403,12 +411,12 @@ show_relay(struct vdpa_port *port, struct ds *out)
                   "queue", "rxq", "CPU",
                   "from VM", "to VF", "dropped", "pending",
                   "from VF", "to VM", "dropped", "pending");
-    ovs_mutex_lock(&port->mutex);
+    vdpa_port_lock(port);
     for (unsigned int i = 0; i < dpdk_vdpa_relay_n_lanes(port->relay); i++) {
         show_lane(port, i, out);
     }
     show_drops(port, out);
-    ovs_mutex_unlock(&port->mutex);
+    vdpa_port_unlock(port);
 }
 
 void

@@ -15,7 +15,9 @@
 #ifndef VDPA_REPORT_H
 #define VDPA_REPORT_H 1
 
-/* What a port tells of itself.  Main thread. */
+/* What a port tells of itself. */
+
+#include "port/owner.h"
 
 struct ds;
 struct netdev_custom_stats;
@@ -25,14 +27,18 @@ struct vdpa_port;
 /* Adds what the port, which has been configured, knows to 'args', the options
  * as the netdev has them, or the status.  'rep_error' is what the base class
  * returned for the representor's status. */
-void vdpa_report_config(const struct vdpa_port *, struct smap *args);
+void vdpa_report_config(const struct vdpa_port *, struct smap *args)
+    OVS_REQUIRES(vdpa_port_owned);
 void vdpa_report_status(const struct vdpa_port *, int rep_error,
-                        struct smap *args);
+                        struct smap *args)
+    OVS_REQUIRES(vdpa_port_owned);
 
 /* Appends the counters of the relay and of the device. */
-void vdpa_report_stats(struct vdpa_port *, struct netdev_custom_stats *);
+void vdpa_report_stats(struct vdpa_port *, struct netdev_custom_stats *)
+    OVS_REQUIRES(vdpa_port_owned);
 
 /* Appends all there is to know, for dpdkvdpa/show. */
-void vdpa_report_show(struct vdpa_port *, struct ds *out);
+void vdpa_report_show(struct vdpa_port *, struct ds *out)
+    OVS_REQUIRES(vdpa_port_owned);
 
 #endif /* port/report.h */

@@ -37,6 +37,7 @@
 /* Takes up what other threads reported of the guest. */
 static void
 handle_changes(struct vdpa_port *port)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     bool enabled[DPDK_VDPA_MAX_PAIRS];
 
@@ -46,9 +47,9 @@ handle_changes(struct vdpa_port *port)
         dpdk_vdpa_vm_get_enabled(port->vm, enabled, ARRAY_SIZE(enabled));
         dpdk_vdpa_vf_set_rss(port->vf, enabled, ARRAY_SIZE(enabled));
     }
-    ovs_mutex_lock(&port->mutex);
+    vdpa_port_lock(port);
     vdpa_port_update_relay(port);
-    ovs_mutex_unlock(&port->mutex);
+    vdpa_port_unlock(port);
     netdev_change_seq_changed(port->netdev);
 }
 
@@ -58,6 +59,7 @@ handle_changes(struct vdpa_port *port)
  * packets, does not move. */
 static const char *
 stall_reason(const struct vdpa_port *port, int dir, uint64_t n_pending)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     if (!port->vf) {
         return "there is no VF";
@@ -78,7 +80,7 @@ stall_reason(const struct vdpa_port *port, int dir, uint64_t n_pending)
 static void
 watch_lane(struct vdpa_port *port, int dir, unsigned int pair,
            const struct dpdk_vdpa_counters *c, uint64_t n_drops)
-    OVS_REQUIRES(port->mutex)
+    OVS_REQUIRES(vdpa_port_owned, vdpa_port_locked)
 {
     struct vdpa_watch *watch = &port->watches[dir][pair];
     uint64_t progress = c->rx_packets + c->tx_packets + n_drops;
@@ -109,12 +111,12 @@ watch_lane(struct vdpa_port *port, int dir, unsigned int pair,
 
 static void
 watch_lanes(struct vdpa_port *port)
-    OVS_EXCLUDED(port->mutex)
+    OVS_REQUIRES(vdpa_port_owned) OVS_EXCLUDED(vdpa_port_locked)
 {
     if (port->hw) {
         return;
     }
-    ovs_mutex_lock(&port->mutex);
+    vdpa_port_lock(port);
     for (unsigned int i = 0; i < dpdk_vdpa_relay_n_lanes(port->relay); i++) {
         for (int dir = 0; dir < DPDK_VDPA_N_DIRECTIONS; dir++) {
             struct dpdk_vdpa_counters c;
@@ -124,13 +126,14 @@ watch_lanes(struct vdpa_port *port)
             watch_lane(port, dir, i, &c, vdpa_total_drops(&c));
         }
     }
-    ovs_mutex_unlock(&port->mutex);
+    vdpa_port_unlock(port);
 }
 
 /* The rest. */
 
 static void
 check_link(struct vdpa_port *port)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     bool up = vdpa_port_device_is_up(port);
 
@@ -151,6 +154,7 @@ check_link(struct vdpa_port *port)
  * guest sends waits in its rings. */
 static void
 check_admin_state(struct vdpa_port *port)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     struct netdev *netdev = CONST_CAST(struct netdev *, port->netdev);
     enum netdev_flags flags = 0;
@@ -159,10 +163,10 @@ check_admin_state(struct vdpa_port *port)
     vdpa_base_class->update_flags(netdev, 0, 0, &flags);
     up = flags & NETDEV_UP;
     if (up != port->admin_up) {
-        ovs_mutex_lock(&port->mutex);
+        vdpa_port_lock(port);
         port->admin_up = up;
         vdpa_port_update_relay(port);
-        ovs_mutex_unlock(&port->mutex);
+        vdpa_port_unlock(port);
         vdpa_port_event(port, "port is set %s", up ? "up" : "down");
         vdpa_guest_admin_changed(port);
     }
@@ -172,6 +176,7 @@ check_admin_state(struct vdpa_port *port)
  * or stopped, a socket that could not be had. */
 static void
 watch_repair(struct vdpa_port *port)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     long long int now = time_msec();
 
@@ -192,6 +197,7 @@ watch_repair(struct vdpa_port *port)
 
 static void
 watch_port(struct vdpa_port *port, void *aux OVS_UNUSED)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     bool changed;
 
@@ -229,6 +235,7 @@ vdpa_watch_run(void)
 
 static void
 wait_for_port(struct vdpa_port *port, void *aux OVS_UNUSED)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     poll_timer_wait_until(port->next_link_check);
     vdpa_guest_wait(port);

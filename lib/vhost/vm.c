@@ -86,7 +86,7 @@ struct dpdk_vdpa_vm {
     const struct dpdk_vdpa_vm_callbacks *callbacks;
     void *aux;
 
-    /* Main thread only. */
+    /* The owner's: the main thread, or the one that destroys the VM end. */
     struct dpdk_vdpa_connector *connector;      /* Null before the start. */
     bool registered;                    /* With the library: connected. */
     bool began;                         /* The session, by the last attempt. */
@@ -97,7 +97,7 @@ struct dpdk_vdpa_vm {
      * thread, which 'lost_seq' wakes. */
     atomic_bool lost;
     struct seq *lost_seq;
-    uint64_t last_lost_seq;             /* Main thread only. */
+    uint64_t last_lost_seq;             /* The owner's. */
 
     /* Written by the vhost thread before 'up', or while no PMD thread may be
      * inside the burst functions; read by these. */

@@ -228,6 +228,26 @@ test_wake(void **state OVS_UNUSED)
     check_wakes(false);
 }
 
+/* Open vSwitch asks for the status in other threads, too, which never own a
+ * port. */
+static void *
+try_to_take(void *taken)
+{
+    *(bool *) taken = vdpa_port_try_take();
+    return NULL;
+}
+
+static void
+test_owner(void **state OVS_UNUSED)
+{
+    bool taken = true;
+
+    xpthread_join(ovs_thread_create("other", try_to_take, &taken), NULL);
+    assert_false(taken);
+    try_to_take(&taken);
+    assert_true(taken);
+}
+
 static void
 count_port(struct vdpa_port *port, void *n)
 {
@@ -300,6 +320,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wake),
+        cmocka_unit_test(test_owner),
         cmocka_unit_test(test_for_each),
         cmocka_unit_test(test_churn),
     };
