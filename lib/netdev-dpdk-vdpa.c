@@ -368,7 +368,7 @@ try_dpdk_set_config(struct netdev *netdev, const struct smap *args,
     }
     if (!error) {
         error = vdpa_base_class->set_config(netdev, args, errp);
-        vdpa_claim_note_interface(netdev);
+        vdpa_claim_note_interface(netdev, &place);
     }
     return error;
 }

@@ -124,8 +124,7 @@ apply_to_representor(struct vdpa_port *port, struct netdev *netdev,
     int error = vdpa_base_class->set_config(netdev, args, errp);
     int port_id = netdev_dpdk_get_port_id(netdev);
 
-    vdpa_claim_note_interface(netdev);
-    vdpa_ethdev_get_place(port_id, &port->rep_place);
+    vdpa_claim_note_interface(netdev, &port->rep_place);
     if (!error) {
         vdpa_port_set_reason(port, VDPA_REASON_OPTION, *errp);
         *errp = NULL;

@@ -526,7 +526,7 @@ interface_find(const struct netdev *netdev)
 }
 
 void
-vdpa_claim_note_interface(struct netdev *netdev)
+vdpa_claim_note_interface(struct netdev *netdev, struct vdpa_place *place)
     OVS_EXCLUDED(mutex)
 {
     int port_id = netdev_dpdk_get_port_id(netdev);
@@ -541,6 +541,7 @@ vdpa_claim_note_interface(struct netdev *netdev)
         ovs_list_push_back(&interfaces, &interface->list_node);
     }
     interface->port_id = port_id < 0 ? RTE_MAX_ETHPORTS : port_id;
+    vdpa_ethdev_get_place(interface->port_id, place);
     ovs_mutex_unlock(&mutex);
 }
 
@@ -691,10 +692,13 @@ int
 vdpa_claim_check_pair(const struct vdpa_claim *claim,
                       const struct vdpa_place *rep, bool *unknown,
                       char **errp)
+    OVS_EXCLUDED(mutex)
 {
     struct vdpa_place vf;
 
+    ovs_mutex_lock(&mutex);
     vdpa_ethdev_get_place(claim->port_id, &vf);
+    ovs_mutex_unlock(&mutex);
     *unknown = !rep->known || !vf.known;
     if (!*unknown && (rep->domain != vf.domain || rep->port != vf.port)) {
         *errp = xasprintf("dpdk-devargs: the representor is of port %u of "

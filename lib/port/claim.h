@@ -28,8 +28,8 @@
  * not there before we probed it, or that it is dead, and nobody uses any of
  * its ethdevs or it as a vDPA device.
  *
- * Main thread, save for what an interface's dealloc() calls.  Nothing of ours
- * is called with the lock of this room held.  Errors are positive errno
+ * Main thread, save for what an interface's dealloc() calls, in any.  Nothing
+ * of ours is called with the lock of this room held.  Errors are positive errno
  * values, with a sentence for the user in '*errp', which the caller must
  * free. */
 
@@ -77,8 +77,8 @@ bool vdpa_claim_may_exist(const char *devargs);
 /* Interfaces. */
 
 /* Takes note of the ethdev that 'netdev', of type "dpdk" or "dpdkvdpa", uses
- * now, or that it uses none. */
-void vdpa_claim_note_interface(struct netdev *);
+ * now, or that it uses none.  Stores in '*place' where the ethdev is. */
+void vdpa_claim_note_interface(struct netdev *, struct vdpa_place *);
 
 /* Likewise when 'netdev' goes.  Any thread. */
 void vdpa_claim_forget_interface(const struct netdev *);

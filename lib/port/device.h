@@ -16,7 +16,9 @@
 #define VDPA_DEVICE_H 1
 
 /* What DPDK knows of devices and their ethdevs.  Only looks: nothing here
- * changes anything.  Main thread, or with the lock of port/claim.c. */
+ * changes anything.  What looks at devices and ethdevs is called with the lock
+ * of port/claim.c: without it, dealloc() may close them in another thread
+ * meanwhile. */
 
 #include <stdbool.h>
 #include <stdint.h>

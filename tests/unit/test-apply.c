@@ -68,15 +68,10 @@ vdpa_claim_check_interface(const char *name OVS_UNUSED,
 }
 
 void
-vdpa_claim_note_interface(struct netdev *n OVS_UNUSED)
-{
-}
-
-void
-vdpa_ethdev_get_place(uint16_t port_id, struct vdpa_place *place)
+vdpa_claim_note_interface(struct netdev *n, struct vdpa_place *place)
 {
     memset(place, 0, sizeof *place);
-    place->port = port_id;
+    place->port = netdev_dpdk_get_port_id(n);
 }
 
 char *

@@ -206,7 +206,7 @@ test_interface(void **state OVS_UNUSED)
 
     assert_int_equal(rte_eth_dev_get_port_by_name(THERE, &port_id), 0);
     fake_port_id = port_id;
-    vdpa_claim_note_interface(&fake_netdev);
+    vdpa_claim_note_interface(&fake_netdev, &place);
     check_vf_refused(THERE, EADDRINUSE, "in use by interface \"dpdk7\"");
     check_vdpa_refused(THERE, EADDRINUSE, "in use by interface \"dpdk7\"");
     check_interface_refused(THERE, EADDRINUSE, "interface \"dpdk7\"");
@@ -220,7 +220,7 @@ test_interface(void **state OVS_UNUSED)
     /* A device with an interface on it stays, whoever probed it. */
     claim = claim_vf("net_null5", "p1");
     fake_port_id = vdpa_claim_port_id(claim);
-    vdpa_claim_note_interface(&fake_netdev);
+    vdpa_claim_note_interface(&fake_netdev, &place);
     vdpa_claim_release(claim, false);
     assert_true(is_there("net_null5"));
     vdpa_claim_forget_interface(&fake_netdev);
