@@ -29,8 +29,8 @@
  * its ethdevs or it as a vDPA device.
  *
  * Main thread, save for what an interface's dealloc() calls, in any.  Nothing
- * of ours is called with the lock of this room held.  Errors are positive errno
- * values, with a sentence for the user in '*errp', which the caller must
+ * of ours is called with the lock of this room held.  Errors are positive
+ * errno values, with a sentence for the user in '*errp', which the caller must
  * free. */
 
 #include <stdbool.h>
