@@ -64,8 +64,8 @@ bool dpdk_vdpa_hw_is_running(const struct dpdk_vdpa_hw *);
 
 /* The device begins to serve a guest when all of its rings are started.
  * Returns true, once, if the front-end has started some, and no more for a
- * second.  Let it connect anew then: the next time the device will do with what
- * there is. */
+ * second.  Let it connect anew then: the next time the device will do with
+ * what there is. */
 bool dpdk_vdpa_hw_waits_in_vain(struct dpdk_vdpa_hw *);
 
 /* Returns what is wrong with the device, which the caller must free, or null:

@@ -566,8 +566,8 @@ check_vdpa(struct vdpa_port *port)
     char *error;
 
     if (dpdk_vdpa_hw_waits_in_vain(port->hw)) {
-        vdpa_port_event(port, "reconnecting, for the front-end has not started "
-                        "all of its rings");
+        vdpa_port_event(port, "reconnecting, for the front-end has not "
+                        "started all of its rings");
         disconnect_guest(port);
         vdpa_guest_repair(port);
     }

@@ -297,8 +297,8 @@ trial_listen(int folder, char **pathp)
 }
 
 /* Later releases of 24.11 and 25.11 end the thread that serves all ports when
- * their last socket is unregistered, and who does that waits for it, for up to a
- * second.  So there is always another one. */
+ * their last socket is unregistered, and who does that waits for it, for up to
+ * a second.  So there is always another one. */
 static void
 keep_thread(void)
 {

@@ -118,8 +118,8 @@ uint64_t dpdk_vdpa_vm_get_offloads(const struct dpdk_vdpa_vm *);
 
 /* Has a vDPA device serve the virtqueues, and say what the guest is offered,
  * instead of dpdk_vdpa_vm_set_offloads().  'is_served(hw)', which the vhost
- * thread calls, returns true while the driver has it do so.  The device and 'hw'
- * must stay until the VM end is destroyed.  To be called before
+ * thread calls, returns true while the driver has it do so.  The device and
+ * 'hw' must stay until the VM end is destroyed.  To be called before
  * dpdk_vdpa_vm_start(). */
 void dpdk_vdpa_vm_set_vdpa(struct dpdk_vdpa_vm *, struct rte_vdpa_device *,
                            bool (*is_served)(const void *hw), const void *hw);
