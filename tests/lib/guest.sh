@@ -184,6 +184,8 @@ guest_libraries()
 #   incoming=yes        wait for another guest to come by migration, and then
 #                       for guest_continue()
 #   memory=MEGABYTES    256
+#   dimms=N             there is room for so many more of 128 MB each; see
+#                       guest_plug_memory()
 #   pages=huge          its memory is a file in a hugetlbfs that goes with it
 #   wait=on             QEMU does nothing at all before somebody has connected
 #   reboot=yes          it may reboot; if not given that ends it
@@ -194,6 +196,7 @@ guest_start()
 {
     local name=$1 socket='' mac=52:54:00:00:00:01 queues=1 packed=off
     local rx_queue_size='' tx_queue_size='' iommu=off card='' memory=256
+    local dimms=0
     local incoming=no pages=small wait=off reboot=no
     local append="console=ttyS0 quiet panic=-1 $GUEST_HASTE" image kernel run=()
     shift
@@ -202,6 +205,8 @@ guest_start()
     image=$(guest_image) && kernel=$(guest_kernel) || return 1
     local cmd=(qemu-system-x86_64 -name "$name,debug-threads=on" -nodefaults
                -display none -accel tcg -cpu max -m "$memory" -machine q35)
+    [ "$dimms" -eq 0 ] \
+        || cmd+=(-m "$memory,slots=$dimms,maxmem=$((memory + 128 * dimms))M")
     [ "$reboot" = yes ] || cmd+=(-no-reboot)
     if [ "$iommu" = on ]; then
         cmd+=(-device "intel-iommu,intremap=off,device-iotlb=on")
@@ -343,6 +348,14 @@ guest_qmp()
     shift
     # shellcheck disable=SC2154 # Set by who loads the libraries.
     python3 "$abs_top_srcdir/tests/lib/qmp.py" "$VDPA_ENV/$name.qmp" "$@"
+}
+
+# guest_plug_memory NAME N: plugs memory module N, of 128 MB, into the guest.
+guest_plug_memory()
+{
+    guest_qmp "$1" object-add qom-type=memory-backend-memfd "id=mem$2" \
+        size=134217728 share=true \
+        && guest_qmp "$1" device_add driver=pc-dimm "id=dimm$2" "memdev=mem$2"
 }
 
 # guest_ring_asked SIZE: prints the size of a ring for which QEMU is asked for
