@@ -518,7 +518,7 @@ guest_launch()
     done
     shift
     rm -f "$WORK/guest.sock"     # Of a guest that was killed.
-    MEMORY="--no-huge -m 512 --single-file-segments ${GUEST_EAL-}" \
+    MEMORY="--no-huge -m 512 ${GUEST_EAL-}" \
         start "$vdev" "$@"
 }
 
