@@ -550,13 +550,3 @@ dpdk_vdpa_guard_check(const struct dpdk_vdpa_book *book,
     }
     return check_request(&c);
 }
-
-void
-dpdk_vdpa_guard_close_fds(struct dpdk_vdpa_msg *msg)
-{
-    for (int i = 0; i < MIN(msg->n_fds, DPDK_VDPA_MSG_MAX_FDS); i++) {
-        close(msg->fds[i]);
-        msg->fds[i] = -1;
-    }
-    msg->n_fds = 0;
-}

@@ -35,7 +35,4 @@ bool dpdk_vdpa_guard_check(const struct dpdk_vdpa_book *book,
                            struct dpdk_vdpa_msg *msg, bool hw,
                            char *why, size_t size);
 
-/* Closes the file descriptors that came with 'msg'. */
-void dpdk_vdpa_guard_close_fds(struct dpdk_vdpa_msg *msg);
-
 #endif /* vhost/guard.h */

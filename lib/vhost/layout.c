@@ -146,11 +146,7 @@ take_files(void *theirs)
     struct dpdk_vdpa_msg msg;
 
     dpdk_vdpa_layout_read(&msg, theirs);
-    for (int i = 0; i < MIN(msg.n_fds, DPDK_VDPA_MSG_MAX_FDS); i++) {
-        close(msg.fds[i]);
-        msg.fds[i] = -1;
-    }
-    msg.n_fds = 0;
+    dpdk_vdpa_msg_close_fds(&msg);
     dpdk_vdpa_layout_write(theirs, &msg);
 }
 

@@ -147,16 +147,16 @@ session_handle_msg(struct dpdk_vdpa_session *s, struct dpdk_vdpa_msg *msg)
     switch (msg->request) {
     case DPDK_VDPA_MSG_GET_QUEUE_NUM:
         atomic_read_relaxed(&s->max_pairs, &max_pairs);
-        dpdk_vdpa_guard_close_fds(msg);
+        dpdk_vdpa_msg_close_fds(msg);
         msg->payload.u64 = max_pairs;
         msg->size = sizeof msg->payload.u64;
         return RTE_VHOST_MSG_RESULT_REPLY;
     case DPDK_VDPA_MSG_RESET_OWNER:
-        dpdk_vdpa_guard_close_fds(msg);
+        dpdk_vdpa_msg_close_fds(msg);
         return RTE_VHOST_MSG_RESULT_OK;
     case DPDK_VDPA_MSG_SET_LOG_BASE:
         if (dpdk_vdpa_book_has_log(&s->book, msg)) {
-            dpdk_vdpa_guard_close_fds(msg);
+            dpdk_vdpa_msg_close_fds(msg);
             msg->size = 0;
             return RTE_VHOST_MSG_RESULT_REPLY;
         }
@@ -166,7 +166,7 @@ session_handle_msg(struct dpdk_vdpa_session *s, struct dpdk_vdpa_msg *msg)
         break;
     case DPDK_VDPA_MSG_POSTCOPY_ADVISE:
         if (s->ufd >= 0) {
-            dpdk_vdpa_guard_close_fds(msg);
+            dpdk_vdpa_msg_close_fds(msg);
             msg->size = 0;
             msg->fds[0] = s->ufd;
             msg->n_fds = 1;
@@ -192,7 +192,7 @@ dpdk_vdpa_session_pre_msg(struct dpdk_vdpa_session *s,
     why[0] = '\0';
     if (session_check_msg(s, msg, is_up, why, size)) {
         dpdk_vdpa_walk_close(s->walk);
-        dpdk_vdpa_guard_close_fds(msg);
+        dpdk_vdpa_msg_close_fds(msg);
         /* With an answer, the connection would go on. */
         msg->flags &= ~DPDK_VDPA_MSG_NEED_REPLY;
         dpdk_vdpa_door_close(&s->door);

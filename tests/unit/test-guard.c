@@ -109,7 +109,7 @@ check_hw(struct dpdk_vdpa_book *book, struct dpdk_vdpa_msg *msg, bool hw,
         dpdk_vdpa_book_begin(book, msg);
         dpdk_vdpa_book_end(book, msg);
     }
-    dpdk_vdpa_guard_close_fds(msg);
+    dpdk_vdpa_msg_close_fds(msg);
     assert_int_equal(msg->n_fds, 0);
     if (fd >= 0) {
         assert_int_equal(fcntl(fd, F_GETFD), -1);
