@@ -155,6 +155,7 @@ tests_unit_test_ring_calls_LINK = $(unit_LINK)
 tests_unit_test_vdpa_SOURCES = tests/unit/test-vdpa.c
 # This one has the vhost library and all of lib/vhost/.
 tests_unit_test_served_SOURCES = tests/unit/test-served.c \
+	tests/unit/test-eal.h tests/unit/test-front.h \
 	lib/accel/vdpa.c \
 	lib/vhost/book.c \
 	lib/vhost/connector.c \

@@ -270,7 +270,11 @@ check_mem_table(const struct check *c)
     const struct dpdk_vdpa_msg *msg = c->msg;
     uint32_t n = msg->payload.memory.n_regions;
 
-    if (!n || n > DPDK_VDPA_MSG_MAX_FDS || n != msg->n_fds
+    if (n > DPDK_VDPA_BOOK_N_REGIONS) {
+        return refuse(c, "hotplug of memory: the vhost library takes %d "
+                      "regions, not %"PRIu32, DPDK_VDPA_BOOK_N_REGIONS, n);
+    }
+    if (!n || n != msg->n_fds
         || msg->size < head + n * sizeof msg->payload.memory.regions[0]) {
         return refuse(c, "memory table of %"PRIu32" regions in %"PRIu32" "
                       "bytes with %d files", n, msg->size, msg->n_fds);

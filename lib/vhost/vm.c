@@ -40,6 +40,7 @@
 #include "util.h"
 #include "vhost/connector.h"
 #include "vhost/door.h"
+#include "vhost/guard.h"
 #include "vhost/layout.h"
 #include "vhost/lro.h"
 #include "vhost/session.h"
@@ -373,6 +374,18 @@ vm_disconnect(struct dpdk_vdpa_vm *vm)
     dpdk_vdpa_session_end(&vm->session);
 }
 
+/* Takes away what the library offers of the protocol and the guard refuses. */
+static void
+vm_limit_protocol(struct dpdk_vdpa_vm *vm)
+{
+    uint64_t features;
+
+    if (!rte_vhost_driver_get_protocol_features(vm->path, &features)) {
+        rte_vhost_driver_set_protocol_features(
+            vm->path, features & DPDK_VDPA_GUARD_PROTOCOL);
+    }
+}
+
 /* Makes a connection, with what the guest is offered now.
  *
  * Registers and starts at one go: the library creates a socket when it
@@ -391,6 +404,7 @@ vm_connect(struct dpdk_vdpa_vm *vm)
     vm->registered = true;
     atomic_store(&vm->lost, false);
     rte_vhost_driver_callback_register(vm->path, &vm_vhost_ops);
+    vm_limit_protocol(vm);
     if (!vm->vdpa) {
         dpdk_vdpa_vm_set_offloads(vm, vm->offloads);
     } else if (rte_vhost_driver_attach_vdpa_device(vm->path, vm->vdpa)) {

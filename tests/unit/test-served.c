@@ -18,17 +18,11 @@
 
 #include <config.h>
 
-#include <errno.h>
-#include <poll.h>
+#include <dlfcn.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/eventfd.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 #include <dev_driver.h>
@@ -39,20 +33,16 @@
 #include "accel/vdpa.h"
 #include "seam/compat-dpdk.h"
 #include "test-eal.h"
-#include "timeval.h"
-#include "util.h"
+#include "test-front.h"
 #include "vhost/layout.h"
-#include "vhost/message.h"
 #include "vhost/positions.h"
-#include "vhost/vm.h"
 
 #define F_MQ (1ULL << VIRTIO_NET_F_MQ)
 #define FEATURES (1ULL << 32 | 1ULL << VHOST_USER_F_PROTOCOL_FEATURES)
 #define LOG_ALL (1ULL << 26)
+/* Of the protocol: CRYPTO_SESSION, CONFIGURE_MEM_SLOTS, and what is new. */
+#define UNKNOWN (1ULL << 7 | 1ULL << 15 | 1ULL << 40)
 #define F_STATUS (1ULL << VHOST_USER_PROTOCOL_F_STATUS)
-#define USER 0x7f0000000000ULL
-#define MEM_SIZE 0x100000
-#define TIMEOUT 10000
 
 /* The driver. */
 
@@ -77,7 +67,8 @@ static int
 get_protocol_features(struct rte_vdpa_device *device OVS_UNUSED,
                       uint64_t *features)
 {
-    *features = 1 << 0 | 1 << 3;        /* MQ, REPLY_ACK. */
+    /* MQ, LOG_SHMFD, REPLY_ACK, and what the guard does not know. */
+    *features = 1 << 0 | 1 << 1 | 1 << 3 | UNKNOWN;
     return 0;
 }
 
@@ -116,38 +107,35 @@ static struct rte_vdpa_dev_ops ops = {
     .set_features = nothing,
 };
 
+/* The library: one that has more to offer than this one has. */
+
+int
+rte_vhost_driver_register(const char *path, uint64_t flags)
+{
+    static int (*next)(const char *, uint64_t);
+    uint64_t features;
+    int retval;
+
+    if (!next) {
+        next = (int (*)(const char *, uint64_t))
+            dlsym(RTLD_NEXT, "rte_vhost_driver_register");
+    }
+    retval = next(path, flags);
+    if (!retval && !rte_vhost_driver_get_protocol_features(path, &features)) {
+        rte_vhost_driver_set_protocol_features(path, features | UNKNOWN);
+    }
+    return retval;
+}
+
 /* The VM end. */
 
-static char refused[100];               /* Why the last message was. */
 static struct dpdk_vdpa_hw *hw;
 static struct dpdk_vdpa_vm *vm;
 static struct dpdk_vdpa_positions *positions;
-static struct sockaddr_un un = { .sun_family = AF_UNIX };
-static int listener;
 
 static void
 vm_changed(void *aux OVS_UNUSED, struct dpdk_vdpa_vm *vm_ OVS_UNUSED)
 {
-}
-
-static void
-vm_queue_changed(void *aux OVS_UNUSED, struct dpdk_vdpa_vm *vm_ OVS_UNUSED,
-                 unsigned int pair OVS_UNUSED, bool is_rx OVS_UNUSED,
-                 bool on OVS_UNUSED)
-{
-}
-
-static void
-vm_migration_changed(void *aux OVS_UNUSED,
-                     struct dpdk_vdpa_vm *vm_ OVS_UNUSED, bool on OVS_UNUSED)
-{
-}
-
-static void
-vm_refused(void *aux OVS_UNUSED, struct dpdk_vdpa_vm *vm_ OVS_UNUSED,
-           const char *what)
-{
-    ovs_strlcpy(refused, what, sizeof refused);
 }
 
 static bool
@@ -156,112 +144,12 @@ is_served(const void *hw_)
     return dpdk_vdpa_hw_is_running(hw_);
 }
 
-/* The front-end. */
-
-static int front = -1;
-static int mem_fd;
-
-/* Sends a message and returns true if it was taken. */
-static bool
-tell(uint32_t request, const void *payload, uint32_t size, int fd)
-{
-    struct dpdk_vdpa_msg msg = {
-        .request = request, .flags = 1 | DPDK_VDPA_MSG_NEED_REPLY,
-        .size = size,
-    };
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control;
-    struct iovec iov = { &msg, DPDK_VDPA_MSG_HEADER_LEN + size };
-    struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1 };
-    ssize_t len = DPDK_VDPA_MSG_HEADER_LEN + sizeof msg.payload.u64;
-
-    memcpy(&msg.payload, payload, size);
-    if (fd >= 0) {
-        struct cmsghdr *cmsg;
-
-        h.msg_control = &control;
-        h.msg_controllen = sizeof control;
-        cmsg = CMSG_FIRSTHDR(&h);
-        cmsg->cmsg_level = SOL_SOCKET;
-        cmsg->cmsg_type = SCM_RIGHTS;
-        cmsg->cmsg_len = CMSG_LEN(sizeof fd);
-        memcpy(CMSG_DATA(cmsg), &fd, sizeof fd);
-    }
-    return (sendmsg(front, &h, MSG_NOSIGNAL) == iov.iov_len
-            && recv(front, &msg, len, MSG_WAITALL) == len
-            && !msg.payload.u64);
-}
-
-static bool
-tell_u64(uint32_t request, uint64_t value, int fd)
-{
-    return tell(request, &value, sizeof value, fd);
-}
-
-static bool
-tell_state(uint32_t request, uint32_t index, uint32_t num)
-{
-    uint32_t state[2] = { index, num };
-
-    return tell(request, state, sizeof state, -1);
-}
-
-static bool
-tell_memory(uint64_t size)
-{
-    uint64_t table[5] = { 1, 0x100000, size, USER, 0 };
-
-    return tell(DPDK_VDPA_MSG_SET_MEM_TABLE, table, sizeof table, mem_fd);
-}
-
-static bool
-tell_kick(uint32_t ring)
-{
-    int fd = eventfd(0, EFD_NONBLOCK);
-    bool ok = tell_u64(DPDK_VDPA_MSG_SET_VRING_KICK, ring, fd);
-
-    close(fd);
-    return ok;
-}
-
-static bool
-start_ring(uint32_t ring)
-{
-    uint64_t area = USER + ring * 0x10000;
-    uint64_t addr[5] = { ring, area, area + 0x8000, area + 0x4000, 0 };
-    int fd = eventfd(0, EFD_NONBLOCK);
-    bool ok;
-
-    ok = (tell_state(DPDK_VDPA_MSG_SET_VRING_NUM, ring, 256)
-          && tell_state(DPDK_VDPA_MSG_SET_VRING_BASE, ring, 0)
-          && tell(DPDK_VDPA_MSG_SET_VRING_ADDR, addr, sizeof addr, -1)
-          && tell_u64(DPDK_VDPA_MSG_SET_VRING_CALL, ring, fd)
-          && tell_state(DPDK_VDPA_MSG_SET_VRING_ENABLE, ring, 1)
-          && tell_kick(ring));
-    close(fd);
-    return ok;
-}
-
 /* Has the VM end connect anew.  'features' are for the device, 'protocol' for
  * the connection. */
 static void
 begin(uint64_t features, uint64_t protocol)
 {
-    struct pollfd pfd = { listener, POLLIN, 0 };
-    long long int end = time_msec() + TIMEOUT;
-
-    if (front >= 0) {
-        close(front);
-    }
-    do {
-        dpdk_vdpa_vm_run(vm);
-        assert_true(time_msec() < end);
-    } while (poll(&pfd, 1, 1) != 1);
-    front = accept(listener, NULL, NULL);
-    assert_true(front >= 0);
-    refused[0] = '\0';
+    front_accept(vm);
     atomic_count_set(&n_confs, 0);
     assert_true(tell_u64(DPDK_VDPA_MSG_SET_PROTOCOL_FEATURES,
                          protocol | 1 << 3, -1));
@@ -345,6 +233,17 @@ test_no_multiqueue(void **state OVS_UNUSED)
     assert_non_null(strstr(refused, "without multiqueue after ring 3"));
 }
 
+/* Of the protocol only that is offered which the guard knows. */
+static void
+test_protocol(void **state OVS_UNUSED)
+{
+    uint64_t offered;
+
+    begin(FEATURES | F_MQ, F_STATUS | 1);
+    offered = ask_u64(DPDK_VDPA_MSG_GET_PROTOCOL_FEATURES);
+    assert_int_equal(offered, F_STATUS | 1 << 3 | 1 << 1 | 1);
+}
+
 /* A front-end that does not say when it is done. */
 static void
 test_no_status(void **state OVS_UNUSED)
@@ -383,9 +282,9 @@ make_vm(void)
     static const struct dpdk_vdpa_vm_callbacks callbacks = {
         .up = vm_changed,
         .down = vm_changed,
-        .queue_changed = vm_queue_changed,
-        .migration_changed = vm_migration_changed,
-        .refused = vm_refused,
+        .queue_changed = front_queue_changed,
+        .migration_changed = front_migration_changed,
+        .refused = front_refused,
     };
     struct dpdk_vdpa_vm_config config = {
         .path = un.sun_path, .callbacks = &callbacks, .positions = positions,
@@ -414,6 +313,7 @@ main(void)
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_late_pair),
         cmocka_unit_test(test_no_multiqueue),
+        cmocka_unit_test(test_protocol),
         cmocka_unit_test(test_no_status),
         cmocka_unit_test(test_no_status_in_vain),
     };
@@ -421,24 +321,18 @@ main(void)
     char *error = NULL;
     int n_failed;
 
-    if (!test_eal_init() || !mkdtemp(folder)
+    if (!test_eal_init() || !front_open(folder)
         || !dpdk_vdpa_layout_find(folder, &error)) {
         return 1;
     }
-    snprintf(un.sun_path, sizeof un.sun_path, "%s/s", folder);
-    listener = socket(AF_UNIX, SOCK_STREAM, 0);
-    mem_fd = memfd_create("test-served", 0);
     positions = dpdk_vdpa_positions_create();
-    if (bind(listener, (struct sockaddr *) &un, sizeof un)
-        || listen(listener, 1) || ftruncate(mem_fd, MEM_SIZE)
-        || !make_vm()) {
+    if (!make_vm()) {
         return 1;
     }
     n_failed = cmocka_run_group_tests_name("served", tests, NULL, NULL);
     dpdk_vdpa_vm_destroy(vm);
     dpdk_vdpa_hw_close(hw);
     dpdk_vdpa_positions_destroy(positions);
-    unlink(un.sun_path);
-    rmdir(folder);
+    front_close(folder);
     return n_failed;
 }

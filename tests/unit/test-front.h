@@ -1,0 +1,258 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+#ifndef TEST_FRONT_H
+#define TEST_FRONT_H 1
+
+/* For tests of a VM end on the vhost library that is there: a front-end, with
+ * one connection, memory in one file, and one region of it. */
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "timeval.h"
+#include "util.h"
+#include "vhost/message.h"
+#include "vhost/vm.h"
+
+#define USER 0x7f0000000000ULL
+#define MEM_SIZE 0x100000
+#define TIMEOUT 10000
+
+static char refused[100];               /* Why the last message was. */
+static struct sockaddr_un un = { .sun_family = AF_UNIX };
+static int listener;
+static int front = -1;
+static int mem_fd;
+
+/* Sends a message, with file 'fd' unless that is negative.  Returns false if
+ * the connection has ended. */
+static inline bool
+front_send(uint32_t request, uint32_t flags, const void *payload,
+           uint32_t size, int fd)
+{
+    struct dpdk_vdpa_msg msg = {
+        .request = request, .flags = 1 | flags, .size = size,
+    };
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec iov = { &msg, DPDK_VDPA_MSG_HEADER_LEN + size };
+    struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+    memcpy(&msg.payload, payload, size);
+    if (fd >= 0) {
+        struct cmsghdr *cmsg;
+
+        h.msg_control = &control;
+        h.msg_controllen = sizeof control;
+        cmsg = CMSG_FIRSTHDR(&h);
+        cmsg->cmsg_level = SOL_SOCKET;
+        cmsg->cmsg_type = SCM_RIGHTS;
+        cmsg->cmsg_len = CMSG_LEN(sizeof fd);
+        memcpy(CMSG_DATA(cmsg), &fd, sizeof fd);
+    }
+    return sendmsg(front, &h, MSG_NOSIGNAL) == iov.iov_len;
+}
+
+/* Receives the answer to 'request'.  Returns false if there is none. */
+static inline bool
+front_recv(uint32_t request, struct dpdk_vdpa_msg *msg)
+{
+    ssize_t len = DPDK_VDPA_MSG_HEADER_LEN;
+
+    return (recv(front, msg, len, MSG_WAITALL) == len
+            && msg->request == request && msg->size <= sizeof msg->payload
+            && (!msg->size
+                || recv(front, &msg->payload, msg->size, MSG_WAITALL)
+                   == msg->size));
+}
+
+/* Sends a message that wants an answer, and returns true if it was taken. */
+static inline bool
+tell(uint32_t request, const void *payload, uint32_t size, int fd)
+{
+    struct dpdk_vdpa_msg answer;
+
+    return (front_send(request, DPDK_VDPA_MSG_NEED_REPLY, payload, size, fd)
+            && front_recv(request, &answer)
+            && answer.size == sizeof answer.payload.u64
+            && !answer.payload.u64);
+}
+
+/* Asks for a number. */
+static inline uint64_t
+ask_u64(uint32_t request)
+{
+    struct dpdk_vdpa_msg answer;
+
+    assert_true(front_send(request, 0, NULL, 0, -1)
+                && front_recv(request, &answer));
+    assert_int_equal(answer.size, sizeof answer.payload.u64);
+    return answer.payload.u64;
+}
+
+/* Stops a ring.  Returns how far it has been processed. */
+static inline uint32_t
+stop_ring(uint32_t ring)
+{
+    uint32_t state[2] = { ring, 0 };
+    struct dpdk_vdpa_msg answer;
+
+    assert_true(front_send(DPDK_VDPA_MSG_GET_VRING_BASE, 0, state,
+                           sizeof state, -1)
+                && front_recv(DPDK_VDPA_MSG_GET_VRING_BASE, &answer));
+    assert_int_equal(answer.size, sizeof answer.payload.state);
+    assert_int_equal(answer.payload.state.index, ring);
+    return answer.payload.state.num;
+}
+
+static inline bool
+tell_u64(uint32_t request, uint64_t value, int fd)
+{
+    return tell(request, &value, sizeof value, fd);
+}
+
+static inline bool
+tell_state(uint32_t request, uint32_t index, uint32_t num)
+{
+    uint32_t state[2] = { index, num };
+
+    return tell(request, state, sizeof state, -1);
+}
+
+static inline bool
+tell_memory(uint64_t size)
+{
+    uint64_t table[5] = { 1, 0x100000, size, USER, 0 };
+
+    return tell(DPDK_VDPA_MSG_SET_MEM_TABLE, table, sizeof table, mem_fd);
+}
+
+static inline bool
+tell_kick(uint32_t ring)
+{
+    int fd = eventfd(0, EFD_NONBLOCK);
+    bool ok = tell_u64(DPDK_VDPA_MSG_SET_VRING_KICK, ring, fd);
+
+    close(fd);
+    return ok;
+}
+
+/* Sets up ring 'ring' of 'num' descriptors, without notifications. */
+static inline bool
+place_ring(uint32_t ring, uint32_t num)
+{
+    uint64_t area = USER + ring * 0x10000;
+    uint64_t addr[5] = { ring, area, area + 0x8000, area + 0x4000, 0 };
+
+    return (tell_state(DPDK_VDPA_MSG_SET_VRING_NUM, ring, num)
+            && tell_state(DPDK_VDPA_MSG_SET_VRING_BASE, ring, 0)
+            && tell(DPDK_VDPA_MSG_SET_VRING_ADDR, addr, sizeof addr, -1));
+}
+
+static inline bool
+start_ring_of(uint32_t ring, uint32_t num)
+{
+    int fd = eventfd(0, EFD_NONBLOCK);
+    bool ok;
+
+    ok = (place_ring(ring, num)
+          && tell_u64(DPDK_VDPA_MSG_SET_VRING_CALL, ring, fd)
+          && tell_state(DPDK_VDPA_MSG_SET_VRING_ENABLE, ring, 1)
+          && tell_kick(ring));
+    close(fd);
+    return ok;
+}
+
+static inline bool
+start_ring(uint32_t ring)
+{
+    return start_ring_of(ring, 256);
+}
+
+/* Has 'vm' connect anew. */
+static inline void
+front_accept(struct dpdk_vdpa_vm *vm)
+{
+    struct pollfd pfd = { listener, POLLIN, 0 };
+    struct timeval tv = { TIMEOUT / 1000, 0 };
+    long long int end = time_msec() + TIMEOUT;
+
+    if (front >= 0) {
+        close(front);
+    }
+    do {
+        dpdk_vdpa_vm_run(vm);
+        assert_true(time_msec() < end);
+    } while (poll(&pfd, 1, 1) != 1);
+    front = accept(listener, NULL, NULL);
+    assert_true(front >= 0);
+    assert_int_equal(setsockopt(front, SOL_SOCKET, SO_RCVTIMEO, &tv,
+                                sizeof tv), 0);
+    refused[0] = '\0';
+}
+
+/* Serves a socket in 'folder', which is made, and has memory to share. */
+static inline bool
+front_open(char *folder)
+{
+    if (!mkdtemp(folder)) {
+        return false;
+    }
+    snprintf(un.sun_path, sizeof un.sun_path, "%s/s", folder);
+    listener = socket(AF_UNIX, SOCK_STREAM, 0);
+    mem_fd = memfd_create("test-front", 0);
+    return (!bind(listener, (struct sockaddr *) &un, sizeof un)
+            && !listen(listener, 1) && !ftruncate(mem_fd, MEM_SIZE));
+}
+
+static inline void
+front_close(const char *folder)
+{
+    unlink(un.sun_path);
+    rmdir(folder);
+}
+
+/* The VM end's owner. */
+
+static inline void
+front_refused(void *aux OVS_UNUSED, struct dpdk_vdpa_vm *vm OVS_UNUSED,
+              const char *what)
+{
+    ovs_strlcpy(refused, what, sizeof refused);
+}
+
+static inline void
+front_queue_changed(void *aux OVS_UNUSED, struct dpdk_vdpa_vm *vm OVS_UNUSED,
+                    unsigned int pair OVS_UNUSED, bool is_rx OVS_UNUSED,
+                    bool on OVS_UNUSED)
+{
+}
+
+static inline void
+front_migration_changed(void *aux OVS_UNUSED,
+                        struct dpdk_vdpa_vm *vm OVS_UNUSED,
+                        bool on OVS_UNUSED)
+{
+}
+
+#endif /* test-front.h */
