@@ -8,6 +8,7 @@ EXTRA_DIST += \
 system_testsuite_at = \
 	tests/system/system-testsuite.at \
 	tests/system/system-macros.at \
+	tests/system/system-driver.at \
 	tests/system/system-faults.at \
 	tests/system/system-guest.at \
 	tests/system/system-hostile.at \
@@ -26,6 +27,7 @@ system_testsuite_libs = \
 	tests/lib/echo.py \
 	tests/lib/frontend.sh \
 	tests/lib/guest.sh \
+	tests/lib/guest-more.sh \
 	tests/lib/load.sh \
 	tests/lib/nic.sh \
 	tests/lib/pcapng.py \

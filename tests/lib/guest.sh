@@ -89,25 +89,27 @@ poweroff -f
 INIT
 }
 
-# guest_image: prints the path of the guest's initramfs, after making it unless
-# it is there.
+# guest_image [NAME]: prints the path of the guest's initramfs, after making it
+# unless it is there.  With a NAME it has more, by guest_image_NAME(), which takes
+# the arguments of guest_image_fill().
 guest_image()
 {
-    local kernel modules key image root
-    # shellcheck disable=SC2046
-    set -- $(guest_kernel)
-    modules=${2-}
-    [ -n "$modules" ] || return 1
+    local kernel modules key image root more=${1:+guest_image_$1}
+    kernel=$(guest_kernel) || return 1
+    modules=${kernel#* }
+    # shellcheck disable=SC2086 # It may be none.
     key=$( (echo "$modules $GUEST_MODULES $GUEST_MORE_MODULES"
             declare -f guest_init guest_image_fill guest_modules \
-                guest_libraries
-            stat -c %Y /bin/busybox /usr/bin/iperf3 /usr/sbin/ethtool) \
+                guest_libraries guest_programs $more
+            stat -c %Y /bin/busybox /usr/bin/iperf3 /usr/sbin/ethtool \
+                ${more:+/usr/bin/dpdk-testpmd}) \
           | md5sum | cut -c1-12)
-    image=$OVS_DPDKVDPA_CACHE/guest-$key.cpio.gz
+    image=$OVS_DPDKVDPA_CACHE/guest${1:+-$1}-$key.cpio.gz
     if [ ! -f "$image" ]; then
         root=$(mktemp -d) || return 1
         mkdir -p "$OVS_DPDKVDPA_CACHE" \
             && guest_image_fill "$root" "$modules" \
+            && ${more:-:} "$root" "$modules" \
             && (cd "$root" && find . | cpio -o -H newc --quiet | gzip -1) \
                 > "$image.$$" \
             && mv "$image.$$" "$image" || image=
@@ -120,21 +122,29 @@ guest_image()
 # file system consists of.
 guest_image_fill()
 {
-    local library program
     mkdir -p "$1"/{bin,dev,etc,proc,sys,tmp,lib/modules} || return 1
     cp /bin/busybox "$1/bin/" || return 1
     # shellcheck disable=SC2086 # These are words.
     guest_modules "$1" "$2" $GUEST_MODULES > "$1/etc/modules" \
         && guest_modules "$1" "$2" $GUEST_MORE_MODULES \
             > "$1/etc/more-modules" || return 1
-    for program in /usr/bin/iperf3 /usr/sbin/ethtool; do
-        cp "$program" "$1/bin/" || return 1
+    guest_programs "$1" /usr/bin/iperf3 /usr/sbin/ethtool || return 1
+    guest_init > "$1/init" && chmod +x "$1/init"
+}
+
+# guest_programs ROOT PROGRAM...: puts these, and the libraries that they need,
+# into ROOT.
+guest_programs()
+{
+    local root=$1 library program
+    shift
+    for program in "$@"; do
+        cp "$program" "$root/bin/" || return 1
         guest_libraries "$program"
     done | sort -u | while read -r library; do
-        mkdir -p "$1$(dirname "$library")" \
-            && cp -L "$library" "$1$library" || exit 1
-    done || return 1
-    guest_init > "$1/init" && chmod +x "$1/init"
+        mkdir -p "$root$(dirname "$library")" \
+            && cp -L "$library" "$root$library" || exit 1
+    done
 }
 
 # guest_modules ROOT MODULES NAME...: puts these modules into ROOT, uncompressed,
@@ -181,14 +191,21 @@ guest_libraries()
 #   tx_queue_size=N
 #   iommu=on            the card's addresses go through an IOMMU
 #   card=PROPERTIES     more properties of the card, as -device takes them
+#   slot=yes            the card is in a slot; see guest_unplug()
 #   incoming=yes        wait for another guest to come by migration, and then
-#                       for guest_continue()
+#                       for guest_continue(); with a URI of QEMU's, from there
 #   memory=MEGABYTES    256
 #   dimms=N             there is room for so many more of 128 MB each; see
 #                       guest_plug_memory()
+#   grow=MEGABYTES      by so much its memory can grow; see guest_grow()
 #   pages=huge          its memory is a file in a hugetlbfs that goes with it
 #   wait=on             QEMU does nothing at all before somebody has connected
 #   reboot=yes          it may reboot; if not given that ends it
+#   boot=net            its firmware boots from the network; see
+#                       guest_files_serve()
+#   image=NAME          with what guest_image_NAME() adds to its file system
+#   append=WORDS        more of the kernel's command line
+#   more=WORDS          more arguments of QEMU
 #
 # The guest with an IOMMU takes mappings back at once (iommu.strict): when it
 # does so later, and for all at a time, QEMU 7.2 and rte_vhost lose track.
@@ -196,24 +213,24 @@ guest_start()
 {
     local name=$1 socket='' mac=52:54:00:00:00:01 queues=1 packed=off
     local rx_queue_size='' tx_queue_size='' iommu=off card='' memory=256
-    local dimms=0
-    local incoming=no pages=small wait=off reboot=no
-    local append="console=ttyS0 quiet panic=-1 $GUEST_HASTE" image kernel run=()
+    local dimms=0 grow=0 slot=no boot=kernel image='' append='' more=''
+    local incoming=no pages=small wait=off reboot=no run=()
     shift
     local "$@"
 
-    image=$(guest_image) && kernel=$(guest_kernel) || return 1
     local cmd=(qemu-system-x86_64 -name "$name,debug-threads=on" -nodefaults
                -display none -accel tcg -cpu max -m "$memory" -machine q35)
-    [ "$dimms" -eq 0 ] \
-        || cmd+=(-m "$memory,slots=$dimms,maxmem=$((memory + 128 * dimms))M")
     [ "$reboot" = yes ] || cmd+=(-no-reboot)
     if [ "$iommu" = on ]; then
         cmd+=(-device "intel-iommu,intremap=off,device-iotlb=on")
         append+=" intel_iommu=on ${VDPA_IOMMU-iommu.strict=1}"
     fi
-    guest_memory_arguments || return 1
-    cmd+=(-kernel "${kernel% *}" -initrd "$image" -append "$append"
+    guest_memory_arguments && guest_boot_arguments || return 1
+    [ "$slot" = no ] || cmd+=(-device "pcie-root-port,id=slot0,chassis=1")
+    # What guest_plug() plugs.
+    guest_card > "$VDPA_ENV/$name.card"
+    # shellcheck disable=SC2206 # These are words.
+    cmd+=($more
           -numa "node,memdev=mem"
           -serial "file:$VDPA_ENV/$name.console"
           -chardev "pipe,id=agent,path=$VDPA_ENV/$name.agent"
@@ -221,16 +238,31 @@ guest_start()
           -device "virtserialport,chardev=agent,nr=1,name=agent"
           -chardev "socket,id=vhost,path=$socket,server=on,wait=$wait"
           -netdev "vhost-user,id=net0,chardev=vhost,queues=$queues,vhostforce=on"
-          -device "$(guest_card)"
+          -device "$(cat "$VDPA_ENV/$name.card")"
           -qmp "unix:$VDPA_ENV/$name.qmp,server=on,wait=off")
-    if [ "$incoming" = yes ]; then
-        cmd+=(-S -incoming "unix:$VDPA_ENV/$name.incoming")
-    fi
+    case $incoming in
+    no) ;;
+    yes) cmd+=(-S -incoming "unix:$VDPA_ENV/$name.incoming") ;;
+    *) cmd+=(-S -incoming "$incoming") ;;
+    esac
     rm -f "$VDPA_ENV/$name".agent.{in,out} "$socket"
     mkfifo "$VDPA_ENV/$name".agent.{in,out} || return 1
     : > "$VDPA_ENV/$name.console"
     env_spawn "$name" "$VDPA_ENV/$name.qemu" taskset -c 0 "${run[@]}" \
         "${cmd[@]}" </dev/null && wait_until "[ -S '$socket' ]"
+}
+
+# guest_boot_arguments: adds what guest_start()'s guest boots to its command.
+guest_boot_arguments()
+{
+    local kernel
+    append="console=ttyS0 quiet panic=-1 $GUEST_HASTE${append:+ $append}"
+    image=$(guest_image "$image") && kernel=$(guest_kernel) || return 1
+    if [ "$boot" = net ]; then
+        guest_files "${kernel% *}" "$image" "$append" && cmd+=(-boot n)
+    else
+        cmd+=(-kernel "${kernel% *}" -initrd "$image" -append "$append")
+    fi
 }
 
 # guest_interrupts PAIRS: prints how many MSI-X vectors the network card of a
@@ -253,6 +285,7 @@ guest_card()
     device+="${tx_queue_size:+,tx_queue_size=$tx_queue_size}"
     [ "$iommu" = off ] || device+=",iommu_platform=on,ats=on,disable-legacy=on"
     [ "$queues" -eq 1 ] || device+=",mq=on"
+    [ "$slot" = no ] || device+=",id=card,bus=slot0"
     echo "$device${card:+,$card}"
 }
 
@@ -260,7 +293,11 @@ guest_card()
 # hugetlbfs is mounted for QEMU alone, and goes with it.
 guest_memory_arguments()
 {
-    local dir=$VDPA_ENV/$name.huge
+    local dir=$VDPA_ENV/$name.huge max=$((memory + 128 * dimms + grow))
+    [ "$max" -eq "$memory" ] || cmd+=(-m "$memory,slots=$dimms,maxmem=${max}M")
+    [ "$grow" -eq 0 ] || cmd+=(
+        -object "memory-backend-memfd,id=more,size=${grow}M,share=on"
+        -device "virtio-mem-pci,id=grow,memdev=more,requested-size=0")
     if [ "$pages" = huge ]; then
         hugepages_take "$memory" || return 1
         mkdir -p "$dir"

@@ -12,7 +12,7 @@
 
 # Bash library: traffic of guests.  Needs util.sh, guest.sh and an environment.
 #
-# iperf_*() is bulk TCP.  traffic_*() is traffic in both directions whose
+# iperf_*() is bulk TCP, load_*() pings that nobody counts.  traffic_*() is traffic in both directions whose
 # contents a guest checks: the host, 192.0.2.1, sends back what the guest sends
 # it by TCP; the guest compares.
 #
@@ -92,4 +92,49 @@ traffic_stop()
         touch /tmp/stop
         until ! pidof nc >/dev/null; do usleep 100000; done
         cat /tmp/rounds /tmp/corrupt; [ ! -s /tmp/corrupt ]'
+}
+
+# load_start GUEST: from now on host and guest, 192.0.2.2, ping each other as fast
+# as it goes, whether anybody answers or not.
+load_start()
+{
+    load_from "$1" && env_spawn load /dev/null \
+        busybox ping -A -s 1000 192.0.2.2 </dev/null
+}
+
+# load_from GUEST: the guest's part, which a guest that begins anew forgets.
+load_from()
+{
+    guest_exec "$1" 'while [[ ! -e /tmp/stop ]]; do
+                         ping -A -s 1000 192.0.2.1
+                     done >/dev/null 2>&1 &'
+}
+
+# load_moves PORT: waits until a hundred packets more have come from PORT's guest
+# and gone to it.
+load_moves()
+{
+    load_was=$(load_counters "$1") && wait_until "load_moved '$1'"
+}
+
+load_moved()
+{
+    load_counters "$1" | awk -v was="$load_was" '
+        BEGIN { split(was, n) }
+        $1 < n[1] + 100 || $2 < n[2] + 100 { exit 1 }'
+}
+
+# load_counters PORT: prints how many packets have come from PORT's guest and have
+# gone to it.
+load_counters()
+{
+    echo "$(ovs_stat "$1" '(vm|hw)_rx_packets')" \
+        "$(ovs_stat "$1" '(vm|hw)_tx_packets')"
+}
+
+# load_stop GUEST
+load_stop()
+{
+    process_end load
+    guest_exec "$1" 'touch /tmp/stop; killall ping || :'
 }
