@@ -25,7 +25,7 @@ guest_files()
     mkdir -p "$dir" && ln -sf "$1" "$dir/kernel" && ln -sf "$2" "$dir/image" \
         && cat > "$dir/boot.ipxe" <<SCRIPT
 #!ipxe
-kernel $url/kernel initrd=image $3
+kernel $url/kernel initrd=image ${3//$'\n'/ }
 initrd $url/image
 boot
 SCRIPT
@@ -38,6 +38,7 @@ guest_files_serve()
     mkdir -p "$VDPA_ENV/files" && cat > "$VDPA_ENV/udhcpd.conf" <<CONF
 start 192.0.2.2
 end 192.0.2.9
+max_leases 8
 interface br0
 lease_file $VDPA_ENV/udhcpd.leases
 pidfile $VDPA_ENV/udhcpd.pid

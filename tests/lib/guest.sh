@@ -259,7 +259,8 @@ guest_boot_arguments()
     append="console=ttyS0 quiet panic=-1 $GUEST_HASTE${append:+ $append}"
     image=$(guest_image "$image") && kernel=$(guest_kernel) || return 1
     if [ "$boot" = net ]; then
-        guest_files "${kernel% *}" "$image" "$append" && cmd+=(-boot n)
+        guest_files "${kernel% *}" "$image" "$append" \
+            && cmd+=(-boot n -machine graphics=off)
     else
         cmd+=(-kernel "${kernel% *}" -initrd "$image" -append "$append")
     fi
