@@ -460,6 +460,16 @@ guest_migrate()
         && wait_until "guest_qmp '$2' query-status | grep -q 'status paused'"
 }
 
+# guest_save NAME FILE: writes a guest into a file, by a migration; it stands still
+# from then on.
+guest_save()
+{
+    guest_processor_first "$1" && guest_qmp "$1" migrate-set-parameters \
+            max-bandwidth=4000000000 \
+        && guest_qmp "$1" migrate "uri=exec:cat > $2" \
+        && wait_until "guest_migration '$1' | grep -q '^completed$'"
+}
+
 # guest_continue NAME: has a guest go on.
 guest_continue()
 {
