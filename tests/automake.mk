@@ -54,7 +54,7 @@ tests_unit_test_door_LINK = $(unit_LINK)
 
 # This one includes lib/vhost/layout.c, and has the vhost library.
 tests_unit_test_layout_SOURCES = tests/unit/test-layout.c \
-	tests/unit/test-eal.h tests/unit/test-needs.h lib/vhost/door.c
+	tests/unit/test-eal.h lib/vhost/door.c
 tests_unit_test_layout_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_layout_LDADD = $(unit_LDADD)
 tests_unit_test_layout_LINK = $(unit_LINK)

@@ -28,7 +28,6 @@
 #include <cmocka.h>
 
 #include "test-eal.h"
-#include "test-needs.h"
 
 static char rundir[] = "/tmp/test-layout.XXXXXX";
 
@@ -63,7 +62,6 @@ test_library(void **state OVS_UNUSED)
 {
     char *error = NULL;
 
-    test_needs("process_vm_readv");
     for (int i = 0; i < 3; i++) {
         assert_true(dpdk_vdpa_layout_find(rundir, &error));
         assert_null(error);
@@ -145,7 +143,6 @@ test_read_memory(void **state OVS_UNUSED)
                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     uint8_t *to = xmalloc(3 * page);
 
-    test_needs("process_vm_readv");
     munmap(bytes + 2 * page, page);
     memset(bytes, 0x5a, 2 * page);
     assert_int_equal(read_memory(to, bytes + 100, 3 * page - 100),
