@@ -223,5 +223,9 @@ EXTRA_DIST += \
 	tests/litmus/ring-used.litmus \
 	tests/litmus/test-litmus.sh
 
+# How the results of Open vSwitch's own tests are counted.
+TESTS += tests/unit/test-ovs-tests.sh
+EXTRA_DIST += tests/unit/test-ovs-tests.sh
+
 include tests/system.mk
 include tests/checks.mk
