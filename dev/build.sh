@@ -177,6 +177,7 @@ sources_pack()
         --exclude='./tests/*.log' --exclude='./tests/*.out' \
         --exclude='./tests/*.trs' --exclude='./tests/*.dir' \
         --exclude='./tools/vhost-user-frontend' \
+        --exclude='./tools/guest-kexec' \
         --exclude='./tools/vdpa-host' \
         --exclude='./vswitchd/ovs-vswitchd' --exclude-from=<(
             cd "$TOP" && find ./tests/unit ./tests/fuzz \

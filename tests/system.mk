@@ -54,6 +54,12 @@ tools_vhost_user_frontend_SOURCES = \
 tools_vhost_user_frontend_CPPFLAGS = -D_GNU_SOURCE
 tools_vhost_user_frontend_CFLAGS = $(WARNING_FLAGS)
 
+# Guests start other kernels by it.
+check_PROGRAMS += tools/guest-kexec
+tools_guest_kexec_SOURCES = tools/guest-kexec.c
+tools_guest_kexec_CPPFLAGS = -D_GNU_SOURCE
+tools_guest_kexec_CFLAGS = $(WARNING_FLAGS)
+
 CLEANFILES += tests/system-testsuite tests/system-testsuite.log
 # What "./quickstart check" writes down.
 CLEANFILES += tests/drivers-testpmd.log tests/drivers.list tests/system.list \
@@ -79,7 +85,7 @@ tests/package.m4: $(top_builddir)/config.status
 
 # Options go into TESTSUITEFLAGS: -k KEYWORD, -v, -d, numbers of tests.
 check-system: all tests/atlocal tests/system-testsuite \
-		tools/vhost-user-frontend
+		tools/guest-kexec tools/vhost-user-frontend
 	bash tests/system-testsuite -C tests $(TESTSUITEFLAGS)
 
 clean-local: clean-system

@@ -10,15 +10,16 @@
 # See the License for the specific language governing permissions and
 
 # Bash library: what guests do now and then: boot from the network, start another
-# kernel, plug a card, run DPDK.  Needs guest.sh.
+# kernel, plug a card, run DPDK.  Needs guest.sh; GUEST_KEXEC is the path of
+# guest-kexec.
 #
 # shellcheck shell=bash
 #
 # What is in single quotes is for the guest.
 # shellcheck disable=SC2016
 
-# guest_files KERNEL IMAGE APPEND: puts what a guest boots from the network into
-# $VDPA_ENV/files, for guest_files_serve().
+# guest_files KERNEL IMAGE APPEND: puts what a guest boots from the network, or
+# fetches to start anew, into $VDPA_ENV/files, for guest_files_serve().
 guest_files()
 {
     local dir=$VDPA_ENV/files url=http://192.0.2.1
@@ -32,7 +33,7 @@ SCRIPT
 }
 
 # guest_files_serve: has the host, 192.0.2.1 of bridge br0, serve what a guest
-# boots from the network: addresses, 192.0.2.2 being the first, and files.
+# needs that boots from the network: an address, 192.0.2.2, and files.
 guest_files_serve()
 {
     mkdir -p "$VDPA_ENV/files" && cat > "$VDPA_ENV/udhcpd.conf" <<CONF

@@ -101,8 +101,8 @@ guest_image()
     key=$( (echo "$modules $GUEST_MODULES $GUEST_MORE_MODULES"
             declare -f guest_init guest_image_fill guest_modules \
                 guest_libraries guest_programs $more
-            stat -c %Y /bin/busybox /usr/bin/iperf3 /usr/sbin/ethtool \
-                ${more:+/usr/bin/dpdk-testpmd}) \
+            stat -c %Y /bin/busybox /usr/bin/iperf3 /usr/sbin/ethtool
+            [ -z "$more" ] || stat -c %Y /usr/bin/dpdk-testpmd "$GUEST_KEXEC") \
           | md5sum | cut -c1-12)
     image=$OVS_DPDKVDPA_CACHE/guest${1:+-$1}-$key.cpio.gz
     if [ ! -f "$image" ]; then
@@ -257,10 +257,10 @@ guest_boot_arguments()
 {
     local kernel
     append="console=ttyS0 quiet panic=-1 $GUEST_HASTE${append:+ $append}"
-    image=$(guest_image "$image") && kernel=$(guest_kernel) || return 1
+    image=$(guest_image "$image") && kernel=$(guest_kernel) \
+        && guest_files "${kernel% *}" "$image" "$append" || return 1
     if [ "$boot" = net ]; then
-        guest_files "${kernel% *}" "$image" "$append" \
-            && cmd+=(-boot n -machine graphics=off)
+        cmd+=(-boot n -machine graphics=off)
     else
         cmd+=(-kernel "${kernel% *}" -initrd "$image" -append "$append")
     fi
