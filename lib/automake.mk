@@ -27,6 +27,8 @@ vdpa_sources = \
 	lib/port/device.h \
 	lib/port/events.c \
 	lib/port/events.h \
+	lib/port/features.c \
+	lib/port/features.h \
 	lib/port/guest.c \
 	lib/port/guest.h \
 	lib/port/numa.c \

@@ -67,7 +67,8 @@ tests_unit_test_accelerator_LDADD = $(unit_LDADD)
 tests_unit_test_accelerator_LINK = $(unit_LINK)
 
 # And this one lib/port/apply.c.
-tests_unit_test_apply_SOURCES = tests/unit/test-apply.c lib/port/options.c
+tests_unit_test_apply_SOURCES = tests/unit/test-apply.c lib/port/features.c \
+	lib/port/options.c
 tests_unit_test_apply_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_apply_CFLAGS = $(unit_port_CFLAGS)
 tests_unit_test_apply_LDADD = $(unit_LDADD)
@@ -97,7 +98,8 @@ tests_unit_test_numa_SOURCES = tests/unit/test-numa.c lib/port/numa.c
 tests_unit_test_numa_LDADD = $(unit_LDADD)
 tests_unit_test_numa_LINK = $(unit_LINK)
 
-tests_unit_test_options_SOURCES = tests/unit/test-options.c lib/port/options.c
+tests_unit_test_options_SOURCES = tests/unit/test-options.c \
+	lib/port/features.c lib/port/options.c
 tests_unit_test_options_LDADD = $(unit_LDADD)
 tests_unit_test_options_LINK = $(unit_LINK)
 
@@ -112,13 +114,14 @@ tests_unit_test_positions_LINK = $(unit_LINK)
 # This one includes lib/port/port.c, and this one lib/port/guest.c.
 tests_unit_test_port_SOURCES = tests/unit/test-port.c lib/dpdk-vdpa-relay.c \
 	lib/base/packet.c \
-	lib/port/events.c lib/port/options.c
+	lib/port/events.c lib/port/features.c lib/port/options.c
 tests_unit_test_port_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_port_CFLAGS = $(unit_port_CFLAGS)
 tests_unit_test_port_LDADD = $(unit_LDADD)
 tests_unit_test_port_LINK = $(unit_LINK)
 
-tests_unit_test_port_guest_SOURCES = tests/unit/test-port-guest.c
+tests_unit_test_port_guest_SOURCES = tests/unit/test-port-guest.c \
+	lib/port/features.c
 tests_unit_test_port_guest_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_port_guest_CFLAGS = $(unit_port_CFLAGS)
 tests_unit_test_port_guest_LDADD = $(unit_LDADD)

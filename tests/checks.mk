@@ -35,7 +35,8 @@ FUZZ_LINK = $(SHELL) $(ovs_builddir)/libtool --silent --tag=CC --mode=link \
 
 tests/fuzz/fuzz-guard: tests/fuzz/fuzz-guard.c lib/vhost/guard.c \
 	lib/vhost/book.c
-tests/fuzz/fuzz-options: tests/fuzz/fuzz-options.c lib/port/options.c
+tests/fuzz/fuzz-options: tests/fuzz/fuzz-options.c lib/port/features.c \
+		lib/port/options.c
 tests/fuzz/fuzz-packet: tests/fuzz/fuzz-packet.c lib/base/packet.c
 tests/fuzz/fuzz-ring: tests/fuzz/fuzz-ring.c lib/vhost/ring.c
 tests/fuzz/fuzz-walk: tests/fuzz/fuzz-walk.c lib/vhost/ring.c

@@ -610,6 +610,7 @@ vdpa_accelerator_adapt_lro(struct vdpa_port *port)
         return;
     }
     config.lro = (!port->lro_refused
+                  && !(port->withheld & DPDK_VDPA_VM_LRO_FEATURES)
                   && dpdk_vdpa_vf_has_lro(port->vf)
                   && dpdk_vdpa_vm_get_info(port->vm, &info)
                   && (info.features & DPDK_VDPA_VM_LRO_FEATURES)

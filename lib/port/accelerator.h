@@ -50,7 +50,8 @@ void vdpa_accelerator_apply_mtu(struct vdpa_port *)
 void vdpa_accelerator_check(struct vdpa_port *)
     OVS_REQUIRES(vdpa_port_owned);
 
-/* Has the VF put TCP segments together exactly if the guest takes them so. */
+/* Has the VF put TCP segments together exactly if the user asked for that and
+ * the guest takes them so. */
 void vdpa_accelerator_adapt_lro(struct vdpa_port *)
     OVS_REQUIRES(vdpa_port_owned);
 

@@ -62,6 +62,7 @@ apply_options(struct vdpa_port *port, struct dpdk_vdpa_options *new,
     OVS_REQUIRES(vdpa_port_owned)
 {
     struct dpdk_vdpa_vm *vm = NULL;
+    uint64_t withheld = port->withheld;
     int error = 0;
 
     if (port->vm && strcmp(new->socket_path, dpdk_vdpa_vm_path(port->vm))) {
@@ -75,9 +76,14 @@ apply_options(struct vdpa_port *port, struct dpdk_vdpa_options *new,
         dpdk_vdpa_vm_destroy(vm);
         return error;
     }
+    port->withheld = new->withheld;
     error = apply_to_guest(port, vm, new->socket_path, errp);
     if (error) {
+        port->withheld = withheld;
         return error;
+    }
+    if (withheld != new->withheld) {
+        vdpa_port_wake_main(port);      /* The VF may have to adapt. */
     }
 
     dpdk_vdpa_options_destroy(&port->options);

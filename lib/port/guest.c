@@ -24,6 +24,8 @@
 
 #include "accel/vdpa.h"
 #include "accel/vf.h"
+#include "openvswitch/dynamic-string.h"
+#include "port/features.h"
 #include "port/port.h"
 #include "seam/compat-ovs.h"
 #include "smap.h"
@@ -116,12 +118,14 @@ static const struct dpdk_vdpa_vm_callbacks guest_callbacks = {
 
 /* The VM end. */
 
-/* Returns the virtio features that 'vf' makes it possible to offer. */
+/* Returns the virtio features that 'vf' makes it possible to offer.  Those of
+ * packets to the guest merely allow us to make use of them. */
 static uint64_t
 vf_virtio_offloads(const struct dpdk_vdpa_vf *vf)
 {
     uint64_t tx_offloads = dpdk_vdpa_vf_tx_offloads(vf);
-    uint64_t features = 0;
+    uint64_t features = (1ULL << VIRTIO_NET_F_GUEST_CSUM
+                         | VDPA_FEATURES_ON_REQUEST);
 
     if (tx_offloads & RTE_MBUF_F_TX_TCP_CKSUM) {
         features |= 1ULL << VIRTIO_NET_F_CSUM;
@@ -129,10 +133,8 @@ vf_virtio_offloads(const struct dpdk_vdpa_vf *vf)
     if (tx_offloads & RTE_MBUF_F_TX_TCP_SEG) {
         features |= (1ULL << VIRTIO_NET_F_HOST_TSO4
                      | 1ULL << VIRTIO_NET_F_HOST_TSO6
-                     | 1ULL << VIRTIO_NET_F_HOST_ECN);
-    }
-    if (dpdk_vdpa_vf_has_lro(vf)) {
-        features |= DPDK_VDPA_VM_LRO_FEATURES;
+                     | 1ULL << VIRTIO_NET_F_HOST_ECN
+                     | 1ULL << VIRTIO_NET_F_GSO);
     }
     return features;
 }
@@ -159,17 +161,25 @@ guest_is_served(const void *hw)
     return dpdk_vdpa_hw_is_running(hw);
 }
 
+/* Has the next connection of 'vm' offer what the present device can do. */
+static void
+guest_set_offer(const struct vdpa_port *port, struct dpdk_vdpa_vm *vm)
+    OVS_REQUIRES(vdpa_port_owned)
+{
+    dpdk_vdpa_vm_set_max_pairs(vm, vdpa_port_n_pairs(port));
+    dpdk_vdpa_vm_set_features(vm, port->vf ? vf_virtio_offloads(port->vf) : 0,
+                              port->withheld);
+}
+
 /* Starts 'vm' for the present device. */
 static int
 guest_start(struct vdpa_port *port, struct dpdk_vdpa_vm *vm, char **errp)
     OVS_REQUIRES(vdpa_port_owned)
 {
-    dpdk_vdpa_vm_set_max_pairs(vm, vdpa_port_n_pairs(port));
+    guest_set_offer(port, vm);
     if (port->hw) {
         dpdk_vdpa_vm_set_vdpa(vm, dpdk_vdpa_hw_device(port->hw),
                               guest_is_served, port->hw);
-    } else {
-        dpdk_vdpa_vm_set_offloads(vm, vf_virtio_offloads(port->vf));
     }
     return dpdk_vdpa_vm_start(vm, errp);
 }
@@ -189,6 +199,7 @@ vdpa_guest_replace(struct vdpa_port *port, struct dpdk_vdpa_vm *vm,
     vdpa_port_set_ends(port, port->vf, vm);
     dpdk_vdpa_vm_destroy(old);
     vdpa_port_set_reason(port, VDPA_REASON_GUEST, NULL);
+    vdpa_port_set_reason(port, VDPA_REASON_FEATURES, NULL);
     return 0;
 }
 
@@ -224,32 +235,69 @@ vdpa_guest_make(struct vdpa_port *port, const char *path, char **errp)
     return error ? error : vdpa_guest_replace(port, vm, errp);
 }
 
-/* Has the guest connect anew to learn of what is on offer now. */
+/* Has the guest connect anew to learn of what is on offer now, for reason
+ * 'why'. */
 static int
-guest_reconnect(struct vdpa_port *port, char **errp)
+guest_reconnect(struct vdpa_port *port, const char *why, char **errp)
     OVS_REQUIRES(vdpa_port_owned)
 {
     char *path = xstrdup(dpdk_vdpa_vm_path(port->vm));
     int error;
 
-    vdpa_port_event(port, "reconnecting, for the VF does less than the "
-                    "last one");
+    vdpa_port_event(port, "reconnecting, for %s", why);
     vdpa_guest_drop(port);
     error = vdpa_guest_make(port, path, errp);
     free(path);
     return error;
 }
 
+/* Says in config_error, as long as it is so, that the guest has features that
+ * it is not to be offered any more.  To connect anew would be of no use: QEMU
+ * takes back nothing from a guest that runs, and would leave it without
+ * network. */
+static void
+guest_check_kept(struct vdpa_port *port)
+    OVS_REQUIRES(vdpa_port_owned)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+    struct dpdk_vdpa_vm_offer offer;
+    uint64_t kept = 0;
+
+    if (dpdk_vdpa_vm_get_offer(port->vm, &offer)) {
+        kept = offer.taken & offer.now & port->withheld;
+    }
+    if (kept) {
+        ds_put_cstr(&ds, "vdpa-features: the guest has ");
+        vdpa_features_format(kept, &ds);
+        ds_put_cstr(&ds, " already, which QEMU takes back from no guest that "
+                    "runs; start its QEMU anew");
+    }
+    vdpa_port_set_reason(port, VDPA_REASON_FEATURES,
+                         kept ? ds_steal_cstr(&ds) : NULL);
+    ds_destroy(&ds);
+}
+
 int
 vdpa_guest_adapt(struct vdpa_port *port, char **errp)
 {
-    uint64_t offloads = port->vf ? vf_virtio_offloads(port->vf) : 0;
+    struct dpdk_vdpa_vm_offer offer;
+    uint64_t lost, gained;
 
-    dpdk_vdpa_vm_set_max_pairs(port->vm, vdpa_port_n_pairs(port));
-    if (dpdk_vdpa_vm_get_offloads(port->vm) & ~offloads) {
-        return guest_reconnect(port, errp);
+    guest_set_offer(port, port->vm);
+    guest_check_kept(port);
+    if (!dpdk_vdpa_vm_get_offer(port->vm, &offer)) {
+        return 0;
     }
-    dpdk_vdpa_vm_set_offloads(port->vm, offloads);
+    lost = offer.now & ~offer.next;
+    gained = offer.next & ~offer.now;
+    if (lost & ~port->withheld) {
+        return guest_reconnect(port, "the VF does less than the last one",
+                               errp);
+    }
+    if (!port->reasons[VDPA_REASON_FEATURES]
+        && (lost || gained & offer.withheld)) {
+        return guest_reconnect(port, "vdpa-features has changed", errp);
+    }
     return 0;
 }
 
@@ -291,6 +339,9 @@ vdpa_guest_run(struct vdpa_port *port)
 {
     if (port->vm) {
         dpdk_vdpa_vm_run(port->vm);
+        if (port->reasons[VDPA_REASON_FEATURES]) {
+            guest_check_kept(port);
+        }
     }
 }
 

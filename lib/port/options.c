@@ -24,6 +24,7 @@
 #include "dpdk-vdpa-relay.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/vlog.h"
+#include "port/features.h"
 #include "smap.h"
 #include "util.h"
 
@@ -168,7 +169,7 @@ warn_unknown(const char *name, const struct smap *args)
 {
     static const char *const known[] = {
         "vdpa-socket-path", "vdpa-accelerator-devargs", "vdpa-sw",
-        "vdpa-max-queues", "vdpa-stall-timeout",
+        "vdpa-max-queues", "vdpa-stall-timeout", "vdpa-features",
     };
     const struct smap_node *node;
 
@@ -183,8 +184,8 @@ warn_unknown(const char *name, const struct smap *args)
 
             VLOG_WARN_RL(&rl, "%s: unknown option \"%s\" is ignored; did you "
                          "mean vdpa-socket-path, vdpa-accelerator-devargs, "
-                         "vdpa-sw, vdpa-max-queues or vdpa-stall-timeout?",
-                         name, node->key);
+                         "vdpa-sw, vdpa-max-queues, vdpa-stall-timeout or "
+                         "vdpa-features?", name, node->key);
         }
     }
 }
@@ -209,9 +210,12 @@ dpdk_vdpa_options_parse(const char *name, const struct smap *args,
         || parse_uint(args, "tx-retries-max", 0, MAX_TX_RETRIES,
                       &options->tx_retries_max, errp)
         || parse_uint(args, "vdpa-stall-timeout", 0, MAX_STALL_TIMEOUT,
-                      &options->stall_timeout, errp)) {
+                      &options->stall_timeout, errp)
+        || vdpa_features_parse(smap_get(args, "vdpa-features"),
+                               &options->withheld, errp)) {
         goto error;
     }
+    options->features = nullable_xstrdup(smap_get(args, "vdpa-features"));
     return 0;
 
 error:
@@ -225,5 +229,6 @@ dpdk_vdpa_options_destroy(struct dpdk_vdpa_options *options)
     free(options->socket_path);
     free(options->devargs);
     free(options->vf_devargs);
+    free(options->features);
     memset(options, 0, sizeof *options);
 }

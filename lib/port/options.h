@@ -18,6 +18,7 @@
 /* The options of a dpdkvdpa port, from strings to checked values. */
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct smap;
 
@@ -42,6 +43,9 @@ struct dpdk_vdpa_options {
     unsigned int max_pairs;     /* vdpa-max-queues, 0 if not given. */
     unsigned int tx_retries_max;        /* tx-retries-max. */
     unsigned int stall_timeout;         /* vdpa-stall-timeout, in ms. */
+    char *features;             /* vdpa-features, or null. */
+    uint64_t withheld;          /* The virtio features that are not offered
+                                 * for that. */
 };
 
 /* Parses the options of port 'name' in 'args' into '*options', which the

@@ -72,6 +72,8 @@ enum vdpa_reason {
     VDPA_REASON_DEVICE,         /* The device went, or does not start. */
     VDPA_REASON_GUEST,          /* The socket cannot be had. */
     VDPA_REASON_MTU,            /* The VF refuses the MTU. */
+    VDPA_REASON_FEATURES,       /* The guest has features that it is not to be
+                                 * offered. */
     VDPA_REASON_OPTION,         /* An option of the representor without which
                                  * the port does. */
     VDPA_REASON_FAULT,          /* What the vDPA device reports. */
@@ -100,6 +102,8 @@ struct vdpa_port {
                                                      * 'configured'. */
     char *rep_devargs VDPA_OWNED;       /* dpdk-devargs in force. */
     bool configured VDPA_OWNED;
+    uint64_t withheld VDPA_OWNED;       /* Virtio features that the guest is
+                                         * not to be offered. */
     bool link_up VDPA_OWNED;            /* Of the VF, at the last look. */
     long long int next_link_check VDPA_OWNED;
     struct dpdk_vdpa_retry retry VDPA_OWNED;    /* While there is no device, or

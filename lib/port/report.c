@@ -69,9 +69,13 @@ report_vm_status(const struct vdpa_port *port, struct smap *args)
 {
     struct dpdk_vdpa_vm_info info;
     bool up = dpdk_vdpa_vm_get_info(port->vm, &info);
+    struct dpdk_vdpa_vm_offer offer;
 
     smap_add(args, "vm_connected", up ? "true" : "false");
     smap_add_format(args, "queue_pairs", "%u", info.n_enabled);
+    if (dpdk_vdpa_vm_get_offer(port->vm, &offer)) {
+        smap_add_format(args, "offered", "0x%"PRIx64, offer.now);
+    }
     if (!up) {
         return;
     }
@@ -114,6 +118,9 @@ vdpa_report_config(const struct vdpa_port *port, struct smap *args)
     }
     smap_add_format(args, "tx-retries-max", "%u", o->tx_retries_max);
     smap_add_format(args, "vdpa-stall-timeout", "%u", o->stall_timeout);
+    if (o->features) {
+        smap_add(args, "vdpa-features", o->features);
+    }
 }
 
 /* Reports why the port is not as it should be, the gravest reason first. */

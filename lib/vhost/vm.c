@@ -60,6 +60,7 @@ BUILD_ASSERT_DECL(DPDK_VDPA_BOOK_N_RINGS == 2 * DPDK_VDPA_MAX_PAIRS);
 #define OFFLOAD_FEATURES                                                     \
     (1ULL << VIRTIO_NET_F_CSUM                                               \
      | 1ULL << VIRTIO_NET_F_GUEST_CSUM                                       \
+     | 1ULL << VIRTIO_NET_F_GSO                                              \
      | 1ULL << VIRTIO_NET_F_HOST_TSO4                                        \
      | 1ULL << VIRTIO_NET_F_HOST_TSO6                                        \
      | 1ULL << VIRTIO_NET_F_HOST_ECN                                         \
@@ -92,6 +93,9 @@ struct dpdk_vdpa_vm {
     bool registered;                    /* With the library: connected. */
     bool began;                         /* The session, by the last attempt. */
     uint64_t offloads;
+    uint64_t withheld;
+    uint64_t available;                 /* To this connection at most. */
+    struct dpdk_vdpa_vm_offer offer;    /* 'now' and 'withheld' only. */
     struct rte_vdpa_device *vdpa;       /* Constant after the start. */
 
     /* The connection has ended.  Written by the vhost thread, read by the main
@@ -110,6 +114,8 @@ struct dpdk_vdpa_vm {
     /* Written by the vhost thread, read by any. */
     atomic_bool up;
     atomic_uint64_t features;
+    atomic_uint64_t taken;              /* Of a connection, whether or not it
+                                         * is up. */
     atomic_int numa_node;
 
     /* Each for the thread that sends to the queue pair. */
@@ -289,6 +295,7 @@ vm_post_msg_handle(int vid, void *theirs)
         dpdk_vdpa_layout_read(&msg, theirs);
         dpdk_vdpa_session_post_msg(&vm->session, &msg, vid,
                                    dpdk_vdpa_vm_is_up(vm));
+        atomic_store_relaxed(&vm->taken, vm->session.book.features);
     }
     return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
@@ -386,6 +393,31 @@ vm_limit_protocol(struct dpdk_vdpa_vm *vm)
     }
 }
 
+/* Returns what the guest is offered of what is 'available'. */
+static uint64_t
+vm_choose_features(const struct dpdk_vdpa_vm *vm)
+{
+    uint64_t features = vm->available;
+
+    if (!vm->vdpa) {
+        features &= ~OFFLOAD_FEATURES | vm->offloads;
+    }
+    return features & ~vm->withheld;
+}
+
+/* Tells the library what to offer by the connection that is to be made. */
+static bool
+vm_make_offer(struct dpdk_vdpa_vm *vm)
+{
+    if (rte_vhost_driver_get_features(vm->path, &vm->available)) {
+        return false;
+    }
+    vm->offer.now = vm_choose_features(vm);
+    vm->offer.withheld = vm->withheld;
+    atomic_store_relaxed(&vm->taken, 0);
+    return !rte_vhost_driver_disable_features(vm->path, ~vm->offer.now);
+}
+
 /* Makes a connection, with what the guest is offered now.
  *
  * Registers and starts at one go: the library creates a socket when it
@@ -405,9 +437,9 @@ vm_connect(struct dpdk_vdpa_vm *vm)
     atomic_store(&vm->lost, false);
     rte_vhost_driver_callback_register(vm->path, &vm_vhost_ops);
     vm_limit_protocol(vm);
-    if (!vm->vdpa) {
-        dpdk_vdpa_vm_set_offloads(vm, vm->offloads);
-    } else if (rte_vhost_driver_attach_vdpa_device(vm->path, vm->vdpa)) {
+    if ((vm->vdpa
+         && rte_vhost_driver_attach_vdpa_device(vm->path, vm->vdpa))
+        || !vm_make_offer(vm)) {
         vm_disconnect(vm);
         return EIO;
     }
@@ -497,7 +529,6 @@ dpdk_vdpa_vm_create(const struct dpdk_vdpa_vm_config *config,
     vm->path = xstrdup(config->path);
     vm->vhost_flags = vhost_flags(config);
     vm->session.postcopy = config->postcopy;
-    vm->offloads = config->offloads;
     vm->session.positions = config->positions;
     vm->callbacks = config->callbacks;
     vm->aux = config->aux;
@@ -648,19 +679,23 @@ dpdk_vdpa_vm_set_max_pairs(struct dpdk_vdpa_vm *vm, unsigned int max_pairs)
 }
 
 void
-dpdk_vdpa_vm_set_offloads(struct dpdk_vdpa_vm *vm, uint64_t features)
+dpdk_vdpa_vm_set_features(struct dpdk_vdpa_vm *vm, uint64_t offloads,
+                          uint64_t withheld)
 {
-    vm->offloads = features & OFFLOAD_FEATURES;
-    if (vm->registered && !vm->vdpa) {
-        rte_vhost_driver_disable_features(vm->path, OFFLOAD_FEATURES);
-        rte_vhost_driver_enable_features(vm->path, vm->offloads);
-    }
+    vm->offloads = offloads;
+    vm->withheld = withheld;
 }
 
-uint64_t
-dpdk_vdpa_vm_get_offloads(const struct dpdk_vdpa_vm *vm)
+bool
+dpdk_vdpa_vm_get_offer(const struct dpdk_vdpa_vm *vm_,
+                       struct dpdk_vdpa_vm_offer *offer)
 {
-    return vm->offloads;
+    struct dpdk_vdpa_vm *vm = CONST_CAST(struct dpdk_vdpa_vm *, vm_);
+
+    *offer = vm->offer;
+    offer->next = vm_choose_features(vm);
+    atomic_read_relaxed(&vm->taken, &offer->taken);
+    return vm->registered;
 }
 
 void

@@ -62,7 +62,6 @@ struct dpdk_vdpa_vm_config {
     const char *path;           /* Absolute path of the socket. */
     bool iommu;                 /* Offer VIRTIO_F_IOMMU_PLATFORM. */
     bool postcopy;              /* Offer post-copy live migration. */
-    uint64_t offloads;          /* See dpdk_vdpa_vm_set_offloads(). */
     struct dpdk_vdpa_positions *positions;      /* For this VM end while it
                                                  * lives, and then for the
                                                  * next one. */
@@ -111,16 +110,30 @@ void dpdk_vdpa_vm_destroy(struct dpdk_vdpa_vm *);
  * connects.  To be called before dpdk_vdpa_vm_start(), and any time later. */
 void dpdk_vdpa_vm_set_max_pairs(struct dpdk_vdpa_vm *, unsigned int);
 
-/* Sets what the guest is offered, from the next connection on, of the virtio
- * features that need somebody's help beyond the virtqueues. */
-void dpdk_vdpa_vm_set_offloads(struct dpdk_vdpa_vm *, uint64_t features);
-uint64_t dpdk_vdpa_vm_get_offloads(const struct dpdk_vdpa_vm *);
+/* Sets what the guest is offered, from the next connection on: 'offloads' of
+ * the virtio features that need somebody's help beyond the virtqueues, and all
+ * others, but nothing that is 'withheld'. */
+void dpdk_vdpa_vm_set_features(struct dpdk_vdpa_vm *, uint64_t offloads,
+                               uint64_t withheld);
+
+/* What the front-end of a connection is offered. */
+struct dpdk_vdpa_vm_offer {
+    uint64_t now;               /* By this connection. */
+    uint64_t withheld;          /* When it was made. */
+    uint64_t next;              /* By the next one, as things stand. */
+    uint64_t taken;             /* What of it the guest took, as the front-end
+                                 * said last; stays if the guest goes. */
+};
+
+/* Fills in '*offer' and returns true if there is a connection. */
+bool dpdk_vdpa_vm_get_offer(const struct dpdk_vdpa_vm *,
+                            struct dpdk_vdpa_vm_offer *offer);
 
 /* Has a vDPA device serve the virtqueues, and say what the guest is offered,
- * instead of dpdk_vdpa_vm_set_offloads().  'is_served(hw)', which the vhost
- * thread calls, returns true while the driver has it do so.  The device and
- * 'hw' must stay until the VM end is destroyed.  To be called before
- * dpdk_vdpa_vm_start(). */
+ * instead of 'offloads'; what is withheld still is.  'is_served(hw)', which
+ * the vhost thread calls, returns true while the driver has it do so.  The
+ * device and 'hw' must stay until the VM end is destroyed.  To be called
+ * before dpdk_vdpa_vm_start(). */
 void dpdk_vdpa_vm_set_vdpa(struct dpdk_vdpa_vm *, struct rte_vdpa_device *,
                            bool (*is_served)(const void *hw), const void *hw);
 

@@ -42,6 +42,7 @@ option_name(const char *key)
     static const char *const names[] = {
         "vdpa-socket-path", "vdpa-accelerator-devargs", "vdpa-sw",
         "vdpa-max-queues", "tx-retries-max", "vdpa-stall-timeout",
+        "vdpa-features",
     };
     unsigned int i = key[0] - '0';
 

@@ -40,6 +40,8 @@ static struct {
     char *fault;                /* What the vDPA device reports. */
     bool waits;                 /* It waits in vain. */
     uint16_t mtu;               /* Of the netdev. */
+    bool lro;                   /* The VF has it. */
+    uint64_t guest_features;
 } script;
 
 /* What happened. */
@@ -229,7 +231,7 @@ dpdk_vdpa_vf_devargs(const struct dpdk_vdpa_vf *vf)
 bool
 dpdk_vdpa_vf_has_lro(const struct dpdk_vdpa_vf *vf OVS_UNUSED)
 {
-    return false;
+    return script.lro;
 }
 
 bool
@@ -333,6 +335,7 @@ dpdk_vdpa_vm_get_info(const struct dpdk_vdpa_vm *vm OVS_UNUSED,
                       struct dpdk_vdpa_vm_info *info)
 {
     memset(info, 0, sizeof *info);
+    info->features = script.guest_features;
     return true;
 }
 
@@ -734,6 +737,31 @@ test_waits_in_vain(void **state OVS_UNUSED)
     check(VDPA_ACCEL_VDPA, false, false);
 }
 
+/* The VF puts segments together only if the user asked for that, whatever the
+ * guest takes. */
+static void
+test_lro(void **state OVS_UNUSED)
+{
+    port.withheld = 1ULL << VIRTIO_NET_F_GUEST_TSO6;
+    script.lro = true;
+    script.guest_features = DPDK_VDPA_VM_LRO_FEATURES;
+    assert_int_equal(apply(options_for("a", DPDK_VDPA_MODE_SW)), 0);
+    vdpa_accelerator_adapt_lro(&port);
+    assert_false(dpdk_vdpa_vf_get_config(port.vf)->lro);
+    port.withheld = 0;
+    vdpa_accelerator_adapt_lro(&port);
+    assert_true(dpdk_vdpa_vf_get_config(port.vf)->lro);
+    script.guest_features &= ~(1ULL << VIRTIO_NET_F_GUEST_TSO4);
+    vdpa_accelerator_adapt_lro(&port);
+    assert_false(dpdk_vdpa_vf_get_config(port.vf)->lro);
+    script.guest_features = DPDK_VDPA_VM_LRO_FEATURES;
+    vdpa_accelerator_adapt_lro(&port);
+    assert_true(dpdk_vdpa_vf_get_config(port.vf)->lro);
+    port.withheld = 1ULL << VIRTIO_NET_F_GUEST_TSO4;
+    vdpa_accelerator_adapt_lro(&port);
+    assert_false(dpdk_vdpa_vf_get_config(port.vf)->lro);
+}
+
 static void
 test_retry(void **state OVS_UNUSED)
 {
@@ -773,6 +801,7 @@ main(void)
         TEST(test_removed_in_hw_mode),
         TEST(test_fall_back),
         TEST(test_waits_in_vain),
+        TEST(test_lro),
         TEST(test_retry),
     };
 

@@ -42,6 +42,8 @@ static int interface_error;     /* Of vdpa_claim_check_interface(). */
 static int base_error;          /* Of the base class's set_config(). */
 static const char *base_text;   /* And what it says. */
 static int accelerator_error;
+static int guest_error;
+static const char *features;    /* vdpa-features. */
 static const char *full;        /* Of vdpa_ethdev_explain_full(). */
 
 /* What happened. */
@@ -49,6 +51,7 @@ static unsigned int n_probes;   /* Checks that may probe. */
 static unsigned int n_base;
 static unsigned int n_accelerator;
 static unsigned int n_guests;
+static uint64_t guest_withheld;
 
 static struct vdpa_port port;
 static struct netdev netdev;
@@ -124,11 +127,19 @@ vdpa_guest_drop(struct vdpa_port *p OVS_UNUSED)
 }
 
 int
-vdpa_guest_make(struct vdpa_port *p OVS_UNUSED, const char *path OVS_UNUSED,
-                char **errp OVS_UNUSED)
+vdpa_guest_make(struct vdpa_port *p, const char *path OVS_UNUSED, char **errp)
 {
     n_guests++;
-    return 0;
+    guest_withheld = p->withheld;
+    if (guest_error) {
+        *errp = xstrdup("no socket");
+    }
+    return guest_error;
+}
+
+void
+vdpa_port_wake_main(struct vdpa_port *p OVS_UNUSED)
+{
 }
 
 void
@@ -182,6 +193,9 @@ apply(const char *rep_devargs, const char *retries, const char *expected)
     if (rep_devargs) {
         smap_add(&args, "dpdk-devargs", rep_devargs);
     }
+    if (features) {
+        smap_add(&args, "vdpa-features", features);
+    }
     n_probes = n_base = n_accelerator = n_guests = 0;
     error = vdpa_apply_config(&port, &netdev, &args, &text);
     assert_int_equal(text != NULL, expected != NULL);
@@ -200,7 +214,8 @@ setup(void **state OVS_UNUSED)
     port.name = CONST_CAST(char *, "p");
     ovs_mutex_init(&port.mutex);
     interface_error = base_error = accelerator_error = 0;
-    base_text = full = NULL;
+    base_text = full = features = NULL;
+    guest_error = 0;
     return 0;
 }
 
@@ -294,6 +309,28 @@ test_other_representor(void **state OVS_UNUSED)
     assert_string_equal(port.rep_devargs, "r");
 }
 
+/* The guest is offered what is asked for, or else what it was before. */
+static void
+test_features(void **state OVS_UNUSED)
+{
+    uint64_t by_default;
+
+    features = "-nonsense";
+    assert_int_equal(apply("r", "1", "vdpa-features: \"-nonsense\""), EINVAL);
+    features = NULL;
+    assert_int_equal(apply("r", "1", NULL), 0);
+    by_default = guest_withheld;
+    features = "-csum";
+    guest_error = EIO;
+    assert_int_equal(apply("r", "1", "no socket"), EIO);
+    assert_true(guest_withheld != by_default);
+    assert_true(port.withheld == by_default);
+    guest_error = 0;
+    assert_int_equal(apply("r", "1", NULL), 0);
+    assert_true(port.withheld == guest_withheld);
+    assert_string_equal(port.options.features, "-csum");
+}
+
 int
 main(void)
 {
@@ -303,6 +340,7 @@ main(void)
         TEST(test_full),
         TEST(test_warning),
         TEST(test_other_representor),
+        TEST(test_features),
     };
 
     return cmocka_run_group_tests_name("apply", tests, NULL, NULL);

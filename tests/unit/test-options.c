@@ -27,7 +27,10 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
 
+#include "port/features.h"
 #include "smap.h"
 #include "util.h"
 
@@ -47,14 +50,22 @@ struct test_case {
 
     /* ...or what must come out. */
     struct dpdk_vdpa_options result;
+    uint64_t withheld;          /* 0 for what is by default. */
 };
 
 #define PATH { "vdpa-socket-path", "/run/s" }
 #define VF { "vdpa-accelerator-devargs", "net_null0" }
+#define RESULT(PATH_, DEVARGS, VF_DEVARGS, HINT, RETRIES, TIMEOUT) \
+    { .socket_path = PATH_, .devargs = DEVARGS, .vf_devargs = VF_DEVARGS, \
+      .vdpa_hint = HINT, .tx_retries_max = RETRIES, .stall_timeout = TIMEOUT }
 #define PARSED(...) { .socket_path = "/run/s", .devargs = "net_null0", \
                       .vf_devargs = "net_null0", \
                       .tx_retries_max = 8, .stall_timeout = 2000, \
                       __VA_ARGS__ }
+#define FEATURES(VALUE) { PATH, VF, { "vdpa-features", VALUE } }
+#define WITHHELD(...) .result = PARSED(), .withheld = __VA_ARGS__
+#define F(NAME) (1ULL << VIRTIO_NET_F_##NAME)
+#define TSO (F(HOST_TSO4) | F(HOST_TSO6) | F(HOST_ECN) | F(GSO))
 
 static const struct test_case cases[] = {
     /* Good options. */
@@ -68,27 +79,72 @@ static const struct test_case cases[] = {
     { .options = { PATH, VF, { "vdpa-max-queues", "128" } },
       .result = PARSED(.max_pairs = 128) },
     { .options = { PATH, VF, { "tx-retries-max", "0" } },
-      .result = { "/run/s", "net_null0", "net_null0", false, 0, 0, 0, 2000 } },
+      .result = RESULT("/run/s", "net_null0", "net_null0", false, 0, 2000) },
     { .options = { PATH, VF, { "tx-retries-max", "32" } },
-      .result = { "/run/s", "net_null0", "net_null0", false, 0, 0, 32,
-                  2000 } },
+      .result = RESULT("/run/s", "net_null0", "net_null0", false, 32, 2000) },
     { .options = { VF, { "vdpa-socket-path", PATH_107 } },
-      .result = { PATH_107, "net_null0", "net_null0", false, 0, 0, 8, 2000 } },
+      .result = RESULT(PATH_107, "net_null0", "net_null0", false, 8, 2000) },
     { .options = { PATH, VF, { "vdpa-stall-timeout", "0" } },
-      .result = { "/run/s", "net_null0", "net_null0", false, 0, 0, 8, 0 } },
+      .result = RESULT("/run/s", "net_null0", "net_null0", false, 8, 0) },
     /* Options of the representor, and unknown ones, which are logged. */
     { .options = { PATH, VF, { "n_rxq", "nonsense" }, { "vdpa-foo", "1" } },
       .result = PARSED() },
     /* What hints at a vDPA device is not for an ethdev. */
     { .options = { PATH,
                    { "vdpa-accelerator-devargs", "0000:03:00.2,class=vdpa" } },
-      .result = { "/run/s", "0000:03:00.2,class=vdpa", "0000:03:00.2", true,
-                  0, 0, 8, 2000 } },
+      .result = RESULT("/run/s", "0000:03:00.2,class=vdpa", "0000:03:00.2",
+                       true, 8, 2000) },
     { .options = { PATH,
                    { "vdpa-accelerator-devargs", "a0,vdpa=1,size=64,vdpa=10" }
       },
-      .result = { "/run/s", "a0,vdpa=1,size=64,vdpa=10", "a0,size=64,vdpa=10",
-                  true, 0, 0, 8, 2000 } },
+      .result = RESULT("/run/s", "a0,vdpa=1,size=64,vdpa=10",
+                       "a0,size=64,vdpa=10", true, 8, 2000) },
+
+    /* Features.  What needs one that is taken away goes with it. */
+    { .options = FEATURES("-packed"),
+      WITHHELD(VDPA_FEATURES_ON_REQUEST | 1ULL << VIRTIO_F_RING_PACKED) },
+    { .options = FEATURES("-event_idx,-indirect_desc,-mrg_rxbuf,-mq"),
+      WITHHELD(VDPA_FEATURES_ON_REQUEST | 1ULL << VIRTIO_RING_F_EVENT_IDX
+               | 1ULL << VIRTIO_RING_F_INDIRECT_DESC | F(MRG_RXBUF)
+               | F(MQ)) },
+    { .options = FEATURES("-host_tso4"),
+      WITHHELD(VDPA_FEATURES_ON_REQUEST | F(HOST_TSO4) | F(GSO)) },
+    { .options = FEATURES("-host_tso6,-host_tso4,-host_tso4"),
+      WITHHELD(VDPA_FEATURES_ON_REQUEST | TSO) },
+    { .options = FEATURES("-csum"),
+      WITHHELD(VDPA_FEATURES_ON_REQUEST | F(CSUM) | TSO | F(HOST_UFO)) },
+    { .options = FEATURES("+guest_tso4,+guest_tso6"),
+      WITHHELD(F(GUEST_ECN) | F(GUEST_UFO)) },
+    { .options = FEATURES("+guest_tso4,-guest_tso6,+guest_ecn"),
+      WITHHELD(F(GUEST_TSO6) | F(GUEST_UFO)) },
+    { .options = FEATURES("+guest_ecn"),
+      WITHHELD(VDPA_FEATURES_ON_REQUEST) },
+    { .options = FEATURES("-guest_csum"),
+      WITHHELD(VDPA_FEATURES_ON_REQUEST | F(GUEST_CSUM)) },
+
+    { .options = FEATURES(""), .error = { "vdpa-features", "\"\"", "sign" } },
+    { .options = FEATURES("-csum,"),
+      .error = { "vdpa-features", "\"\"", "sign" } },
+    { .options = FEATURES("-packed,mq"),
+      .error = { "vdpa-features", "\"mq\"", "\"-mq\"" } },
+    { .options = FEATURES("-packed, -mq"),
+      .error = { "vdpa-features", "\" -mq\"", "sign" } },
+    { .options = FEATURES("-"),
+      .error = { "vdpa-features", "\"-\"", "csum, guest_csum, gso" } },
+    { .options = FEATURES("-csum,-lro"),
+      .error = { "vdpa-features", "\"-lro\"", "guest_tso4, guest_tso6" } },
+    { .options = FEATURES("-CSUM"),
+      .error = { "vdpa-features", "\"-CSUM\"", "names no feature" } },
+    { .options = FEATURES("-ctrl_vq"),
+      .error = { "vdpa-features", "\"-ctrl_vq\"", "ctrl_vq=off" } },
+    { .options = FEATURES("+csum"),
+      .error = { "vdpa-features", "\"+csum\"",
+                 "asked for is guest_tso4, guest_tso6, guest_ecn, guest_ufo" }
+    },
+    { .options = FEATURES("+guest_tso4,-guest_tso4"),
+      .error = { "vdpa-features", "both", "guest_tso4" } },
+    { .options = FEATURES("-guest_csum,+guest_tso6"),
+      .error = { "vdpa-features", "both", "guest_tso6" } },
 
     /* The socket's path. */
     { .options = { VF }, .error = { "vdpa-socket-path", "missing" } },
@@ -142,7 +198,7 @@ static const struct test_case cases[] = {
 
 static void
 check_result(const struct dpdk_vdpa_options *got,
-             const struct dpdk_vdpa_options *expected)
+             const struct dpdk_vdpa_options *expected, uint64_t withheld)
 {
     assert_string_equal(got->socket_path, expected->socket_path);
     assert_string_equal(got->vf_devargs, expected->vf_devargs);
@@ -152,6 +208,11 @@ check_result(const struct dpdk_vdpa_options *got,
     assert_int_equal(got->max_pairs, expected->max_pairs);
     assert_int_equal(got->tx_retries_max, expected->tx_retries_max);
     assert_int_equal(got->stall_timeout, expected->stall_timeout);
+    withheld = withheld ? withheld : VDPA_FEATURES_ON_REQUEST;
+    if (got->withheld != withheld) {
+        fail_msg("%s: %#"PRIx64" is withheld, not %#"PRIx64, got->features,
+                 got->withheld, withheld);
+    }
 }
 
 static void
@@ -181,7 +242,7 @@ run_case(const struct test_case *c)
             fail_msg("%s", text);
         }
         assert_null(text);
-        check_result(&options, &c->result);
+        check_result(&options, &c->result, c->withheld);
         dpdk_vdpa_options_destroy(&options);
     }
     free(text);

@@ -32,16 +32,23 @@ static int start_error;
 
 /* What happened. */
 static struct dpdk_vdpa_vm_config created;
-static unsigned int n_vms;
+static unsigned int n_vms;              /* There now. */
+static unsigned int n_created;
 
 static struct vdpa_port port;
 
 /* VM ends. */
 
 struct dpdk_vdpa_vm {
-    uint64_t offloads;
+    uint64_t offloads;          /* To be offered next. */
+    uint64_t withheld;
+    struct dpdk_vdpa_vm_offer offer;
     bool started;
 };
+
+/* What the library has beside. */
+#define A_FEATURE (1ULL << 40)
+#define ANOTHER (1ULL << 41)
 
 int
 dpdk_vdpa_vm_create(const struct dpdk_vdpa_vm_config *config,
@@ -54,6 +61,7 @@ dpdk_vdpa_vm_create(const struct dpdk_vdpa_vm_config *config,
     }
     *vmp = xzalloc(sizeof **vmp);
     n_vms++;
+    n_created++;
     return 0;
 }
 
@@ -64,6 +72,8 @@ dpdk_vdpa_vm_start(struct dpdk_vdpa_vm *vm, char **errp)
         *errp = xstrdup("no start");
     } else {
         vm->started = true;
+        vm->offer.now = (vm->offloads | A_FEATURE | ANOTHER) & ~vm->withheld;
+        vm->offer.withheld = vm->withheld;
     }
     return start_error;
 }
@@ -95,15 +105,20 @@ dpdk_vdpa_vm_set_max_pairs(struct dpdk_vdpa_vm *vm OVS_UNUSED,
 }
 
 void
-dpdk_vdpa_vm_set_offloads(struct dpdk_vdpa_vm *vm, uint64_t features)
+dpdk_vdpa_vm_set_features(struct dpdk_vdpa_vm *vm, uint64_t offloads,
+                          uint64_t withheld)
 {
-    vm->offloads = features;
+    vm->offloads = offloads;
+    vm->withheld = withheld;
 }
 
-uint64_t
-dpdk_vdpa_vm_get_offloads(const struct dpdk_vdpa_vm *vm)
+bool
+dpdk_vdpa_vm_get_offer(const struct dpdk_vdpa_vm *vm,
+                       struct dpdk_vdpa_vm_offer *offer)
 {
-    return vm->offloads;
+    *offer = vm->offer;
+    offer->next = (vm->offloads | A_FEATURE | ANOTHER) & ~vm->withheld;
+    return vm->started;
 }
 
 void
@@ -142,12 +157,6 @@ uint64_t
 dpdk_vdpa_vf_tx_offloads(const struct dpdk_vdpa_vf *vf OVS_UNUSED)
 {
     return vf_tx_offloads;
-}
-
-bool
-dpdk_vdpa_vf_has_lro(const struct dpdk_vdpa_vf *vf OVS_UNUSED)
-{
-    return false;
 }
 
 struct rte_vdpa_device *
@@ -222,6 +231,7 @@ teardown(void **state OVS_UNUSED)
     }
     assert_int_equal(n_vms, 0);
     free(port.reasons[VDPA_REASON_GUEST]);
+    free(port.reasons[VDPA_REASON_FEATURES]);
     return 0;
 }
 
@@ -292,6 +302,9 @@ test_replace(void **state OVS_UNUSED)
     free(error);
 }
 
+/* What guests may be offered by any VF. */
+#define ALWAYS (1ULL << VIRTIO_NET_F_GUEST_CSUM | VDPA_FEATURES_ON_REQUEST)
+
 /* A guest that was offered more than a new VF does connects anew. */
 static void
 test_adapt(void **state OVS_UNUSED)
@@ -302,7 +315,7 @@ test_adapt(void **state OVS_UNUSED)
     vf_tx_offloads = RTE_MBUF_F_TX_TCP_CKSUM;
     assert_true(vdpa_guest_repair(&port));
     old = port.vm;
-    assert_int_equal(old->offloads, 1ULL << VIRTIO_NET_F_CSUM);
+    assert_int_equal(old->offloads, ALWAYS | 1ULL << VIRTIO_NET_F_CSUM);
     vf_tx_offloads |= RTE_MBUF_F_TX_TCP_SEG;
     assert_int_equal(vdpa_guest_adapt(&port, &error), 0);
     assert_ptr_equal(port.vm, old);
@@ -314,7 +327,50 @@ test_adapt(void **state OVS_UNUSED)
     free(error);
     start_error = 0;
     assert_true(vdpa_guest_repair(&port));
-    assert_int_equal(port.vm->offloads, 0);
+    assert_int_equal(port.vm->offloads, ALWAYS);
+}
+
+/* Adapts to 'withheld' and returns whether the guest connected anew. */
+static bool
+withhold(uint64_t withheld)
+{
+    unsigned int n = n_created;
+    char *error = NULL;
+
+    port.withheld = withheld;
+    assert_int_equal(vdpa_guest_adapt(&port, &error), 0);
+    return n_created != n;
+}
+
+/* A guest learns of what it is offered by connecting anew, unless QEMU would
+ * refuse that because the guest has it already. */
+static void
+test_withhold(void **state OVS_UNUSED)
+{
+    assert_true(vdpa_guest_repair(&port));
+    assert_false(withhold(0));
+    assert_true(withhold(A_FEATURE));
+    assert_int_equal(port.vm->offer.now & (A_FEATURE | ANOTHER), ANOTHER);
+    assert_false(withhold(A_FEATURE));
+    /* Nobody offers that anyway. */
+    assert_false(withhold(A_FEATURE | 1ULL << 50));
+    assert_true(withhold(1ULL << 50));
+
+    port.vm->offer.taken = A_FEATURE | 1ULL << VIRTIO_NET_F_GUEST_CSUM;
+    assert_true(withhold(ANOTHER));
+    port.vm->offer.taken = A_FEATURE | 1ULL << VIRTIO_NET_F_GUEST_CSUM;
+    assert_false(withhold(A_FEATURE | 1ULL << VIRTIO_NET_F_GUEST_CSUM));
+    assert_non_null(strstr(port.reasons[VDPA_REASON_FEATURES], "guest_csum"));
+    assert_false(withhold(ANOTHER));
+    assert_null(port.reasons[VDPA_REASON_FEATURES]);
+
+    /* The reason goes with the front-end. */
+    assert_false(withhold(A_FEATURE | ANOTHER));
+    vdpa_guest_run(&port);
+    assert_non_null(port.reasons[VDPA_REASON_FEATURES]);
+    port.vm->offer.taken = 0;
+    vdpa_guest_run(&port);
+    assert_null(port.reasons[VDPA_REASON_FEATURES]);
 }
 
 /* In hardware mode a port that is set down has no guest, whatever happens. */
@@ -355,6 +411,7 @@ main(void)
         TEST(test_repair),
         TEST(test_replace),
         TEST(test_adapt),
+        TEST(test_withhold),
         TEST(test_admin),
         TEST(test_postcopy),
     };
