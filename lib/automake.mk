@@ -5,9 +5,12 @@ vdpa_sources = \
 	lib/accel/vdpa.h \
 	lib/accel/vf.c \
 	lib/accel/vf.h \
+	lib/base/counter.h \
 	lib/base/gate.h \
 	lib/base/packet.c \
 	lib/base/packet.h \
+	lib/base/policer.c \
+	lib/base/policer.h \
 	lib/base/retry.h \
 	lib/dpdk-vdpa-relay.c \
 	lib/dpdk-vdpa-relay.h \
@@ -38,6 +41,8 @@ vdpa_sources = \
 	lib/port/options.c \
 	lib/port/options.h \
 	lib/port/owner.h \
+	lib/port/policing.c \
+	lib/port/policing.h \
 	lib/port/port.c \
 	lib/port/port.h \
 	lib/port/report.c \

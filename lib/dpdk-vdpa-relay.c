@@ -16,10 +16,13 @@
 
 #include "dpdk-vdpa-relay.h"
 
+#include <rte_cycles.h>
 #include <rte_mbuf.h>
 
+#include "base/counter.h"
 #include "base/gate.h"
 #include "base/packet.h"
+#include "base/policer.h"
 #include "openvswitch/util.h"
 #include "ovs-atomic.h"
 #include "packets.h"
@@ -97,7 +100,9 @@ struct lane {
         const struct dpdk_vdpa_end *sink;    /* Null to drop everything. */
         uint16_t sink_queue;
         struct dpdk_vdpa_packet_rules rules;
+        bool is_watched;                /* By one of the next two. */
         const struct dpdk_vdpa_observer *observer;
+        struct dpdk_vdpa_policer *policer;
         enum dpdk_vdpa_direction direction;
         unsigned int retries_max;
         enum dpdk_vdpa_drop_reason discard_reason;  /* If 'sink' is null. */
@@ -148,16 +153,6 @@ dpdk_vdpa_drop_reason_name(enum dpdk_vdpa_drop_reason reason)
     return names[reason];
 }
 
-/* Adds 'n' to 'counter', which has one writer. */
-static inline void
-counter_add(atomic_uint64_t *counter, uint64_t n)
-{
-    uint64_t value;
-
-    atomic_read_relaxed(counter, &value);
-    atomic_store_relaxed(counter, value + n);
-}
-
 static inline uint16_t
 lane_n_pending(const struct lane *lane)
 {
@@ -172,7 +167,7 @@ lane_drop(struct lane *lane, struct rte_mbuf **pkts, unsigned int n,
           enum dpdk_vdpa_drop_reason reason)
 {
     rte_pktmbuf_free_bulk(pkts, n);
-    counter_add(&lane->counters.drops[reason], n);
+    dpdk_vdpa_counter_add(&lane->counters.drops[reason], n);
 }
 
 /* Makes 'pkt', which the source put together, ready for the sink. */
@@ -191,6 +186,7 @@ static unsigned int __rte_noinline
 lane_filter(struct lane *lane, struct rte_mbuf **pkts, unsigned int n,
             uint64_t *bytesp)
 {
+    uint64_t now = lane->policer ? rte_get_tsc_cycles() : 0;
     unsigned int kept = 0;
 
     for (unsigned int i = 0; i < n; i++) {
@@ -202,6 +198,10 @@ lane_filter(struct lane *lane, struct rte_mbuf **pkts, unsigned int n,
             && !prepare_lro(lane, pkt)) {
             reason = DPDK_VDPA_DROP_BAD_OFFLOAD;
         }
+        if (reason < 0 && lane->policer
+            && !dpdk_vdpa_policer_admit(lane->policer, pkt, now)) {
+            reason = DPDK_VDPA_DROP_POLICED;
+        }
         if (reason < 0) {
             pkts[kept++] = pkt;
         } else {
@@ -210,6 +210,18 @@ lane_filter(struct lane *lane, struct rte_mbuf **pkts, unsigned int n,
         }
     }
     return kept;
+}
+
+/* Shows the 'n' packets that came to who wants to see them.  Returns true if
+ * each has to be decided about, too. */
+static bool __rte_noinline
+lane_watch(struct lane *lane, unsigned int n)
+{
+    if (lane->observer) {
+        lane->observer->observe(lane->observer->aux, lane->direction,
+                                lane->source_queue, lane->pending, n);
+    }
+    return lane->policer != NULL;
 }
 
 /* Takes a burst from the source of 'lane', which holds no packet.  Returns
@@ -234,11 +246,10 @@ lane_fill(struct lane *lane)
         flags |= lane->pending[i]->ol_flags;
         all_fit &= len - ETH_HEADER_LEN <= lane->rules.max_payload_len;
     }
-    counter_add(&lane->counters.rx_packets, n);
-    counter_add(&lane->counters.rx_bytes, bytes);
-    if (OVS_UNLIKELY(lane->observer)) {
-        lane->observer->observe(lane->observer->aux, lane->direction,
-                                lane->source_queue, lane->pending, n);
+    dpdk_vdpa_counter_add(&lane->counters.rx_packets, n);
+    dpdk_vdpa_counter_add(&lane->counters.rx_bytes, bytes);
+    if (OVS_UNLIKELY(lane->is_watched)) {
+        all_fit &= !lane_watch(lane, n);
     }
 
     kept = n;
@@ -278,8 +289,8 @@ lane_stuck(struct lane *lane)
     /* There may have come room since the sink refused, so try once more: now
      * a refusal is final. */
     if (sink->send(sink->aux, lane->sink_queue, head, 1)) {
-        counter_add(&lane->counters.tx_packets, 1);
-        counter_add(&lane->counters.tx_bytes, len);
+        dpdk_vdpa_counter_add(&lane->counters.tx_packets, 1);
+        dpdk_vdpa_counter_add(&lane->counters.tx_bytes, len);
         lane->vain = 0;
     } else {
         lane_drop(lane, head, 1, sink->never_fits_reason);
@@ -314,7 +325,7 @@ lane_flush(struct lane *lane)
         retries++;
     }
     if (OVS_UNLIKELY(retries)) {
-        counter_add(&lane->counters.retries, retries);
+        dpdk_vdpa_counter_add(&lane->counters.retries, retries);
     }
     if (OVS_UNLIKELY(!sent)) {
         return lane_stuck(lane);
@@ -324,8 +335,9 @@ lane_flush(struct lane *lane)
     for (unsigned int i = 0; i < n_pending - sent; i++) {
         left += lane->pending[lane->first + i]->pkt_len;
     }
-    counter_add(&lane->counters.tx_packets, sent);
-    counter_add(&lane->counters.tx_bytes, lane->pending_bytes - left);
+    dpdk_vdpa_counter_add(&lane->counters.tx_packets, sent);
+    dpdk_vdpa_counter_add(&lane->counters.tx_bytes,
+                          lane->pending_bytes - left);
     lane->pending_bytes = left;
     lane->vain = 0;
     return sent;
@@ -582,7 +594,8 @@ relay_drain_vf(struct dpdk_vdpa_relay *relay,
         unsigned int n, total = 0;
 
         lane_set_source(lane, new->vf, i);
-        lane->observer = NULL;
+        lane->is_watched = false;
+        lane->policer = NULL;
         do {
             n = lane_fill(lane);
             lane_drop_pending(lane, DPDK_VDPA_DROP_VM_DISCONNECTED);
@@ -657,6 +670,8 @@ lane_init(struct lane *lane, const struct dpdk_vdpa_relay_config *c,
         lane->rules.good_offloads = c->lro ? RTE_MBUF_F_RX_LRO : 0;
     }
     lane->observer = c->observer;
+    lane->policer = sink ? c->policers[lane->direction] : NULL;
+    lane->is_watched = lane->observer || lane->policer;
     lane->retries_max = sink && sink == c->vm ? c->tx_retries_max : 0;
 }
 
@@ -855,15 +870,6 @@ dpdk_vdpa_relay_n_lanes(const struct dpdk_vdpa_relay *relay)
     return relay->n_lanes;
 }
 
-static uint64_t
-counter_read(atomic_uint64_t *counter)
-{
-    uint64_t value;
-
-    atomic_read_relaxed(counter, &value);
-    return value;
-}
-
 void
 dpdk_vdpa_relay_add_counters(const struct dpdk_vdpa_relay *relay,
                              enum dpdk_vdpa_direction dir, unsigned int i,
@@ -872,13 +878,13 @@ dpdk_vdpa_relay_add_counters(const struct dpdk_vdpa_relay *relay,
     struct lane *lane = relay->lanes[dir][i];
     struct lane_counters *c = &lane->counters;
 
-    sum->rx_packets += counter_read(&c->rx_packets);
-    sum->rx_bytes += counter_read(&c->rx_bytes);
-    sum->tx_packets += counter_read(&c->tx_packets);
-    sum->tx_bytes += counter_read(&c->tx_bytes);
-    sum->retries += counter_read(&c->retries);
+    sum->rx_packets += dpdk_vdpa_counter_read(&c->rx_packets);
+    sum->rx_bytes += dpdk_vdpa_counter_read(&c->rx_bytes);
+    sum->tx_packets += dpdk_vdpa_counter_read(&c->tx_packets);
+    sum->tx_bytes += dpdk_vdpa_counter_read(&c->tx_bytes);
+    sum->retries += dpdk_vdpa_counter_read(&c->retries);
     for (int reason = 0; reason < DPDK_VDPA_N_DROP_REASONS; reason++) {
-        sum->drops[reason] += counter_read(&c->drops[reason]);
+        sum->drops[reason] += dpdk_vdpa_counter_read(&c->drops[reason]);
     }
     sum->pending += lane_n_pending(lane);
 }

@@ -49,6 +49,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct dpdk_vdpa_policer;
 struct rte_mbuf;
 
 /* Most packets that a lane takes from its source at a time. */
@@ -68,6 +69,8 @@ struct rte_mbuf;
     DROP_REASON(BAD_OFFLOAD, bad_offload,                                   \
                 "asks for an offload that its receiver was not offered, "   \
                 "or with impossible header lengths")                        \
+    DROP_REASON(POLICED, policed,                                           \
+                "more than the operator lets pass")                         \
     DROP_REASON(VM_DISCONNECTED, vm_disconnected,                           \
                 "no guest was connected, or it left with packets waiting")  \
     DROP_REASON(QUEUE_DISABLED, queue_disabled,                             \
@@ -170,6 +173,10 @@ struct dpdk_vdpa_relay_config {
 
     /* Null if nobody looks. */
     const struct dpdk_vdpa_observer *observer;
+
+    /* Of each direction, null if none.  A packet for which there is no sink
+     * does not count. */
+    struct dpdk_vdpa_policer *policers[DPDK_VDPA_N_DIRECTIONS];
 
     /* Descriptors of a receive queue of the VF, which bounds what may wait
      * there for a guest that is gone. */

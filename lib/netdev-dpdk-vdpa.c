@@ -33,6 +33,7 @@
 #include "port/device.h"
 #include "port/guest.h"
 #include "port/observe.h"
+#include "port/policing.h"
 #include "port/port.h"
 #include "port/report.h"
 #include "port/watch.h"
@@ -431,6 +432,7 @@ derive_from_dpdk(const struct netdev_class *class)
     vdpa_class.rxq_destruct = netdev_dpdk_vdpa_rxq_destruct;
     vdpa_class.rxq_dealloc = netdev_dpdk_vdpa_rxq_dealloc;
     vdpa_class.rxq_recv = netdev_dpdk_vdpa_rxq_recv;
+    vdpa_policing_add_verbs(&vdpa_class);
     vdpa_port_init(class, &vdpa_class);
     return &vdpa_class;
 }

@@ -12,6 +12,8 @@ unit_tests = \
 	tests/unit/test-lro \
 	tests/unit/test-numa \
 	tests/unit/test-options \
+	tests/unit/test-policer \
+	tests/unit/test-policing \
 	tests/unit/test-port \
 	tests/unit/test-port-guest \
 	tests/unit/test-positions \
@@ -103,6 +105,20 @@ tests_unit_test_options_SOURCES = tests/unit/test-options.c \
 tests_unit_test_options_LDADD = $(unit_LDADD)
 tests_unit_test_options_LINK = $(unit_LINK)
 
+tests_unit_test_policer_SOURCES = tests/unit/test-policer.c \
+	tests/unit/test-eal.h lib/base/policer.c
+tests_unit_test_policer_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_unit_test_policer_LDADD = $(unit_LDADD)
+tests_unit_test_policer_LINK = $(unit_LINK)
+
+# This one includes lib/port/policing.c.
+tests_unit_test_policing_SOURCES = tests/unit/test-policing.c \
+	tests/unit/test-eal.h lib/base/policer.c
+tests_unit_test_policing_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_unit_test_policing_CFLAGS = $(unit_port_CFLAGS)
+tests_unit_test_policing_LDADD = $(unit_LDADD)
+tests_unit_test_policing_LINK = $(unit_LINK)
+
 # This one includes lib/vhost/positions.c, with functions of its own in place
 # of the vhost library's.
 tests_unit_test_positions_SOURCES = tests/unit/test-positions.c \
@@ -113,7 +129,7 @@ tests_unit_test_positions_LINK = $(unit_LINK)
 
 # This one includes lib/port/port.c, and this one lib/port/guest.c.
 tests_unit_test_port_SOURCES = tests/unit/test-port.c lib/dpdk-vdpa-relay.c \
-	lib/base/packet.c \
+	lib/base/packet.c lib/base/policer.c lib/port/policing.c \
 	lib/port/events.c lib/port/features.c lib/port/options.c
 tests_unit_test_port_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_port_CFLAGS = $(unit_port_CFLAGS)
@@ -129,13 +145,15 @@ tests_unit_test_port_guest_LINK = $(unit_LINK)
 
 # These two include lib/dpdk-vdpa-relay.c.
 tests_unit_test_relay_SOURCES = tests/unit/test-relay.c \
-	tests/unit/relay-fixture.h tests/unit/test-eal.h lib/base/packet.c
+	tests/unit/relay-fixture.h tests/unit/test-eal.h lib/base/packet.c \
+	lib/base/policer.c
 tests_unit_test_relay_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_relay_LDADD = $(unit_LDADD)
 tests_unit_test_relay_LINK = $(unit_LINK)
 
 tests_unit_test_relay_turns_SOURCES = tests/unit/test-relay-turns.c \
-	tests/unit/relay-fixture.h tests/unit/test-eal.h lib/base/packet.c
+	tests/unit/relay-fixture.h tests/unit/test-eal.h lib/base/packet.c \
+	lib/base/policer.c
 tests_unit_test_relay_turns_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_relay_turns_LDADD = $(unit_LDADD)
 tests_unit_test_relay_turns_LINK = $(unit_LINK)

@@ -32,8 +32,9 @@ abs_top_srcdir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
 
 PORTS=3
 # Expected of an ovs-vswitchd that all this is done to.
-SOAK_LOG_EXPECTED='VHOST_(CONFIG|DATA)|was removed|dpdk.*EAL|Dropped [0-9]+ log
-no-such|Too big size|RING: Cannot reserve memory|tx-retries-max'
+SOAK_LOG_EXPECTED='vdpa-features: the guest has|tx-retries-max
+VHOST_(CONFIG|DATA)|was removed|dpdk.*EAL|Dropped [0-9]+ log
+no-such|Too big size|RING: Cannot reserve memory'
 
 fail()
 {
@@ -102,6 +103,24 @@ act_mtu()
     ovs-vsctl --timeout=60 set Interface "vdpa$1" "mtu_request=$PICKED"
 }
 
+# Nothing that a guest of our own takes; it may connect anew.
+act_features()
+{
+    pick -packed,-event_idx +guest_tso4,+guest_tso6 -mq,-csum -guest_announce
+    ovs-vsctl --timeout=60 set Interface "vdpa$1" \
+        options:vdpa-features="\"$PICKED\""
+}
+
+act_policing()
+{
+    pick 0 1000 1000000
+    ovs-vsctl --timeout=60 set Interface "vdpa$1" \
+        ingress_policing_rate="$PICKED" || return 1
+    pick egress-policer trtcm-policer
+    ovs-vsctl --timeout=60 set Port "vdpa$1" qos=@q -- --id=@q create QoS \
+        type="$PICKED" other_config:cir=1000000 other_config:cbs=100000
+}
+
 act_link()
 {
     nic_sim_fault "net_simvf$1" link-down on > /dev/null || return 1
@@ -150,16 +169,19 @@ act_flaps()
         && process_end "guest$1" KILL && act_guest "$1"
 }
 
-ACTS=(guest hostile options bad_option mtu link stuck reset remove admin
-      delete flaps)
+ACTS=(guest hostile options bad_option features policing mtu link stuck reset
+      remove admin delete flaps)
 
 # recover N: makes port N as it is at the beginning of a round, with a guest.
 recover()
 {
     ovs-vsctl --timeout=60 set Interface "vdpa$1" mtu_request=1500 \
+        ingress_policing_rate=0 -- clear Port "vdpa$1" qos || return 1
+    ovs-vsctl --timeout=60 set Interface "vdpa$1" \
         options:vdpa-max-queues=4 options:n_rxq=1 \
         -- remove Interface "vdpa$1" options tx-retries-max \
         -- remove Interface "vdpa$1" options vdpa-stall-timeout \
+        -- remove Interface "vdpa$1" options vdpa-features \
         -- remove Interface "vdpa$1" options n_rxq_desc || return 1
     check_status "vdpa$1" config_error '' || return 1
     check_status "vdpa$1" vm_connected true || return 1

@@ -27,6 +27,7 @@
 #include "openvswitch/vlog.h"
 #include "port/claim.h"
 #include "port/guest.h"
+#include "port/policing.h"
 #include "port/port.h"
 #include "timeval.h"
 #include "util.h"
@@ -265,6 +266,7 @@ take_device(struct vdpa_port *port, struct device *device)
                         dpdk_vdpa_vf_devargs(device->vf));
     }
     set_state(port, device->hw ? VDPA_ACCEL_VDPA : VDPA_ACCEL_RELAY);
+    vdpa_policing_adapt(port);
     vdpa_port_set_reason(port, VDPA_REASON_MTU, device->mtu_error);
     vdpa_port_set_reason(port, VDPA_REASON_DEVICE, NULL);
     vdpa_port_set_reason(port, VDPA_REASON_FAULT, NULL);

@@ -239,6 +239,7 @@ get_relay_config(struct vdpa_port *port, struct dpdk_vdpa_relay_config *c)
     c->n_pollers = port->n_pollers;
     c->tx_retries_max = port->tx_retries_max;
     c->observer = port->observed ? &port->observer : NULL;
+    memcpy(c->policers, port->policing.policers, sizeof c->policers);
 
     if (port->vf && port->vm) {
         c->paused = port->vf_held || port->vm_held || !port->admin_up;
@@ -333,6 +334,7 @@ vdpa_port_create(struct netdev *netdev, struct dpdk_vdpa_relay *relay)
     port->name = xstrdup(netdev_get_name(netdev));
     port->positions = dpdk_vdpa_positions_create();
     port->admin_up = true;
+    vdpa_policing_init(&port->policing);
     port->vf_end.recv = dpdk_vdpa_vf_recv;
     port->vf_end.send = dpdk_vdpa_vf_send;
     port->vf_end.never_fits = dpdk_vdpa_vf_never_fits;
@@ -371,6 +373,7 @@ vdpa_port_free(struct vdpa_port *port)
     vdpa_port_lock(port);
     dpdk_vdpa_relay_destroy(port->relay);
     vdpa_port_unlock(port);
+    vdpa_policing_uninit(&port->policing);
 
     ovs_mutex_destroy(&port->mutex);
     ovs_mutex_destroy(&port->events_mutex);

@@ -37,6 +37,7 @@
 #include "port/events.h"
 #include "port/options.h"
 #include "port/owner.h"
+#include "port/policing.h"
 
 struct dpdk_vdpa_capture;
 struct dpdk_vdpa_hw;
@@ -76,6 +77,8 @@ enum vdpa_reason {
                                  * offered. */
     VDPA_REASON_OPTION,         /* An option of the representor without which
                                  * the port does. */
+    VDPA_REASON_POLICING,       /* A QoS that cannot be in force, or not for
+                                 * all packets. */
     VDPA_REASON_FAULT,          /* What the vDPA device reports. */
     VDPA_N_REASONS
 };
@@ -147,6 +150,7 @@ struct vdpa_port {
     unsigned int n_hw_pairs VDPA_OWNED; /* Queue pairs of 'hw' to use. */
     unsigned int n_pollers VDPA_OWNED;
     unsigned int tx_retries_max VDPA_OWNED;
+    struct vdpa_policing policing VDPA_OWNED;
     bool admin_up VDPA_OWNED;           /* The port is set up, not down. */
 
     /* Who looks at packets: written by the owner while 'observed' is false,

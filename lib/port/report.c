@@ -150,6 +150,19 @@ report_reasons(const struct vdpa_port *port, int rep_error,
     }
 }
 
+static void
+report_policing(const struct vdpa_port *port, struct smap *args)
+    OVS_REQUIRES(vdpa_port_owned)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    vdpa_policing_format(port, &ds);
+    if (ds.length) {
+        smap_add(args, "policing", ds_cstr(&ds));
+    }
+    ds_destroy(&ds);
+}
+
 void
 vdpa_report_status(const struct vdpa_port *port, int rep_error,
                    struct smap *args)
@@ -167,6 +180,7 @@ vdpa_report_status(const struct vdpa_port *port, int rep_error,
         smap_add_format(args, "hw_features", "0x%"PRIx64,
                         dpdk_vdpa_hw_features(port->hw));
     }
+    report_policing(port, args);
     if (port->claim && port->pair_unknown) {
         smap_add(args, "representor", "not checked: the drivers do not tell "
                  "which VF it is of");
@@ -369,6 +383,20 @@ show_hw(const struct vdpa_port *port, struct ds *out)
 }
 
 static void
+show_policing(const struct vdpa_port *port, struct ds *out)
+    OVS_REQUIRES(vdpa_port_owned)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    vdpa_policing_format(port, &ds);
+    if (ds.length) {
+        ds_put_format(out, "  policed by the %s: %s\n",
+                      port->hw ? "representor" : "relay", ds_cstr(&ds));
+    }
+    ds_destroy(&ds);
+}
+
+static void
 show_lane(struct vdpa_port *port, unsigned int i, struct ds *out)
     OVS_REQUIRES(vdpa_port_owned, vdpa_port_locked)
 {
@@ -444,6 +472,7 @@ vdpa_report_show(struct vdpa_port *port, struct ds *out)
     if (port->hw) {
         show_hw(port, out);
     }
+    show_policing(port, out);
     if (!port->hw) {
         show_relay(port, out);
     }

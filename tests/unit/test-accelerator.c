@@ -52,6 +52,7 @@ static struct {
     unsigned int n_starts;
     unsigned int n_repairs;     /* Of the guest. */
     unsigned int n_dead;        /* Claims on dead devices given up. */
+    bool policed_by_hw;
 } seen;
 
 static struct vdpa_port port;
@@ -357,6 +358,12 @@ vdpa_guest_repair(struct vdpa_port *p)
 /* The port. */
 
 void
+vdpa_policing_adapt(struct vdpa_port *p)
+{
+    seen.policed_by_hw = p->hw != NULL;
+}
+
+void
 vdpa_port_hold_vf(struct vdpa_port *p OVS_UNUSED)
 {
 }
@@ -457,6 +464,8 @@ check(enum vdpa_accel state, bool device_reason, bool mtu_reason)
     assert_int_equal(port.hw != NULL, state == VDPA_ACCEL_VDPA);
     assert_int_equal(seen.n_vfs, vf);
     assert_int_equal(seen.n_hws, state == VDPA_ACCEL_VDPA);
+    assert_true(state == VDPA_ACCEL_NONE
+                || seen.policed_by_hw == (state == VDPA_ACCEL_VDPA));
     assert_int_equal(seen.n_claims, state != VDPA_ACCEL_NONE);
     assert_int_equal(port.claim != NULL, state != VDPA_ACCEL_NONE);
     assert_int_equal(port.reasons[VDPA_REASON_DEVICE] != NULL, device_reason);

@@ -159,6 +159,95 @@ test_bad_lengths(void **state)
     check_conservation(f);
 }
 
+/* A policer that lets 'n' frames of FRAME_LEN pass, and then hardly any. */
+static struct dpdk_vdpa_policer *
+let_pass(unsigned int n)
+{
+    const struct dpdk_vdpa_policer_config config = {
+        .n_meters = 1,
+        .meters[0].committed = { 1, n * (FRAME_LEN - ETH_HEADER_LEN) },
+    };
+
+    return dpdk_vdpa_policer_create(&config);
+}
+
+/* Each direction has a policer of its own, which all of its lanes share. */
+static void
+test_policers(void **state)
+{
+    struct fixture *f = *state;
+    struct dpdk_vdpa_policer *up = let_pass(40), *down = let_pass(7);
+    struct dpdk_vdpa_counters c;
+
+    f->config.n_vf_pairs = 2;
+    f->config.vm_enabled[1] = true;
+    f->config.policers[DPDK_VDPA_VM_TO_VF] = up;
+    f->config.policers[DPDK_VDPA_VF_TO_VM] = down;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    f->vm.n_input[0] = f->vm.n_input[1] = 30;
+    f->vf.n_input[0] = f->vf.n_input[1] = 30;
+    poll_one(f, 0);
+    c = get_counters(f, DPDK_VDPA_VM_TO_VF);
+    assert_int_equal(c.rx_packets, 60);
+    assert_int_equal(c.tx_packets, 40);
+    assert_int_equal(c.tx_bytes, 40 * FRAME_LEN);
+    assert_int_equal(c.drops[DPDK_VDPA_DROP_POLICED], 20);
+    check_in_order(&f->vf, 0, 30);
+    check_in_order(&f->vf, 1, 10);
+    c = get_counters(f, DPDK_VDPA_VF_TO_VM);
+    assert_int_equal(c.tx_packets, 7);
+    assert_int_equal(c.drops[DPDK_VDPA_DROP_POLICED], 53);
+    check_conservation(f);
+
+    /* The shortest frames there are count as well. */
+    f->vm.input_len = ETH_HEADER_LEN;
+    f->vm.n_input[0] = 1;
+    poll_one(f, 0);
+    assert_int_equal(f->vf.n_sent[0], 31);
+
+    /* Without policers all pass. */
+    memset(f->config.policers, 0, sizeof f->config.policers);
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    dpdk_vdpa_policer_destroy(up);
+    dpdk_vdpa_policer_destroy(down);
+    f->vf.n_input[0] = 30;
+    poll_one(f, 0);
+    check_in_order(&f->vm, 0, 37);
+    check_conservation(f);
+}
+
+/* What has nowhere to go, or is not for relaying anyway, uses up nothing. */
+static void
+test_policer_sees_good_packets(void **state)
+{
+    struct fixture *f = *state;
+    struct dpdk_vdpa_policer *up = let_pass(5);
+    struct dpdk_vdpa_counters c;
+
+    f->config.policers[DPDK_VDPA_VM_TO_VF] = up;
+    f->config.vf = NULL;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    f->vm.n_input[0] = 30;
+    poll_one(f, 0);
+    f->config.vf = &f->vf.end;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    f->vm.input_len = MAX_FRAME_LEN + 1;
+    f->vm.n_input[0] = 30;
+    poll_one(f, 0);
+    f->vm.input_len = FRAME_LEN;
+    f->vm.n_input[0] = 30;
+    poll_one(f, 0);
+    c = get_counters(f, DPDK_VDPA_VM_TO_VF);
+    assert_int_equal(c.drops[DPDK_VDPA_DROP_VF_DOWN], 30);
+    assert_int_equal(c.drops[DPDK_VDPA_DROP_OVERSIZE], 30);
+    assert_int_equal(c.drops[DPDK_VDPA_DROP_POLICED], 25);
+    assert_int_equal(c.tx_packets, 5);
+    check_conservation(f);
+    memset(f->config.policers, 0, sizeof f->config.policers);
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    dpdk_vdpa_policer_destroy(up);
+}
+
 #define CHECKSUM_FLAGS (RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6 \
                         | RTE_MBUF_F_TX_TCP_CKSUM | RTE_MBUF_F_TX_UDP_CKSUM)
 #define TSO_FLAGS (CHECKSUM_FLAGS | RTE_MBUF_F_TX_TCP_SEG)
@@ -683,6 +772,8 @@ main(void)
         TEST(test_offloads),
         TEST(test_lro),
         TEST(test_observer),
+        TEST(test_policers),
+        TEST(test_policer_sees_good_packets),
         TEST(test_vf_refuses),
         TEST(test_retries),
         TEST(test_vm_disconnects),
