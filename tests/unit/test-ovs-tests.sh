@@ -90,7 +90,7 @@ new()
     mkdir "$OVS_BUILD"
 }
 
-echo '[==========] Running 16 test(s).'
+echo "[==========] Running $(grep -cE '^(expect|times) ' "$0") test(s)."
 new
 expect all_is_well 3 0 0 <<EOF
 1 one yes ok ok
