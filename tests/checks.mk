@@ -1,12 +1,13 @@
 # Checks that are not run by default.
 
-# "make check-valgrind": the unit tests under valgrind.
+# "make check-valgrind": the unit tests under valgrind, but for scripts.
 EXTRA_DIST += tests/valgrind.supp
 VALGRIND = valgrind --quiet --error-exitcode=3 --leak-check=full \
 	--fair-sched=yes --suppressions='$(abs_top_srcdir)/tests/valgrind.supp'
 
 check-valgrind: all
-	$(MAKE) $(AM_MAKEFLAGS) check LOG_COMPILER='$(VALGRIND)'
+	$(MAKE) $(AM_MAKEFLAGS) check LOG_COMPILER='$(VALGRIND)' \
+		TESTS='$(filter-out %.sh,$(TESTS))'
 
 # "make fuzz": libFuzzer, of clang, throws at each of these what it can think
 # of, for FUZZ_SECONDS each.  What it finds interesting stays in

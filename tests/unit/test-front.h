@@ -62,6 +62,7 @@ front_send(uint32_t request, uint32_t flags, const void *payload,
     if (fd >= 0) {
         struct cmsghdr *cmsg;
 
+        memset(&control, 0, sizeof control);
         h.msg_control = &control;
         h.msg_controllen = sizeof control;
         cmsg = CMSG_FIRSTHDR(&h);

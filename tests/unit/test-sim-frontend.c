@@ -27,6 +27,7 @@ send_msg(struct msg *m, uint32_t request, uint32_t size, int fd)
 	m->request = request;
 	m->size = size;
 	if (fd >= 0) {
+		memset(control, 0, sizeof(control));
 		h.msg_control = control;
 		h.msg_controllen = sizeof(control);
 		c = CMSG_FIRSTHDR(&h);
