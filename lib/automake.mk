@@ -6,6 +6,8 @@ vdpa_sources = \
 	lib/accel/vf.c \
 	lib/accel/vf.h \
 	lib/base/counter.h \
+	lib/base/fault.c \
+	lib/base/fault.h \
 	lib/base/gate.h \
 	lib/base/packet.c \
 	lib/base/packet.h \
@@ -67,6 +69,8 @@ vdpa_sources = \
 	lib/vhost/layout.h \
 	lib/vhost/lro.c \
 	lib/vhost/lro.h \
+	lib/vhost/mapping.c \
+	lib/vhost/mapping.h \
 	lib/vhost/message.h \
 	lib/vhost/positions.c \
 	lib/vhost/positions.h \

@@ -6,6 +6,7 @@ unit_tests = \
 	tests/unit/test-connector \
 	tests/unit/test-door \
 	tests/unit/test-events \
+	tests/unit/test-fault \
 	tests/unit/test-gate \
 	tests/unit/test-guard \
 	tests/unit/test-layout \
@@ -85,6 +86,12 @@ tests_unit_test_claim_LINK = $(unit_LINK)
 tests_unit_test_events_SOURCES = tests/unit/test-events.c lib/port/events.c
 tests_unit_test_events_LDADD = $(unit_LDADD)
 tests_unit_test_events_LINK = $(unit_LINK)
+
+tests_unit_test_fault_SOURCES = tests/unit/test-fault.c \
+	tests/unit/test-needs.h lib/base/fault.c lib/vhost/mapping.c
+tests_unit_test_fault_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_unit_test_fault_LDADD = $(unit_LDADD)
+tests_unit_test_fault_LINK = $(unit_LINK)
 
 tests_unit_test_gate_SOURCES = tests/unit/test-gate.c
 tests_unit_test_gate_LDADD = $(unit_LDADD)
@@ -185,11 +192,13 @@ tests_unit_test_served_SOURCES = tests/unit/test-served.c \
 	lib/vhost/interrupt.c \
 	lib/vhost/layout.c \
 	lib/vhost/lro.c \
+	lib/vhost/mapping.c \
 	lib/vhost/positions.c \
 	lib/vhost/ring.c \
 	lib/vhost/session.c \
 	lib/vhost/vm.c \
 	lib/vhost/walk.c \
+	lib/base/fault.c \
 	lib/base/packet.c
 tests_unit_test_served_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) \
 	$(DPDK_SDK_CPPFLAGS) -DALLOW_INTERNAL_API

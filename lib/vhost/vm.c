@@ -31,6 +31,7 @@
 #include <rte_mbuf.h>
 #include <rte_vhost.h>
 
+#include "base/fault.h"
 #include "dpdk-vdpa-relay.h"
 #include "openvswitch/list.h"
 #include "openvswitch/thread.h"
@@ -43,6 +44,7 @@
 #include "vhost/guard.h"
 #include "vhost/layout.h"
 #include "vhost/lro.h"
+#include "vhost/mapping.h"
 #include "vhost/session.h"
 
 VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_vm);
@@ -110,6 +112,9 @@ struct dpdk_vdpa_vm {
     struct rte_mempool *mempool;
 
     struct dpdk_vdpa_session session;
+
+    /* Told by whoever touches the guest's memory. */
+    struct dpdk_vdpa_fault_owner memory;
 
     /* Written by the vhost thread, read by any. */
     atomic_bool up;
@@ -279,6 +284,9 @@ vm_pre_msg_handle(int vid, void *theirs)
                                        dpdk_vdpa_vm_is_up(vm), why,
                                        sizeof why);
     dpdk_vdpa_layout_write(theirs, &msg);
+    if (result == RTE_VHOST_MSG_RESULT_NOT_HANDLED) {
+        dpdk_vdpa_mapping_begin(&vm->memory, &msg);
+    }
     if (why[0]) {
         vm->callbacks->refused(vm->aux, vm, why);
     }
@@ -291,6 +299,7 @@ vm_post_msg_handle(int vid, void *theirs)
     struct dpdk_vdpa_vm *vm = vm_from_vid(vid);
     struct dpdk_vdpa_msg msg;
 
+    dpdk_vdpa_mapping_end();
     if (vm) {
         dpdk_vdpa_layout_read(&msg, theirs);
         dpdk_vdpa_session_post_msg(&vm->session, &msg, vid,
@@ -326,6 +335,7 @@ vm_destroy_connection(int vid)
 {
     struct dpdk_vdpa_vm *vm = vm_from_vid(vid);
 
+    dpdk_vdpa_mapping_end();
     if (vm) {
         dpdk_vdpa_session_end(&vm->session);
         atomic_store(&vm->lost, true);
@@ -435,6 +445,7 @@ vm_connect(struct dpdk_vdpa_vm *vm)
     }
     vm->registered = true;
     atomic_store(&vm->lost, false);
+    dpdk_vdpa_fault_reset(&vm->memory);
     rte_vhost_driver_callback_register(vm->path, &vm_vhost_ops);
     vm_limit_protocol(vm);
     if ((vm->vdpa
@@ -456,15 +467,29 @@ vm_connect(struct dpdk_vdpa_vm *vm)
     return error;
 }
 
-void
-dpdk_vdpa_vm_run(struct dpdk_vdpa_vm *vm)
+/* Returns true if the connection that there is has ended, or has to. */
+static bool
+vm_is_lost(struct dpdk_vdpa_vm *vm)
 {
-    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
     bool lost;
 
     vm->last_lost_seq = seq_read(vm->lost_seq);
     atomic_read(&vm->lost, &lost);
-    if (vm->registered && lost) {
+    dpdk_vdpa_fault_run();
+    if (vm->registered && dpdk_vdpa_fault_is_hit(&vm->memory)) {
+        vm->callbacks->refused(vm->aux, vm, "memory that went away: its file "
+                               "was truncated, or had no room for a page");
+        lost = true;
+    }
+    return vm->registered && lost;
+}
+
+void
+dpdk_vdpa_vm_run(struct dpdk_vdpa_vm *vm)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
+
+    if (vm_is_lost(vm)) {
         vm_disconnect(vm);
         dpdk_vdpa_connector_set_connected(vm->connector, false);
     }
@@ -483,6 +508,9 @@ void
 dpdk_vdpa_vm_wait(struct dpdk_vdpa_vm *vm)
 {
     seq_wait(vm->lost_seq, vm->last_lost_seq);
+    if (vm->registered) {
+        dpdk_vdpa_fault_wait(&vm->memory);
+    }
     dpdk_vdpa_connector_wait(vm->connector);
 }
 
@@ -516,6 +544,7 @@ dpdk_vdpa_vm_create(const struct dpdk_vdpa_vm_config *config,
         return EADDRINUSE;
     }
 
+    dpdk_vdpa_fault_init();
     vm = xzalloc_cacheline(sizeof *vm);
     vm->session.walk = dpdk_vdpa_walk_create(&vm->session.book);
     if (!vm->session.walk) {

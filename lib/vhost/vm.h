@@ -53,8 +53,9 @@ struct dpdk_vdpa_vm_callbacks {
                           unsigned int pair, bool is_guest_rx, bool enabled);
     void (*migration_changed)(void *aux, struct dpdk_vdpa_vm *, bool started);
 
-    /* The front-end sent 'what', which is against the protocol and could have
-     * done harm.  The connection ends.  This may not wait either. */
+    /* The front-end sent 'what', or did it to its memory, which is against the
+     * protocol and could have done harm.  The connection ends.  This may not
+     * wait either. */
     void (*refused)(void *aux, struct dpdk_vdpa_vm *, const char *what);
 };
 
