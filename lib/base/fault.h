@@ -19,15 +19,15 @@
  *
  * Somebody else owns the files that guests' memory is in.  If he truncates
  * one, or punches a hole where no page is left to fill it, whoever touches the
- * memory next gets a SIGBUS, which ends the process.  So that signal is handled
- * here: memory that was made known gets empty pages in its place, the thread
- * that touched it goes on, and the owner of the memory is told.  All other
- * faults go where they went before.
+ * memory next gets a SIGBUS, which ends the process.  So that signal is
+ * handled here: memory that was made known gets empty pages in its place, the
+ * thread that touched it goes on, and the owner of the memory is told.  All
+ * other faults go where they went before.
  *
- * Linking this puts a sigaction() and a signal() before the C library's.  Who sets a handler
- * for SIGBUS later, as DPDK does while it allocates hugepages and for devices
- * that are pulled out, is asked after us, not instead of us: its handler may
- * do anything with a thread that has nothing to do with it. */
+ * Linking this puts a sigaction() and a signal() before the C library's.  Who
+ * sets a handler for SIGBUS later, as DPDK does while it allocates hugepages
+ * and for devices that are pulled out, is asked after us, not instead of us:
+ * its handler may do anything with a thread that has nothing to do with it. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,9 +43,9 @@ struct dpdk_vdpa_fault_owner {
  * call counts.  Any thread. */
 void dpdk_vdpa_fault_init(void);
 
-/* Makes the 'len' bytes at 'addr' known, which are mapped wholly and nobody has
- * touched yet, as memory of 'owner'.  'room' is how much is mapped there, with
- * what is behind the memory.  Returns false if there are too many such, after
+/* Makes the 'len' bytes at 'addr' known, which are mapped wholly and nobody
+ * has touched yet, as memory of 'owner'.  'room' is how much is mapped there,
+ * with what is behind the memory.  Returns false if there are too many such, after
  * which a fault there is as fatal as ever.  Any thread. */
 bool dpdk_vdpa_fault_add(void *addr, size_t len, size_t room,
                          struct dpdk_vdpa_fault_owner *owner);
