@@ -17,51 +17,440 @@
 #include "vhost/door.h"
 
 #include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <linux/sockios.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "openvswitch/list.h"
+#include "openvswitch/poll-loop.h"
 #include "openvswitch/thread.h"
-#include "ovs-atomic.h"
+#include "ovs-thread.h"
+#include "seq.h"
+#include "timeval.h"
 #include "util.h"
 #include "vhost/message.h"
+
+/* Longest message that is handed on; the library takes less. */
+#define MESSAGE_MAX 4096
+
+/* Where a message says how long its payload is. */
+#define SIZE_OFS offsetof(struct dpdk_vdpa_msg, size)
 
 /* Most bytes of answers that a front-end may leave unread, as the kernel
  * counts them: some 80 answers.  A good front-end reads each. */
 #define UNREAD_MAX 65536
 
-/* File descriptors from here on cannot be had. */
-#define MAX_FD (1 << 18)
+/* Most bytes of messages that wait for the library, as the kernel counts them:
+ * some 20 messages. */
+#define BACKLOG_MAX 16384
 
-/* Which connections the file descriptors are of, 0 for none of ours.  Read by
- * any thread that calls recvmsg(). */
-static atomic_uint owners[MAX_FD];
+/* Messages of one connection that are handed on before others have their
+ * turn. */
+#define BATCH 16
 
-/* Held while the library starts a connection.  A leaf. */
+/* Something on its way, in one direction. */
+struct parcel {
+    uint8_t data[DPDK_VDPA_MSG_HEADER_LEN + MESSAGE_MAX];
+    size_t len;                 /* Bytes of 'data'. */
+    size_t sent;                /* Of these. */
+    int fds[DPDK_VDPA_MSG_MAX_FDS];
+    int n_fds;
+    long long int since;        /* When its first byte came, in ms. */
+};
+
+/* A connection.  All with 'door_mutex'. */
+struct door_conn {
+    struct ovs_list list_node;  /* In 'conns'. */
+    int front;                  /* Of the front-end, or -1. */
+    int back;                   /* Whose other end the library has, or -1. */
+    int timeout;
+    bool held;                  /* The library is not to get messages yet. */
+    bool closed;                /* Nobody will ask for 'reason' any more. */
+    const char *reason;
+    struct parcel message;      /* From 'front' to 'back'. */
+    struct parcel answer;       /* From 'back' to 'front'. */
+};
+
+/* A leaf, held for moments. */
 static struct ovs_mutex door_mutex = OVS_MUTEX_INITIALIZER;
+static struct ovs_list conns OVS_GUARDED_BY(door_mutex)
+    = OVS_LIST_INITIALIZER(&conns);
 
-/* The thread that holds the door, and the socket that it connected. */
+/* Wakes the thread. */
+static struct seq *door_seq;
+
+/* Whether this thread holds the door, the socket that it has connected
+ * meanwhile, and the connection that it has opened. */
 static __thread bool is_holding;
 static __thread int connected_fd;
+static __thread struct door_conn *held_conn;
+
+/* Parcels. */
+
+/* Returns true if files may come with 'request', of which we let the library
+ * see any: it loses those that come with a message about a ring that it cannot
+ * have. */
+static bool
+takes_files(uint32_t request)
+{
+    switch (request) {
+    case DPDK_VDPA_MSG_SET_MEM_TABLE:
+    case DPDK_VDPA_MSG_SET_LOG_BASE:
+    case DPDK_VDPA_MSG_SET_LOG_FD:
+    case DPDK_VDPA_MSG_SET_VRING_KICK:
+    case DPDK_VDPA_MSG_SET_VRING_CALL:
+    case DPDK_VDPA_MSG_SET_VRING_ERR:
+    case DPDK_VDPA_MSG_SET_SLAVE_REQ_FD:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void
+parcel_close_files(struct parcel *p)
+{
+    while (p->n_fds) {
+        close(p->fds[--p->n_fds]);
+    }
+}
+
+static void
+parcel_clear(struct parcel *p)
+{
+    parcel_close_files(p);
+    p->len = p->sent = 0;
+}
+
+/* Takes the files that came with 'msg'; there is no room for more than a
+ * message may have. */
+static void
+parcel_take_files(struct parcel *p, struct msghdr *msg)
+{
+    for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg); cmsg;
+         cmsg = CMSG_NXTHDR(msg, cmsg)) {
+        size_t n = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+        if (cmsg->cmsg_level != SOL_SOCKET
+            || cmsg->cmsg_type != SCM_RIGHTS) {
+            continue;
+        }
+        for (size_t i = 0; i < n; i++) {
+            int fd;
+
+            memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof fd, sizeof fd);
+            if (p->n_fds < DPDK_VDPA_MSG_MAX_FDS) {
+                p->fds[p->n_fds++] = fd;
+            } else {
+                close(fd);
+            }
+        }
+    }
+}
+
+/* Reads up to 'n' more bytes from 'fd'.  Returns as recvmsg(). */
+static ssize_t
+parcel_read(struct parcel *p, int fd, size_t n)
+{
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(DPDK_VDPA_MSG_MAX_FDS * sizeof(int))];
+    } control;
+    struct iovec iov = { p->data + p->len, n };
+    struct msghdr msg = {
+        .msg_iov = &iov, .msg_iovlen = 1,
+        .msg_control = &control, .msg_controllen = sizeof control,
+    };
+    ssize_t retval = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+    if (retval > 0) {
+        if (!p->len) {
+            p->since = time_msec();
+        }
+        p->len += retval;
+        parcel_take_files(p, &msg);
+    }
+    return retval;
+}
+
+/* Sends what there is to 'fd'.  Returns 0, or a positive errno value. */
+static int
+parcel_send(struct parcel *p, int fd)
+{
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(DPDK_VDPA_MSG_MAX_FDS * sizeof(int))];
+    } control;
+
+    while (p->sent < p->len) {
+        struct iovec iov = { p->data + p->sent, p->len - p->sent };
+        struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+        size_t n = p->n_fds * sizeof p->fds[0];
+        ssize_t retval;
+
+        if (n) {
+            struct cmsghdr *cmsg;
+
+            msg.msg_control = &control;
+            msg.msg_controllen = CMSG_SPACE(n);
+            cmsg = CMSG_FIRSTHDR(&msg);
+            cmsg->cmsg_level = SOL_SOCKET;
+            cmsg->cmsg_type = SCM_RIGHTS;
+            cmsg->cmsg_len = CMSG_LEN(n);
+            memcpy(CMSG_DATA(cmsg), p->fds, n);
+        }
+        retval = sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (retval < 0) {
+            return errno;
+        }
+        parcel_close_files(p);
+        p->sent += retval;
+    }
+    parcel_clear(p);
+    return 0;
+}
+
+/* Returns how many bytes are missing from a message. */
+static size_t
+message_missing(const struct parcel *p)
+{
+    size_t whole = DPDK_VDPA_MSG_HEADER_LEN;
+
+    if (p->len >= DPDK_VDPA_MSG_HEADER_LEN) {
+        uint32_t size;
+
+        memcpy(&size, p->data + SIZE_OFS, sizeof size);
+        whole += size;
+    }
+    return MIN(whole, sizeof p->data) - p->len;
+}
+
+/* Connections. */
+
+/* Ends 'c', for 'reason' if that is not null.  What the library has not read
+ * yet it will, and then sees the end. */
+static void
+conn_end(struct door_conn *c, const char *reason)
+{
+    if (c->front >= 0) {
+        c->reason = reason;
+        close(c->front);
+        c->front = -1;
+        shutdown(c->back, SHUT_WR);
+        parcel_clear(&c->message);
+    }
+}
+
+/* Reads some more of a message.  Returns false if there is nothing to read. */
+static bool
+conn_read_message(struct door_conn *c)
+{
+    struct parcel *p = &c->message;
+    ssize_t n = parcel_read(p, c->front, message_missing(p));
+
+    if (n <= 0) {
+        if (!n || (errno != EAGAIN && errno != EINTR)) {
+            conn_end(c, NULL);
+        }
+        return false;
+    }
+    if (p->len >= DPDK_VDPA_MSG_HEADER_LEN) {
+        uint32_t request, size;
+
+        memcpy(&request, p->data, sizeof request);
+        memcpy(&size, p->data + SIZE_OFS, sizeof size);
+        if (!takes_files(request)) {
+            parcel_close_files(p);
+        }
+        if (size > MESSAGE_MAX) {
+            conn_end(c, "message of more than 4096 bytes");
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Returns true if the front-end has begun a message that is not whole. */
+static bool
+conn_has_part(const struct door_conn *c)
+{
+    return c->message.len && message_missing(&c->message);
+}
+
+static void
+conn_run_messages(struct door_conn *c)
+{
+    for (int i = 0; c->front >= 0 && i < BATCH; ) {
+        int error;
+
+        if (message_missing(&c->message)) {
+            if (!conn_read_message(c)) {
+                break;
+            }
+            continue;
+        }
+        error = parcel_send(&c->message, c->back);
+        if (error == EAGAIN) {
+            break;
+        } else if (error) {
+            conn_end(c, NULL);
+        }
+        i++;
+    }
+    if (c->front >= 0 && conn_has_part(c)
+        && time_msec() >= c->message.since + c->timeout) {
+        conn_end(c, "message that is not finished");
+    }
+}
+
+/* Returns true if an answer waits for the front-end to make room. */
+static bool
+conn_has_answer(const struct door_conn *c)
+{
+    return c->answer.len && !message_missing(&c->answer);
+}
+
+/* Returns true if the front-end does not read its answers. */
+static bool
+conn_is_clogged(const struct door_conn *c)
+{
+    int unread;
+
+    return ((conn_has_answer(c) && time_msec() >= c->answer.since + c->timeout)
+            || (!ioctl(c->front, SIOCOUTQ, &unread) && unread > UNREAD_MAX));
+}
+
+/* The library has closed its end. */
+static void
+conn_finish(struct door_conn *c)
+{
+    conn_end(c, NULL);
+    close(c->back);
+    c->back = -1;
+    parcel_clear(&c->answer);
+}
+
+static void
+conn_run_answers(struct door_conn *c)
+{
+    for (int i = 0; i < BATCH; ) {
+        struct parcel *p = &c->answer;
+        int error;
+
+        if (message_missing(p)) {
+            ssize_t n = parcel_read(p, c->back, message_missing(p));
+
+            if (n <= 0) {
+                if (!n || (errno != EAGAIN && errno != EINTR)) {
+                    conn_finish(c);
+                }
+                break;
+            }
+            continue;
+        }
+        error = c->front >= 0 ? parcel_send(p, c->front) : EPIPE;
+        if (error == EAGAIN) {
+            break;
+        }
+        parcel_clear(p);
+        i++;
+    }
+    if (c->front >= 0 && conn_is_clogged(c)) {
+        conn_end(c, "answers are not read");
+    }
+}
+
+static void
+conn_run(struct door_conn *c)
+{
+    if (c->back >= 0 && !c->held) {
+        conn_run_messages(c);
+        conn_run_answers(c);
+    }
+}
+
+static void
+wait_for(int fd, bool can_read, bool can_write)
+{
+    if (can_read || can_write) {
+        poll_fd_wait(fd, ((can_read ? POLLIN : 0)
+                          | (can_write ? POLLOUT : 0)));
+    }
+}
+
+static void
+conn_wait(const struct door_conn *c)
+{
+    bool has_message = !message_missing(&c->message);
+    bool has_answer = conn_has_answer(c);
+
+    if (c->back < 0 || c->held) {
+        return;
+    }
+    wait_for(c->back, !has_answer, has_message);
+    if (c->front < 0) {
+        return;
+    }
+    wait_for(c->front, !has_message, has_answer);
+    if (conn_has_part(c)) {
+        poll_timer_wait_until(c->message.since + c->timeout);
+    }
+    if (has_answer) {
+        poll_timer_wait_until(c->answer.since + c->timeout);
+    }
+}
+
+static void *
+door_main(void *aux OVS_UNUSED)
+{
+    for (;;) {
+        uint64_t seq = seq_read(door_seq);
+        struct door_conn *c, *next;
+
+        ovs_mutex_lock(&door_mutex);
+        LIST_FOR_EACH_SAFE (c, next, list_node, &conns) {
+            conn_run(c);
+            if (c->back < 0 && c->closed) {
+                ovs_list_remove(&c->list_node);
+                free(c);
+            } else {
+                conn_wait(c);
+            }
+        }
+        ovs_mutex_unlock(&door_mutex);
+        seq_wait(door_seq, seq);
+        poll_block();
+    }
+    return NULL;
+}
+
+/* The library's part. */
 
 void
 dpdk_vdpa_door_hold(void)
-    OVS_ACQUIRES(door_mutex)
 {
-    ovs_mutex_lock(&door_mutex);
     is_holding = true;
     connected_fd = -1;
+    held_conn = NULL;
 }
 
 void
 dpdk_vdpa_door_release(void)
-    OVS_RELEASES(door_mutex)
 {
     is_holding = false;
-    ovs_mutex_unlock(&door_mutex);
+    if (held_conn) {
+        ovs_mutex_lock(&door_mutex);
+        held_conn->held = false;
+        ovs_mutex_unlock(&door_mutex);
+        held_conn = NULL;
+        seq_change(door_seq);
+    }
 }
 
 /* The library does not tell which file descriptor it connects, and the name of
@@ -83,143 +472,131 @@ connect(int fd, const struct sockaddr *addr, socklen_t len)
     return retval;
 }
 
-/* The library reads a message's header when the socket is readable, and then
- * its payload, waiting for that in the one thread that serves all ports, where
- * it also waits to send replies. */
+static void
+start_thread(void)
+{
+    static struct ovsthread_once once = OVSTHREAD_ONCE_INITIALIZER;
+
+    if (ovsthread_once_start(&once)) {
+        door_seq = seq_create();
+        ovs_thread_create("vdpa_door", door_main, NULL);
+        ovsthread_once_done(&once);
+    }
+}
+
+/* Limits how long the library waits at its 'end' of a pair of sockets.  What it
+ * reads there is whole, but it may wait for an answer to a message of its own;
+ * and files that come with messages are ours while they wait at our 'back'. */
+static bool
+set_limits(int back, int end, int timeout)
+{
+    struct timeval tv = { timeout / 1000, timeout % 1000 * 1000 };
+    int backlog = BACKLOG_MAX;
+
+    return (!setsockopt(back, SOL_SOCKET, SO_SNDBUF, &backlog, sizeof backlog)
+            && !setsockopt(end, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv)
+            && !setsockopt(end, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv));
+}
+
+/* Creates a connection for 'front', which it owns from now on, and stores the
+ * socket that the library is to have instead.  Returns null, and 'front' is
+ * still the caller's, if there is none. */
+static struct door_conn *
+conn_create(int front, int timeout, int *end)
+{
+    struct door_conn *c;
+    int pair[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair)) {
+        return NULL;
+    }
+    if (!set_limits(pair[0], pair[1], timeout)) {
+        close(pair[0]);
+        close(pair[1]);
+        return NULL;
+    }
+    c = xzalloc(sizeof *c);
+    c->front = front;
+    c->back = pair[0];
+    c->timeout = timeout;
+    *end = pair[1];
+    return c;
+}
+
+/* Has the thread look after 'c'. */
+static void
+conn_start(struct door_conn *c)
+{
+    start_thread();
+    ovs_mutex_lock(&door_mutex);
+    ovs_list_push_back(&conns, &c->list_node);
+    ovs_mutex_unlock(&door_mutex);
+    seq_change(door_seq);
+}
+
 bool
 dpdk_vdpa_door_open(struct dpdk_vdpa_door *door, int timeout)
 {
-    struct timeval tv = { timeout / 1000, timeout % 1000 * 1000 };
     int fd = is_holding ? connected_fd : -1;
-    static atomic_count next_id;
+    int front = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+    struct door_conn *c;
+    int end;
 
-    door->fd = -1;
-    if (fd < 0 || fd >= MAX_FD
-        || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv)
-        || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv)) {
+    door->conn = NULL;
+    if (front < 0) {
         return false;
     }
-    do {
-        door->id = atomic_count_inc(&next_id);
-    } while (!door->id);
-    door->fd = fd;
-    atomic_store(&owners[fd], door->id);
+    c = conn_create(front, timeout, &end);
+    if (!c) {
+        close(front);
+        return false;
+    }
+    dup2(end, fd);
+    close(end);
+    c->held = true;
+    conn_start(c);
+    connected_fd = -1;
+    held_conn = c;
+    door->conn = c;
     return true;
+}
+
+int
+dpdk_vdpa_door_channel(int fd, int timeout)
+{
+    struct door_conn *c;
+    int end;
+
+    c = conn_create(fd, timeout, &end);
+    if (!c) {
+        return -1;
+    }
+    c->closed = true;
+    conn_start(c);
+    return end;
 }
 
 void
 dpdk_vdpa_door_close(struct dpdk_vdpa_door *door)
 {
-    /* The library closes the file before it tells, so that somebody else may
-     * have it now. */
-    if (door->fd >= 0) {
-        unsigned int id = door->id;
-
-        atomic_compare_exchange_strong(&owners[door->fd], &id, 0);
-        door->fd = -1;
-    }
-}
-
-bool
-dpdk_vdpa_door_is_clogged(const struct dpdk_vdpa_door *door)
-{
-    int unread;
-
-    return (door->fd >= 0 && !ioctl(door->fd, SIOCOUTQ, &unread)
-            && unread > UNREAD_MAX);
-}
-
-/* Files. */
-
-/* Returns true if files may come with 'request', of which we let the library
- * see any. */
-static bool
-takes_files(uint32_t request)
-{
-    switch (request) {
-    case DPDK_VDPA_MSG_SET_MEM_TABLE:
-    case DPDK_VDPA_MSG_SET_LOG_BASE:
-    case DPDK_VDPA_MSG_SET_LOG_FD:
-    case DPDK_VDPA_MSG_SET_VRING_KICK:
-    case DPDK_VDPA_MSG_SET_VRING_CALL:
-    case DPDK_VDPA_MSG_SET_VRING_ERR:
-    case DPDK_VDPA_MSG_SET_SLAVE_REQ_FD:
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* Closes the files that came with 'msg', and takes them out of it. */
-static void
-close_received(struct msghdr *msg)
-{
-    for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg); cmsg;
-         cmsg = CMSG_NXTHDR(msg, cmsg)) {
-        size_t len = cmsg->cmsg_len - CMSG_LEN(0);
-
-        if (cmsg->cmsg_level == SOL_SOCKET
-            && cmsg->cmsg_type == SCM_RIGHTS) {
-            for (size_t i = 0; i < len / sizeof(int); i++) {
-                int fd;
-
-                memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof fd, sizeof fd);
-                close(fd);
-            }
-        }
-    }
-    msg->msg_controllen = 0;
-}
-
-/* Returns true if 'msg' is how the library reads the header of a message. */
-static bool
-is_vhost_header(const struct msghdr *msg)
-{
-    return (msg->msg_iovlen == 1
-            && msg->msg_iov->iov_len == DPDK_VDPA_MSG_HEADER_LEN
-            && msg->msg_controllen
-               == CMSG_SPACE(DPDK_VDPA_MSG_MAX_FDS * sizeof(int)));
-}
-
-/* Returns true if the library is to read a header from connection 'fd'. */
-static bool
-is_our_header(int fd, const struct msghdr *msg)
-{
-    unsigned int id;
-
-    if (fd < 0 || fd >= MAX_FD || !is_vhost_header(msg)) {
-        return false;
-    }
-    atomic_read(&owners[fd], &id);
-    return id != 0;
-}
-
-/* The library loses the files that come with a message about a ring that it
- * cannot have, before it asks us.  So this closes files that no such message
- * should come with. */
-ssize_t
-recvmsg(int fd, struct msghdr *msg, int flags)
-{
-    static ssize_t (*next)(int, struct msghdr *, int);
-    bool is_header = is_our_header(fd, msg);
-    ssize_t n;
-
-    if (!next) {
-        next = (ssize_t (*)(int, struct msghdr *, int)) dlsym(RTLD_NEXT,
-                                                              "recvmsg");
-    }
-    if (is_header) {
-        /* Wait until it has been started wholly. */
+    if (door->conn) {
         ovs_mutex_lock(&door_mutex);
+        door->conn->closed = true;
+        ovs_mutex_unlock(&door_mutex);
+        door->conn = NULL;
+        seq_change(door_seq);
+    }
+}
+
+const char *
+dpdk_vdpa_door_reason(const struct dpdk_vdpa_door *door)
+{
+    const char *reason = NULL;
+
+    if (door->conn) {
+        ovs_mutex_lock(&door_mutex);
+        reason = door->conn->reason;
         ovs_mutex_unlock(&door_mutex);
     }
-    n = next(fd, msg, flags);
-    if (is_header && n > 0) {
-        const uint32_t *request = msg->msg_iov->iov_base;
-
-        if (n < sizeof *request || !takes_files(*request)) {
-            close_received(msg);
-        }
-    }
-    return n;
+    return reason;
 }

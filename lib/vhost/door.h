@@ -15,39 +15,52 @@
 #ifndef DPDK_VDPA_DOOR_H
 #define DPDK_VDPA_DOOR_H 1
 
-/* The door of the vhost library: the sockets of our connections, before a
- * message is read from them.
+/* The door of the vhost library, between it and the front-ends.
  *
- * Linking this puts a recvmsg() and a connect() before the C library's.  They
- * act on sockets of our connections, and are the C library's for all
- * others. */
+ * The library reads a message's header when there is something to read, and
+ * then waits for the payload, in the one thread that serves all ports; there
+ * it also waits to send answers.  So it does not get the front-end's socket,
+ * but one of ours.  A thread of ours, which waits for nobody, hands on each
+ * message once it is whole, and each answer as far as the front-end reads
+ * them.
+ *
+ * Linking this puts a connect() before the C library's, to learn which socket
+ * the library connects. */
 
 #include <stdbool.h>
 
-/* The door of a connection. */
+struct door_conn;
+
+/* The door of a connection, null if it is closed. */
 struct dpdk_vdpa_door {
-    int fd;                     /* The library's, or -1 if it is closed. */
-    unsigned int id;            /* File descriptors are used again. */
+    struct door_conn *conn;
 };
 
-/* Between these two calls the library reads no message of any connection of
- * ours, and it is known which socket this thread connects.  To be called
- * around rte_vhost_driver_start(), which has another thread read from a
+/* Between these two calls it is known which socket this thread connects, and
+ * the library gets no message through a door that this thread opens.  To be
+ * called around rte_vhost_driver_start(), which has another thread read from a
  * connection before it has made all known of it. */
 void dpdk_vdpa_door_hold(void);
 void dpdk_vdpa_door_release(void);
 
 /* Opens '*door' for the socket that this thread has connected since
- * dpdk_vdpa_door_hold(), and limits the time that the library waits in the
- * middle of a message, and to send an answer, to 'timeout' ms.  Returns false
- * if there is no such socket, or it cannot be had. */
+ * dpdk_vdpa_door_hold(), before anybody waits for it.  The front-end may take
+ * 'timeout' ms for the rest of a message that it has begun, and to make room
+ * for an answer.  Returns false if there is no such socket, or it cannot be
+ * had. */
 bool dpdk_vdpa_door_open(struct dpdk_vdpa_door *door, int timeout);
 
-/* The connection ends. */
+/* The same for a socket 'fd' of the front-end's for messages of the library's:
+ * returns another one for the library, or -1 if it cannot be had.  If not, 'fd'
+ * belongs to the door, until the library closes the other one.  Any thread. */
+int dpdk_vdpa_door_channel(int fd, int timeout);
+
+/* The connection ends, as soon as the library closes its socket.  Any
+ * thread. */
 void dpdk_vdpa_door_close(struct dpdk_vdpa_door *);
 
-/* Returns true if the front-end does not read our answers: the library would
- * wait for room for each more, and nothing of other ports would move. */
-bool dpdk_vdpa_door_is_clogged(const struct dpdk_vdpa_door *);
+/* Returns what the front-end did for which the connection ended at the door, a
+ * constant string, or null.  Any thread, until it is closed. */
+const char *dpdk_vdpa_door_reason(const struct dpdk_vdpa_door *);
 
 #endif /* vhost/door.h */

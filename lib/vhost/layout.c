@@ -323,7 +323,6 @@ dpdk_vdpa_layout_find(const char *rundir, char **errp)
 
     keep_thread();
     memset(&trial, 0, sizeof trial);
-    trial.door.fd = -1;
     files_ofs = 0;
     if (folder < 0 || pipe2(pipefd, O_CLOEXEC)) {
         *errp = xasprintf("%s: cannot be used (%s)", rundir,

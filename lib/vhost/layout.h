@@ -27,12 +27,10 @@
 #include "vhost/message.h"
 
 /* Sends the library messages with files through a socket of its own in the
- * existing folder 'rundir', to see where it keeps these, and that the door
- * (see vhost/door.h) knows its way of reading.  Returns true if so.
+ * existing folder 'rundir', to see where it keeps these, and that messages
+ * come through the door (see vhost/door.h).  Returns true if so.
  * Otherwise returns false with a sentence in '*errp', which the caller must
  * free: no connection can be served.
- *
- * From then on the library's thread stays, whatever sockets go.
  *
  * From then on the library's thread stays, whatever sockets go.
  *

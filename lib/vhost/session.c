@@ -31,8 +31,7 @@
 
 VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_session);
 
-/* How long a front-end may take between the header of a message and its
- * payload, in ms.  Meanwhile no other port's messages are read. */
+/* How long a front-end may take for a message that it has begun, in ms. */
 #define MESSAGE_TIMEOUT 3000
 
 /* Returns true if 'msg' changes nothing that the book, the walk or the
@@ -90,9 +89,6 @@ session_check_msg(struct dpdk_vdpa_session *s, struct dpdk_vdpa_msg *msg,
         /* The book says what was so before. */
         ovs_strlcpy(why, "going on after a message that failed", size);
         return true;
-    } else if (dpdk_vdpa_door_is_clogged(&s->door)) {
-        ovs_strlcpy(why, "answers are not read", size);
-        return true;
     } else if (msg->request == DPDK_VDPA_MSG_SET_MEM_TABLE
                && is_up && !library_has_memory()) {
         ovs_strlcpy(why, "other memory while DPDK's own is exhausted", size);
@@ -120,7 +116,10 @@ session_set_call(struct dpdk_vdpa_session *s, struct dpdk_vdpa_msg *msg)
     msg->n_fds = 0;
     msg->fds[0] = -1;
     if (fd < 0) {
-        VLOG_ERR("no eventfd for ring %u: %s", ring, ovs_strerror(errno));
+        static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
+
+        VLOG_ERR_RL(&rl, "no eventfd for ring %u: %s", ring,
+                    ovs_strerror(errno));
         return RTE_VHOST_MSG_RESULT_ERR;
     } else if (!for_library) {
         return RTE_VHOST_MSG_RESULT_OK;
@@ -128,6 +127,23 @@ session_set_call(struct dpdk_vdpa_session *s, struct dpdk_vdpa_msg *msg)
     msg->payload.u64 = ring;
     msg->fds[0] = fd;
     msg->n_fds = 1;
+    return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+/* SET_SLAVE_REQ_FD: the library writes there with its locks held, PMD threads
+ * among others, and the front-end can make its socket such that who writes
+ * waits. */
+static enum rte_vhost_msg_result
+session_set_channel(struct dpdk_vdpa_msg *msg)
+{
+    int fd = (msg->n_fds == 1
+              ? dpdk_vdpa_door_channel(msg->fds[0], MESSAGE_TIMEOUT) : -1);
+
+    if (fd < 0) {
+        dpdk_vdpa_msg_close_fds(msg);
+        return RTE_VHOST_MSG_RESULT_ERR;
+    }
+    msg->fds[0] = fd;
     return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 
@@ -161,6 +177,8 @@ session_handle_msg(struct dpdk_vdpa_session *s, struct dpdk_vdpa_msg *msg)
             return RTE_VHOST_MSG_RESULT_REPLY;
         }
         break;
+    case DPDK_VDPA_MSG_SET_SLAVE_REQ_FD:
+        return session_set_channel(msg);
     case DPDK_VDPA_MSG_GET_VRING_BASE:
         s->told = true;
         break;
@@ -195,7 +213,6 @@ dpdk_vdpa_session_pre_msg(struct dpdk_vdpa_session *s,
         dpdk_vdpa_msg_close_fds(msg);
         /* With an answer, the connection would go on. */
         msg->flags &= ~DPDK_VDPA_MSG_NEED_REPLY;
-        dpdk_vdpa_door_close(&s->door);
         return RTE_VHOST_MSG_RESULT_ERR;
     }
     if (changes_nothing(msg)) {

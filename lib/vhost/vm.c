@@ -316,6 +316,7 @@ vm_new_connection(int vid)
         .pre_msg_handle = vm_pre_msg_handle,
         .post_msg_handle = vm_post_msg_handle,
     };
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
     struct dpdk_vdpa_vm *vm = vm_from_vid(vid);
 
     if (!vm) {
@@ -323,7 +324,7 @@ vm_new_connection(int vid)
     }
     if (!dpdk_vdpa_session_begin(&vm->session)
         || rte_vhost_extern_callback_register(vid, &extern_ops, NULL)) {
-        VLOG_ERR("%s: the connection cannot be served", vm->path);
+        VLOG_ERR_RL(&rl, "%s: the connection cannot be served", vm->path);
         return -1;
     }
     vm->began = true;
@@ -337,6 +338,11 @@ vm_destroy_connection(int vid)
 
     dpdk_vdpa_mapping_end();
     if (vm) {
+        const char *why = dpdk_vdpa_door_reason(&vm->session.door);
+
+        if (why) {
+            vm->callbacks->refused(vm->aux, vm, why);
+        }
         dpdk_vdpa_session_end(&vm->session);
         atomic_store(&vm->lost, true);
         seq_change(vm->lost_seq);
@@ -562,7 +568,6 @@ dpdk_vdpa_vm_create(const struct dpdk_vdpa_vm_config *config,
     vm->callbacks = config->callbacks;
     vm->aux = config->aux;
     vm->vid = -1;
-    vm->session.door.fd = -1;
     vm->lost_seq = seq_create();
     atomic_init(&vm->numa_node, -1);
     ovs_mutex_lock(&vm_list_mutex);

@@ -19,7 +19,7 @@
 #include "vhost/door.h"
 
 #include <errno.h>
-#include <pthread.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -30,13 +30,19 @@
 
 #include <cmocka.h>
 
-#include "ovs-atomic.h"
 #include "timeval.h"
 #include "util.h"
 #include "vhost/message.h"
 
-/* Whether read_message() is done. */
-static atomic_bool has_read;
+#define TIMEOUT 100             /* Of connections, in ms. */
+#define LONG 10000              /* For what should come at once. */
+
+/* A connection: the library's end, the front-end's, and the door. */
+struct pair {
+    int client;
+    int server;
+    struct dpdk_vdpa_door door;
+};
 
 static int
 listen_at(struct sockaddr_un *un)
@@ -44,7 +50,7 @@ listen_at(struct sockaddr_un *un)
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
     un->sun_family = AF_UNIX;
-    snprintf(un->sun_path, sizeof un->sun_path, "test-guard-%d.sock",
+    snprintf(un->sun_path, sizeof un->sun_path, "test-door-%d.sock",
              (int) getpid());
     unlink(un->sun_path);
     assert_int_equal(bind(fd, (struct sockaddr *) un, sizeof *un), 0);
@@ -53,80 +59,92 @@ listen_at(struct sockaddr_un *un)
 }
 
 /* Connects a socket to a server of ours, as the library does in the middle of
- * rte_vhost_driver_start(): with the door held, and opened if 'door' is not
- * null. */
+ * rte_vhost_driver_start(): with the door held, until the caller releases
+ * it. */
 static void
-connect_pair(int *clientp, int *serverp, struct dpdk_vdpa_door *door)
+connect_held(struct pair *p)
 {
     struct sockaddr_un un;
     int listener = listen_at(&un);
 
-    *clientp = socket(AF_UNIX, SOCK_STREAM, 0);
-    if (door) {
-        dpdk_vdpa_door_hold();
-        assert_false(dpdk_vdpa_door_open(door, 50));    /* Not yet. */
-    }
-    assert_int_equal(connect(*clientp, (struct sockaddr *) &un, sizeof un), 0);
-    if (door) {
-        assert_true(dpdk_vdpa_door_open(door, 50));
-        assert_int_equal(door->fd, *clientp);
-        dpdk_vdpa_door_release();
-    }
-    *serverp = accept(listener, NULL, NULL);
-    assert_true(*serverp >= 0);
+    p->client = socket(AF_UNIX, SOCK_STREAM, 0);
+    dpdk_vdpa_door_hold();
+    assert_false(dpdk_vdpa_door_open(&p->door, TIMEOUT));       /* Not yet. */
+    assert_int_equal(connect(p->client, (struct sockaddr *) &un, sizeof un),
+                     0);
+    assert_true(dpdk_vdpa_door_open(&p->door, TIMEOUT));
+    p->server = accept(listener, NULL, NULL);
+    assert_true(p->server >= 0);
     close(listener);
     unlink(un.sun_path);
 }
 
 static void
-test_connection(void **state OVS_UNUSED)
+connect_pair(struct pair *p)
 {
-    struct dpdk_vdpa_door door, other;
-    long long int start;
-    int client, server;
-    char answer[20];
+    struct dpdk_vdpa_door other;
 
-    connect_pair(&client, &server, &door);
-    assert_false(dpdk_vdpa_door_open(&other, 50));      /* It is not held. */
-    start = time_msec();
-    assert_int_equal(read(client, answer, 1), -1);
-    assert_int_equal(errno, EAGAIN);
-    assert_true(time_msec() - start >= 45);
-
-    /* Answers that are not read. */
-    memset(answer, 0, sizeof answer);
-    for (int i = 0; i < 20; i++) {
-        assert_false(dpdk_vdpa_door_is_clogged(&door));
-        assert_int_equal(send(client, answer, sizeof answer, 0),
-                         sizeof answer);
-    }
-    for (int i = 0; i < 200; i++) {
-        send(client, answer, sizeof answer, MSG_DONTWAIT);
-    }
-    assert_true(dpdk_vdpa_door_is_clogged(&door));
-
-    dpdk_vdpa_door_close(&door);
-    assert_false(dpdk_vdpa_door_is_clogged(&door));
-    dpdk_vdpa_door_close(&door);
-    close(server);
-    close(client);
+    connect_held(p);
+    dpdk_vdpa_door_release();
+    assert_false(dpdk_vdpa_door_open(&other, TIMEOUT)); /* It is not held. */
 }
 
-/* Receives a header as the library does.  Returns the number of files that
- * came with it. */
+static void
+close_pair(struct pair *p)
+{
+    dpdk_vdpa_door_close(&p->door);
+    assert_null(dpdk_vdpa_door_reason(&p->door));
+    dpdk_vdpa_door_close(&p->door);
+    close(p->client);
+    close(p->server);
+}
+
+static bool
+is_readable(int fd, int timeout)
+{
+    struct pollfd pfd = { .fd = fd, .events = POLLIN };
+
+    return poll(&pfd, 1, timeout) > 0;
+}
+
+/* Sends 'n' bytes with a file, unless that is negative. */
+static void
+send_bytes(int fd, const void *bytes, size_t n, int file)
+{
+    char control[CMSG_SPACE(sizeof file)];
+    struct iovec iov = { CONST_CAST(void *, bytes), n };
+    struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+    if (file >= 0) {
+        struct cmsghdr *cmsg;
+
+        memset(control, 0, sizeof control);
+        msg.msg_control = control;
+        msg.msg_controllen = sizeof control;
+        cmsg = CMSG_FIRSTHDR(&msg);
+        cmsg->cmsg_level = SOL_SOCKET;
+        cmsg->cmsg_type = SCM_RIGHTS;
+        cmsg->cmsg_len = CMSG_LEN(sizeof file);
+        memcpy(CMSG_DATA(cmsg), &file, sizeof file);
+    }
+    assert_int_equal(sendmsg(fd, &msg, MSG_NOSIGNAL), n);
+}
+
+/* Receives 'n' bytes as the library does a header.  Returns the number of
+ * files that came with it, which are closed. */
 static int
-recv_header(int fd)
+recv_bytes(int fd, void *bytes, size_t n)
 {
     char control[CMSG_SPACE(DPDK_VDPA_MSG_MAX_FDS * sizeof(int))];
-    uint32_t header[3];
-    struct iovec iov = { header, sizeof header };
+    struct iovec iov = { bytes, n };
     struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
                           .msg_control = control,
                           .msg_controllen = sizeof control };
     struct cmsghdr *cmsg;
     int received;
 
-    assert_int_equal(recvmsg(fd, &msg, 0), sizeof header);
+    assert_true(is_readable(fd, LONG));
+    assert_int_equal(recvmsg(fd, &msg, 0), n);
     cmsg = CMSG_FIRSTHDR(&msg);
     if (!cmsg) {
         return 0;
@@ -136,136 +154,334 @@ recv_header(int fd)
     return (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 }
 
-static void
-send_header(int fd, uint32_t request, int file)
-{
-    char control[CMSG_SPACE(sizeof file)];
-    uint32_t header[3] = { request, 1, 8 };
-    struct iovec iov = { header, sizeof header };
-    struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
-                          .msg_control = control,
-                          .msg_controllen = sizeof control };
-    struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+/* A message with 8 bytes of payload. */
+struct small {
+    uint32_t request;
+    uint32_t flags;
+    uint32_t size;
+    uint64_t payload;
+} __attribute__((packed));
 
-    memset(control, 0, sizeof control);
-    cmsg->cmsg_level = SOL_SOCKET;
-    cmsg->cmsg_type = SCM_RIGHTS;
-    cmsg->cmsg_len = CMSG_LEN(sizeof file);
-    memcpy(CMSG_DATA(cmsg), &file, sizeof file);
-    assert_int_equal(sendmsg(fd, &msg, 0), sizeof header);
+/* What the library reads, it reads at once. */
+static void
+recv_small(int fd, struct small *msg, int n_files)
+{
+    assert_int_equal(recv_bytes(fd, msg, DPDK_VDPA_MSG_HEADER_LEN), n_files);
+    assert_int_equal(msg->size, sizeof msg->payload);
+    assert_int_equal(recv(fd, &msg->payload, msg->size, MSG_DONTWAIT),
+                     sizeof msg->payload);
+}
+
+static void
+check_end(struct pair *p, const char *reason)
+{
+    char byte;
+
+    assert_true(is_readable(p->client, LONG));
+    assert_int_equal(recv(p->client, &byte, 1, 0), 0);
+    if (reason) {
+        assert_string_equal(dpdk_vdpa_door_reason(&p->door), reason);
+    } else {
+        assert_null(dpdk_vdpa_door_reason(&p->door));
+    }
+}
+
+static void
+test_pieces(void **state OVS_UNUSED)
+{
+    struct small msg = { 2, 1, 8, 0x1122334455667788ULL }, got;
+    const char *bytes = (const char *) &msg;
+    struct pair p;
+
+    connect_pair(&p);
+    for (size_t cut = 1; cut < sizeof msg; cut++) {
+        send_bytes(p.server, bytes, cut, -1);
+        assert_false(is_readable(p.client, 2));
+        send_bytes(p.server, bytes + cut, sizeof msg - cut, -1);
+        recv_small(p.client, &got, 0);
+        assert_memory_equal(&got, &msg, sizeof msg);
+    }
+    assert_null(dpdk_vdpa_door_reason(&p.door));
+    close_pair(&p);
+}
+
+static void
+test_unfinished(void **state OVS_UNUSED)
+{
+    struct small msg = { 2, 1, 8, 0 }, got;
+    struct pair p, other;
+
+    for (size_t len = 1; len < sizeof msg; len += 3) {
+        long long int start = time_msec();
+
+        connect_pair(&p);
+        connect_pair(&other);
+        send_bytes(p.server, &msg, sizeof msg, -1);
+        send_bytes(p.server, &msg, len, -1);
+        recv_small(p.client, &got, 0);
+        /* Others do not wait meanwhile. */
+        send_bytes(other.server, &msg, sizeof msg, -1);
+        recv_small(other.client, &got, 0);
+        check_end(&p, "message that is not finished");
+        assert_true(time_msec() - start >= TIMEOUT);
+        assert_null(dpdk_vdpa_door_reason(&other.door));
+        close_pair(&p);
+        close_pair(&other);
+    }
+}
+
+static void
+test_too_long(void **state OVS_UNUSED)
+{
+    struct small msg = { 2, 1, 4096, 0 };
+    char payload[4096], got[4096];
+    struct pair p;
+
+    memset(payload, 'x', sizeof payload);
+    connect_pair(&p);
+    send_bytes(p.server, &msg, DPDK_VDPA_MSG_HEADER_LEN, -1);
+    send_bytes(p.server, payload, sizeof payload, -1);
+    recv_bytes(p.client, got, DPDK_VDPA_MSG_HEADER_LEN);
+    recv_bytes(p.client, got, sizeof got);
+    assert_memory_equal(got, payload, sizeof got);
+
+    msg.size = 4097;
+    send_bytes(p.server, &msg, DPDK_VDPA_MSG_HEADER_LEN, -1);
+    check_end(&p, "message of more than 4096 bytes");
+    close_pair(&p);
+    connect_pair(&p);
+    msg.size = UINT32_MAX;
+    send_bytes(p.server, &msg, DPDK_VDPA_MSG_HEADER_LEN, -1);
+    check_end(&p, "message of more than 4096 bytes");
+    close_pair(&p);
+}
+
+/* A library that is busy gets all messages later, in order. */
+static void
+test_busy_library(void **state OVS_UNUSED)
+{
+    enum { N = 5000 };
+    struct pair p;
+    pid_t pid;
+
+    connect_pair(&p);
+    pid = fork();
+    if (!pid) {
+        for (int i = 0; i < N; i++) {
+            struct small msg = { 2, 1, 8, i };
+
+            if (send(p.server, &msg, sizeof msg, 0) != sizeof msg) {
+                _exit(1);
+            }
+        }
+        _exit(0);
+    }
+    close(p.server);
+    for (int i = 0; i < N; i++) {
+        struct small got;
+
+        recv_small(p.client, &got, 0);
+        assert_int_equal(got.payload, i);
+    }
+    check_end(&p, NULL);
+    close_pair(&p);
+}
+
+static void
+test_answers(void **state OVS_UNUSED)
+{
+    struct small msg = { 1, 5, 8, 7 }, got;
+    struct pair p;
+    int fds[2];
+    char byte;
+
+    connect_pair(&p);
+    send_bytes(p.client, &msg, sizeof msg, -1);
+    assert_int_equal(recv_bytes(p.server, &got, sizeof got), 0);
+    assert_memory_equal(&got, &msg, sizeof msg);
+
+    /* With a file. */
+    assert_int_equal(pipe(fds), 0);
+    send_bytes(p.client, &msg, sizeof msg, fds[1]);
+    close(fds[1]);
+    assert_int_equal(recv_bytes(p.server, &got, sizeof got), 1);
+    assert_true(is_readable(fds[0], LONG));
+    assert_int_equal(read(fds[0], &byte, 1), 0);
+    close(fds[0]);
+
+    /* The last ones arrive before the end. */
+    for (int i = 0; i < 50; i++) {
+        send_bytes(p.client, &msg, sizeof msg, -1);
+    }
+    close(p.client);
+    p.client = -1;
+    for (int i = 0; i < 50; i++) {
+        recv_bytes(p.server, &got, sizeof got);
+    }
+    assert_true(is_readable(p.server, LONG));
+    assert_int_equal(recv(p.server, &byte, 1, 0), 0);
+    close_pair(&p);
+}
+
+/* Answers that are not read: the library is not made to wait. */
+static void
+test_clogged(void **state OVS_UNUSED)
+{
+    struct small msg = { 1, 5, 8, 7 };
+    long long int end = time_msec() + LONG;
+    struct pair p;
+
+    connect_pair(&p);
+    while (!dpdk_vdpa_door_reason(&p.door) && time_msec() < end) {
+        assert_int_equal(send(p.client, &msg, sizeof msg, 0), sizeof msg);
+    }
+    check_end(&p, "answers are not read");
+    close_pair(&p);
 }
 
 /* A pipe tells whether anybody still has its other end. */
 static void
-check_files(bool open)
+test_files(void **state OVS_UNUSED)
 {
-    struct dpdk_vdpa_door door = { -1, 0 };
-    int client, server, fds[2];
-    char byte;
+    struct pair p;
 
-    connect_pair(&client, &server, open ? &door : NULL);
+    connect_pair(&p);
     for (uint32_t request = 0; request < 64; request++) {
         bool takes = (request >= 5 && request <= 7)
                      || (request >= 12 && request <= 14) || request == 21;
+        struct small msg = { request, 1, 8, 0 }, got;
+        const char *bytes = (const char *) &msg;
+        int fds[2];
+        char byte;
 
-        assert_int_equal(pipe(fds), 0);
-        send_header(server, request, fds[1]);
-        close(fds[1]);
-        assert_int_equal(recv_header(client), takes || !open);
-        assert_int_equal(read(fds[0], &byte, 1), 0);
-        close(fds[0]);
+        for (size_t cut = 0; cut < sizeof msg; cut += 13) {
+            assert_int_equal(pipe(fds), 0);
+            if (cut) {
+                send_bytes(p.server, bytes, cut, -1);
+            }
+            send_bytes(p.server, bytes + cut, sizeof msg - cut, fds[1]);
+            close(fds[1]);
+            recv_small(p.client, &got, takes);
+            assert_true(is_readable(fds[0], LONG));
+            assert_int_equal(read(fds[0], &byte, 1), 0);
+            close(fds[0]);
+        }
     }
-    dpdk_vdpa_door_close(&door);
-    close(client);
-    close(server);
-}
-
-static void
-test_files_at_the_door(void **state OVS_UNUSED)
-{
-    check_files(true);
-}
-
-/* Sockets that are not ours are left alone, even if somebody reads from them
- * as the library does. */
-static void
-test_other_sockets(void **state OVS_UNUSED)
-{
-    check_files(false);
+    close_pair(&p);
 }
 
 /* A message waits until its connection has been started wholly. */
-static void *
-read_message(void *client_)
-{
-    int *client = client_;
-
-    assert_int_equal(recv_header(*client), 0);
-    atomic_store(&has_read, true);
-    return NULL;
-}
-
 static void
 test_hold(void **state OVS_UNUSED)
 {
-    uint32_t header[3] = { 1, 1, 0 };
-    struct dpdk_vdpa_door door;
-    int client, server;
-    pthread_t thread;
-    bool read;
+    struct small msg = { 1, 1, 8, 0 }, got;
+    struct pair p;
 
-    connect_pair(&client, &server, &door);
-    dpdk_vdpa_door_hold();
-    assert_int_equal(send(server, header, sizeof header, 0), sizeof header);
-    assert_int_equal(pthread_create(&thread, NULL, read_message, &client), 0);
-    for (int i = 0; i < 50; i++) {
-        usleep(1000);           /* It has every chance to go wrong. */
-        atomic_read(&has_read, &read);
-        assert_false(read);
-    }
+    connect_held(&p);
+    send_bytes(p.server, &msg, sizeof msg, -1);
+    assert_false(is_readable(p.client, 50));
     dpdk_vdpa_door_release();
-    assert_int_equal(pthread_join(thread, NULL), 0);
-    atomic_read(&has_read, &read);
-    assert_true(read);
-    dpdk_vdpa_door_close(&door);
-    close(client);
-    close(server);
+    recv_small(p.client, &got, 0);
+    close_pair(&p);
+
+    /* So does the end. */
+    connect_held(&p);
+    close(p.server);
+    p.server = -1;
+    assert_false(is_readable(p.client, 50));
+    dpdk_vdpa_door_release();
+    check_end(&p, NULL);
+    close_pair(&p);
+
+    /* It may not come to that. */
+    connect_held(&p);
+    close_pair(&p);
+    dpdk_vdpa_door_release();
 }
 
-/* The library closes its socket before we hear of it, and the next connection
- * may have its number by then. */
+/* Messages of the library's own: it is not made to wait, whatever the
+ * front-end does, and may get answers. */
 static void
-test_used_again(void **state OVS_UNUSED)
+test_channel(void **state OVS_UNUSED)
 {
-    struct dpdk_vdpa_door old, new;
-    int client, server, fds[2];
-    int old_client, old_server;
+    struct small msg = { 1, 1, 8, 7 }, got;
+    long long int start = time_msec();
+    int front[2], fd;
 
-    connect_pair(&old_client, &old_server, &old);
-    close(old_client);
-    connect_pair(&client, &server, &new);
-    assert_int_equal(old.fd, new.fd);
-    dpdk_vdpa_door_close(&old);
-    assert_int_equal(pipe(fds), 0);
-    send_header(server, 1, fds[1]);
-    close(fds[1]);
-    assert_int_equal(recv_header(client), 0);
-    close(fds[0]);
-    dpdk_vdpa_door_close(&new);
-    close(client);
-    close(server);
-    close(old_server);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, front), 0);
+    fd = dpdk_vdpa_door_channel(front[1], TIMEOUT);
+    assert_true(fd >= 0);
+    for (int i = 0; i < 10; i++) {
+        send_bytes(fd, &msg, sizeof msg, -1);
+        recv_bytes(front[0], &got, sizeof got);
+        send_bytes(front[0], &msg, sizeof msg, -1);
+        recv_small(fd, &got, 0);
+    }
+    for (int i = 0; i < 20000; i++) {
+        send_bytes(fd, &msg, sizeof msg, -1);
+    }
+    assert_true(time_msec() - start < LONG);
+    close(fd);
+    close(front[0]);
+
+    /* What is no socket is of no use, and does no harm. */
+    assert_int_equal(pipe(front), 0);
+    fd = dpdk_vdpa_door_channel(front[1], TIMEOUT);
+    assert_true(is_readable(fd, LONG));
+    assert_int_equal(read(fd, &got, 1), 0);
+    close(fd);
+    close(front[0]);
+}
+
+/* Nothing is left of connections, in whatever order they end. */
+static void
+test_ends(void **state OVS_UNUSED)
+{
+    int lowest = dup(0);
+    struct pair p;
+    char byte;
+
+    close(lowest);
+    for (int i = 0; i < 300; i++) {
+        connect_pair(&p);
+        if (i % 3 == 0) {
+            close(p.server);
+            p.server = -1;
+            check_end(&p, NULL);
+        } else if (i % 3 == 1) {
+            close(p.client);
+            p.client = -1;
+            assert_true(is_readable(p.server, LONG));
+            assert_int_equal(recv(p.server, &byte, 1, 0), 0);
+        }
+        close_pair(&p);
+    }
+    for (int end = 0; end < LONG; end++) {
+        int fd = dup(0);
+
+        close(fd);
+        if (fd == lowest) {
+            return;
+        }
+        usleep(1000);
+    }
+    fail();
 }
 
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_connection),
-        cmocka_unit_test(test_files_at_the_door),
-        cmocka_unit_test(test_other_sockets),
+        cmocka_unit_test(test_pieces),
+        cmocka_unit_test(test_unfinished),
+        cmocka_unit_test(test_too_long),
+        cmocka_unit_test(test_busy_library),
+        cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_clogged),
+        cmocka_unit_test(test_files),
         cmocka_unit_test(test_hold),
-        cmocka_unit_test(test_used_again),
+        cmocka_unit_test(test_channel),
+        cmocka_unit_test(test_ends),
     };
 
     return cmocka_run_group_tests_name("door", tests, NULL, NULL);
