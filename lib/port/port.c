@@ -134,7 +134,6 @@ void
 vdpa_port_event(struct vdpa_port *port, const char *format, ...)
     OVS_EXCLUDED(port->events_mutex)
 {
-    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(60, 60);
     va_list args;
     char *text;
 
@@ -142,7 +141,7 @@ vdpa_port_event(struct vdpa_port *port, const char *format, ...)
     text = xvasprintf(format, args);
     va_end(args);
 
-    VLOG_INFO_RL(&rl, "%s: %s", port->name, text);
+    VLOG_INFO_RL(&port->events_limit, "%s: %s", port->name, text);
     ovs_mutex_lock(&port->events_mutex);
     dpdk_vdpa_events_add(&port->events, "%s", text);
     ovs_mutex_unlock(&port->events_mutex);
@@ -328,8 +327,10 @@ vdpa_port_set_n_pollers(struct vdpa_port *port, unsigned int n)
 void
 vdpa_port_create(struct netdev *netdev, struct dpdk_vdpa_relay *relay)
 {
+    const struct vlog_rate_limit limit = VLOG_RATE_LIMIT_INIT(60, 60);
     struct vdpa_port *port = xzalloc(sizeof *port);
 
+    port->events_limit = limit;
     port->netdev = netdev;
     port->name = xstrdup(netdev_get_name(netdev));
     port->positions = dpdk_vdpa_positions_create();

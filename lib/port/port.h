@@ -32,6 +32,7 @@
 #include "openvswitch/hmap.h"
 #include "openvswitch/thread.h"
 #include "openvswitch/types.h"
+#include "openvswitch/vlog.h"
 #include "ovs-atomic.h"
 #include "port/device.h"
 #include "port/events.h"
@@ -171,6 +172,9 @@ struct vdpa_port {
 
     struct ovs_mutex events_mutex;      /* Protects 'events'. */
     struct dpdk_vdpa_events events OVS_GUARDED;
+    struct vlog_rate_limit events_limit;        /* Of those in the log: a port
+                                                 * that has many leaves others
+                                                 * theirs. */
 };
 
 /* OVS's class "dpdk", which ours is derived from. */

@@ -61,6 +61,7 @@ struct dpdk_vdpa_connector {
     unsigned int delay;         /* After the next attempt in vain, in ms. */
     bool may_hurry;             /* A new socket makes it due at once. */
     int error;                  /* Of the last look at the socket. */
+    struct vlog_rate_limit limit;       /* Of telling so. */
 };
 
 /* Protects the following.  A leaf: nothing is called with it held. */
@@ -106,8 +107,10 @@ connector_unwatch(struct dpdk_vdpa_connector *c)
 struct dpdk_vdpa_connector *
 dpdk_vdpa_connector_create(const char *path)
 {
+    const struct vlog_rate_limit limit = VLOG_RATE_LIMIT_INIT(60, 60);
     struct dpdk_vdpa_connector *c = xzalloc(sizeof *c);
 
+    c->limit = limit;
     c->path = xstrdup(path);
     c->folder = dir_name(path);
     c->name = strrchr(c->path, '/') ? strrchr(c->path, '/') + 1 : c->path;
@@ -209,8 +212,8 @@ connector_set_error(struct dpdk_vdpa_connector *c, int error)
     OVS_REQUIRES(mutex)
 {
     if (error && error != c->error) {
-        VLOG_INFO("%s: waiting for somebody to serve it (%s)", c->path,
-                  ovs_strerror(error));
+        VLOG_INFO_RL(&c->limit, "%s: waiting for somebody to serve it (%s)",
+                     c->path, ovs_strerror(error));
     }
     c->error = error;
 }

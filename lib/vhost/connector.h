@@ -22,8 +22,8 @@
  * And it tries once a second, while we can do it at once: we have the kernel
  * tell when a socket appears.
  *
- * Functions are for the main thread, except for those that create and
- * destroy. */
+ * A connector is for the owner of its port (see port/owner.h): the main
+ * thread, or in the end whoever destroys the port. */
 
 #include <stdbool.h>
 
@@ -46,7 +46,7 @@ void dpdk_vdpa_connector_set_connected(struct dpdk_vdpa_connector *, bool);
  * the socket said; 0 if there is a server. */
 int dpdk_vdpa_connector_error(const struct dpdk_vdpa_connector *);
 
-/* Has the poll loop wake up when an attempt may be due. */
+/* Has the calling thread's poll loop wake up when an attempt may be due. */
 void dpdk_vdpa_connector_wait(struct dpdk_vdpa_connector *);
 
 #endif /* vhost/connector.h */
