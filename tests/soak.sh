@@ -169,8 +169,25 @@ act_flaps()
         && process_end "guest$1" KILL && act_guest "$1"
 }
 
+# The guest's memory goes away, in all ways, on connections of its own.
+act_vanish()
+{
+    process_end "guest$1" KILL
+    frontend_run vanish "$VDPA_ENV/vdpa$1.sock" 6 > /dev/null || return 1
+    act_guest "$1"
+}
+
+# Messages begin and do not go on while the port goes and comes.
+act_halves()
+{
+    process_end "guest$1" KILL
+    frontend_start "guest$1" halves "$VDPA_ENV/vdpa$1.sock" \
+        && nap && act_delete "$1" \
+        && process_end "guest$1" KILL && act_guest "$1"
+}
+
 ACTS=(guest hostile options bad_option features policing mtu link stuck reset
-      remove admin delete flaps)
+      remove admin delete flaps vanish halves)
 
 # recover N: makes port N as it is at the beginning of a round, with a guest.
 recover()

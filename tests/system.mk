@@ -50,6 +50,7 @@ tools_vhost_user_frontend_SOURCES = \
 	tools/frontend-ring.c \
 	tools/frontend-rings.c \
 	tools/frontend-served.c \
+	tools/frontend-vanish.c \
 	tools/vhost-user-frontend.c
 tools_vhost_user_frontend_CPPFLAGS = -D_GNU_SOURCE
 tools_vhost_user_frontend_CFLAGS = $(WARNING_FLAGS)

@@ -90,9 +90,10 @@ int
 scenario_flaps(struct peer *peer, int argc, char *argv[])
 {
     bool send = argc && !strcmp(argv[0], "SEND");
+    unsigned int max = argc > 1 ? atoi(argv[1]) : UINT32_MAX;
     unsigned int n = 0;
 
-    while (!stopping) {
+    while (!stopping && n < max) {
         if (peer_accept(peer, 100)) {
             if (send) {
                 peer_send_u64(peer, SET_FEATURES, 0);
@@ -103,4 +104,33 @@ scenario_flaps(struct peer *peer, int argc, char *argv[])
     }
     printf("%u connections\n", n);
     return 0;
+}
+
+/* Begins a message, and lets the back-end wait for the rest. */
+int
+scenario_halves(struct peer *peer, int argc, char *argv[])
+{
+    static const uint32_t header[3] = { SET_FEATURES, MSG_VERSION, 8 };
+    long long int longest = 0;
+    unsigned int n = 0;
+
+    (void) argc;
+    (void) argv;
+    while (!stopping) {
+        long long int start;
+
+        if (!peer_accept(peer, 100)) {
+            continue;
+        }
+        peer_put(peer, header, n % 2 ? sizeof header : 5, NULL, 0);
+        printf("half a message sent\n");
+        start = now_ms();
+        while (!stopping && !peer_is_gone(peer, 100)) {
+            longest = now_ms() - start;
+        }
+        peer_close(peer);
+        n++;
+    }
+    printf("%u halves of messages, kept for %lld ms at most\n", n, longest);
+    return longest > 10000;
 }

@@ -278,7 +278,8 @@ peer_negotiate(struct peer *peer)
 void
 peer_share_memory(struct peer *peer)
 {
-    peer->mem_fd = make_memfd(MEM_SIZE, MFD_ALLOW_SEALING);
+    peer->mem_fd = (peer->make_memory ? peer->make_memory()
+                    : make_memfd(MEM_SIZE, MFD_ALLOW_SEALING));
     peer->mem = mmap(NULL, MEM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
                      peer->mem_fd, 0);
     if (peer->mem == MAP_FAILED) {

@@ -173,6 +173,7 @@ struct peer {
     unsigned int ring_size;     /* A power of two, at least N_BUFS. */
     uint64_t offered;           /* Virtio features. */
     uint64_t offered_protocol;  /* Protocol features. */
+    int (*make_memory)(void);   /* The file of MEM_SIZE; null for a memfd. */
     int mem_fd;
     uint8_t *mem;
     struct ring rings[MAX_RINGS];
@@ -269,6 +270,8 @@ int scenario_rings(struct peer *, int argc, char *argv[]);
 int scenario_shorter(struct peer *, int argc, char *argv[]);
 int scenario_served(struct peer *, int argc, char *argv[]);
 int scenario_flaps(struct peer *, int argc, char *argv[]);
+int scenario_halves(struct peer *, int argc, char *argv[]);
+int scenario_vanish(struct peer *, int argc, char *argv[]);
 
 /* Ends the traffic of scenario_rings() and the like: set by SIGTERM. */
 extern volatile bool stopping;

@@ -48,8 +48,16 @@ static const struct scenario scenarios[] = {
       "served           with -q 2 and more, to a vDPA device: start rings late,\n"
       "                   change memory and features" },
     { "flaps", scenario_flaps,
-      "flaps [SEND]     end each connection at once, or after a message with\n"
-      "                   SEND, until SIGTERM" },
+      "flaps [SEND [N]] end each connection at once, or after a message with\n"
+      "                   SEND, until SIGTERM, or N of them" },
+    { "halves", scenario_halves,
+      "halves           begin a message on each connection, and do not go on,\n"
+      "                   until SIGTERM" },
+    { "vanish", scenario_vanish,
+      "vanish [N [FOLDER...]]\n"
+      "                   let the memory go away N times, 12: truncate it and,\n"
+      "                   if it is in a FOLDER, punch holes and use up all that\n"
+      "                   could fill them" },
     { "rings", scenario_rings,
       "rings tx|rx      16 queue pairs, 15 of which lie, until SIGTERM" },
 };

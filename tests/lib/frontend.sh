@@ -21,6 +21,19 @@ frontend_run()
     taskset -c 0 "$FRONTEND" "$@"
 }
 
+# frontend_run_in TYPE SIZE ARGUMENT...: the same with one more argument, a
+# folder that has a file system of so little size for itself, and goes with it.
+frontend_run_in()
+{
+    local type=$1 size=$2 dir=$VDPA_ENV/room
+    shift 2
+    mkdir -p "$dir"
+    # shellcheck disable=SC2016
+    taskset -c 0 unshare -m sh -c \
+        'mount -t "$0" -o size="$1" none "$2" && shift 2 && exec "$@"' \
+        "$type" "$size" "$dir" "$FRONTEND" "$@" "$dir"
+}
+
 # frontend_start NAME ARGUMENT...: starts a scenario in the background, with
 # its output in $VDPA_ENV/NAME.frontend.
 frontend_start()
