@@ -136,21 +136,32 @@ map_memory(size_t len, int prot, int flags, int fd, off_t ofs)
     return p;
 }
 
-/* The C library has two names for it, and its header may give the one for the
- * other. */
-void *dpdk_vdpa_mapping_mmap(void *, size_t, int, int, int, off_t)
-    __asm__("mmap64");
-void *dpdk_vdpa_mapping_mmap_alias(void *, size_t, int, int, int, off_t)
-    __asm__("mmap") __attribute__((alias("mmap64")));
-
-void *
-dpdk_vdpa_mapping_mmap(void *addr, size_t len, int prot, int flags, int fd,
-                       off_t ofs)
+static void *
+map(void *addr, size_t len, int prot, int flags, int fd, off_t ofs)
 {
     if (mapping_owner && !addr && fd >= 0 && flags & MAP_SHARED) {
         return map_memory(len, prot, flags, fd, ofs);
     }
     return next_mmap(addr, len, prot, flags, fd, ofs);
+}
+
+/* The C library has two names for it, and its header may give the one for the
+ * other. */
+mmap_func dpdk_vdpa_mapping_mmap __asm__("mmap");
+mmap_func dpdk_vdpa_mapping_mmap64 __asm__("mmap64");
+
+void *
+dpdk_vdpa_mapping_mmap(void *addr, size_t len, int prot, int flags, int fd,
+                       off_t ofs)
+{
+    return map(addr, len, prot, flags, fd, ofs);
+}
+
+void *
+dpdk_vdpa_mapping_mmap64(void *addr, size_t len, int prot, int flags, int fd,
+                         off_t ofs)
+{
+    return map(addr, len, prot, flags, fd, ofs);
 }
 
 int

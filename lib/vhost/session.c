@@ -26,6 +26,7 @@
 #include "openvswitch/vlog.h"
 #include "util.h"
 #include "vhost/guard.h"
+#include "vhost/mapping.h"
 #include "vhost/positions.h"
 #include "vhost/walk.h"
 
@@ -223,6 +224,7 @@ dpdk_vdpa_session_pre_msg(struct dpdk_vdpa_session *s,
     if (result == RTE_VHOST_MSG_RESULT_NOT_HANDLED) {
         session_close_walk(s, msg);
         dpdk_vdpa_book_begin(&s->book, msg);
+        dpdk_vdpa_mapping_begin(&s->memory, msg);
     }
     return result;
 }
@@ -269,6 +271,7 @@ dpdk_vdpa_session_post_msg(struct dpdk_vdpa_session *s,
     if (changes_nothing(msg)) {
         return;
     }
+    dpdk_vdpa_mapping_end();
     was_started = (dpdk_vdpa_msg_ring(msg, &ring)
                    && s->book.rings[ring].is_started);
     dpdk_vdpa_book_end(&s->book, msg);
@@ -347,6 +350,7 @@ dpdk_vdpa_session_begin(struct dpdk_vdpa_session *s)
 void
 dpdk_vdpa_session_end(struct dpdk_vdpa_session *s)
 {
+    dpdk_vdpa_mapping_end();
     dpdk_vdpa_door_close(&s->door);
     dpdk_vdpa_walk_drop_calls(s->walk);
 }

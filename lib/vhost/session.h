@@ -26,6 +26,7 @@
 
 #include <rte_vhost.h>
 
+#include "base/fault.h"
 #include "ovs-atomic.h"
 #include "vhost/book.h"
 #include "vhost/door.h"
@@ -47,6 +48,7 @@ struct dpdk_vdpa_session {
      * sizes of rings that are enabled. */
     struct dpdk_vdpa_book book;
     struct dpdk_vdpa_door door;
+    struct dpdk_vdpa_fault_owner memory;        /* Which may go away. */
     int ufd;                    /* The library's userfaultfd, or -1. */
     bool handling;              /* A message that may change virtqueues. */
     bool told;                  /* The front-end has asked how far rings have

@@ -44,7 +44,6 @@
 #include "vhost/guard.h"
 #include "vhost/layout.h"
 #include "vhost/lro.h"
-#include "vhost/mapping.h"
 #include "vhost/session.h"
 
 VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_vm);
@@ -112,9 +111,6 @@ struct dpdk_vdpa_vm {
     struct rte_mempool *mempool;
 
     struct dpdk_vdpa_session session;
-
-    /* Told by whoever touches the guest's memory. */
-    struct dpdk_vdpa_fault_owner memory;
 
     /* Written by the vhost thread, read by any. */
     atomic_bool up;
@@ -284,9 +280,6 @@ vm_pre_msg_handle(int vid, void *theirs)
                                        dpdk_vdpa_vm_is_up(vm), why,
                                        sizeof why);
     dpdk_vdpa_layout_write(theirs, &msg);
-    if (result == RTE_VHOST_MSG_RESULT_NOT_HANDLED) {
-        dpdk_vdpa_mapping_begin(&vm->memory, &msg);
-    }
     if (why[0]) {
         vm->callbacks->refused(vm->aux, vm, why);
     }
@@ -299,7 +292,6 @@ vm_post_msg_handle(int vid, void *theirs)
     struct dpdk_vdpa_vm *vm = vm_from_vid(vid);
     struct dpdk_vdpa_msg msg;
 
-    dpdk_vdpa_mapping_end();
     if (vm) {
         dpdk_vdpa_layout_read(&msg, theirs);
         dpdk_vdpa_session_post_msg(&vm->session, &msg, vid,
@@ -336,7 +328,6 @@ vm_destroy_connection(int vid)
 {
     struct dpdk_vdpa_vm *vm = vm_from_vid(vid);
 
-    dpdk_vdpa_mapping_end();
     if (vm) {
         const char *why = dpdk_vdpa_door_reason(&vm->session.door);
 
@@ -451,7 +442,7 @@ vm_connect(struct dpdk_vdpa_vm *vm)
     }
     vm->registered = true;
     atomic_store(&vm->lost, false);
-    dpdk_vdpa_fault_reset(&vm->memory);
+    dpdk_vdpa_fault_reset(&vm->session.memory);
     rte_vhost_driver_callback_register(vm->path, &vm_vhost_ops);
     vm_limit_protocol(vm);
     if ((vm->vdpa
@@ -482,7 +473,7 @@ vm_is_lost(struct dpdk_vdpa_vm *vm)
     vm->last_lost_seq = seq_read(vm->lost_seq);
     atomic_read(&vm->lost, &lost);
     dpdk_vdpa_fault_run();
-    if (vm->registered && dpdk_vdpa_fault_is_hit(&vm->memory)) {
+    if (vm->registered && dpdk_vdpa_fault_is_hit(&vm->session.memory)) {
         vm->callbacks->refused(vm->aux, vm, "memory that went away: its file "
                                "was truncated, or had no room for a page");
         lost = true;
@@ -515,7 +506,7 @@ dpdk_vdpa_vm_wait(struct dpdk_vdpa_vm *vm)
 {
     seq_wait(vm->lost_seq, vm->last_lost_seq);
     if (vm->registered) {
-        dpdk_vdpa_fault_wait(&vm->memory);
+        dpdk_vdpa_fault_wait(&vm->session.memory);
     }
     dpdk_vdpa_connector_wait(vm->connector);
 }
