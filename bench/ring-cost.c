@@ -49,6 +49,7 @@ static struct rte_mempool *mempool;
 static struct rte_mbuf *pkts[BURST];
 static struct guest guest;
 static struct dpdk_vdpa_ring ring;
+static uint32_t span;
 
 static void
 ring_create(bool packed)
@@ -66,6 +67,7 @@ ring_create(bool packed)
     }
     ring.size = RING_SIZE;
     ring.next_avail = ring.next_used = packed ? GUEST_WRAP : 0;
+    ring.span = &span;
     ring.memory = &guest.memory;
     ring.region = guest.memory.regions;
 }

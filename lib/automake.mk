@@ -72,12 +72,17 @@ vdpa_sources = \
 	lib/vhost/mapping.c \
 	lib/vhost/mapping.h \
 	lib/vhost/message.h \
+	lib/vhost/notes.c \
+	lib/vhost/notes.h \
+	lib/vhost/packed.h \
 	lib/vhost/positions.c \
 	lib/vhost/positions.h \
 	lib/vhost/ring.c \
 	lib/vhost/ring.h \
 	lib/vhost/session.c \
 	lib/vhost/session.h \
+	lib/vhost/undo.c \
+	lib/vhost/undo.h \
 	lib/vhost/vm.c \
 	lib/vhost/vm.h \
 	lib/vhost/walk.c \

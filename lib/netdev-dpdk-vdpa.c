@@ -42,6 +42,7 @@
 #include "smap.h"
 #include "util.h"
 #include "vhost/layout.h"
+#include "vhost/notes.h"
 #include "vhost/vm.h"
 
 VLOG_DEFINE_THIS_MODULE(netdev_dpdk_vdpa);
@@ -442,4 +443,5 @@ const struct vdpa_vswitchd_hooks vdpa_vswitchd_hooks = {
     .guard_dpdk = guard_dpdk,
     .derive_from_dpdk = derive_from_dpdk,
     .check_detach = vdpa_claim_check_detach,
+    .exiting = dpdk_vdpa_notes_keep,
 };

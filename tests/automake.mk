@@ -11,6 +11,7 @@ unit_tests = \
 	tests/unit/test-guard \
 	tests/unit/test-layout \
 	tests/unit/test-lro \
+	tests/unit/test-notes \
 	tests/unit/test-numa \
 	tests/unit/test-options \
 	tests/unit/test-policer \
@@ -20,8 +21,10 @@ unit_tests = \
 	tests/unit/test-positions \
 	tests/unit/test-relay \
 	tests/unit/test-relay-turns \
+	tests/unit/test-restart \
 	tests/unit/test-ring \
 	tests/unit/test-ring-calls \
+	tests/unit/test-undo \
 	tests/unit/test-vdpa \
 	tests/unit/test-vf \
 	tests/unit/test-walk \
@@ -103,6 +106,12 @@ tests_unit_test_guard_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_guard_LDADD = $(unit_LDADD)
 tests_unit_test_guard_LINK = $(unit_LINK)
 
+# This one includes lib/vhost/notes.c.
+tests_unit_test_notes_SOURCES = tests/unit/test-notes.c
+tests_unit_test_notes_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_unit_test_notes_LDADD = $(unit_LDADD)
+tests_unit_test_notes_LINK = $(unit_LINK)
+
 tests_unit_test_numa_SOURCES = tests/unit/test-numa.c lib/port/numa.c
 tests_unit_test_numa_LDADD = $(unit_LDADD)
 tests_unit_test_numa_LINK = $(unit_LINK)
@@ -129,7 +138,7 @@ tests_unit_test_policing_LINK = $(unit_LINK)
 # This one includes lib/vhost/positions.c, with functions of its own in place
 # of the vhost library's.
 tests_unit_test_positions_SOURCES = tests/unit/test-positions.c \
-	lib/vhost/book.c
+	lib/vhost/book.c lib/vhost/undo.c
 tests_unit_test_positions_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_positions_LDADD = $(unit_LDADD)
 tests_unit_test_positions_LINK = $(unit_LINK)
@@ -179,12 +188,10 @@ tests_unit_test_ring_calls_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_ring_calls_LDADD = $(unit_LDADD)
 tests_unit_test_ring_calls_LINK = $(unit_LINK)
 
-# And this one lib/accel/vdpa.c.
-tests_unit_test_vdpa_SOURCES = tests/unit/test-vdpa.c
-# This one has the vhost library and all of lib/vhost/.
-tests_unit_test_served_SOURCES = tests/unit/test-served.c \
-	tests/unit/test-eal.h tests/unit/test-front.h \
-	lib/accel/vdpa.c \
+# These two have the vhost library and all of lib/vhost/.
+vhost_sources = \
+	lib/base/fault.c \
+	lib/base/packet.c \
 	lib/vhost/book.c \
 	lib/vhost/connector.c \
 	lib/vhost/door.c \
@@ -193,19 +200,30 @@ tests_unit_test_served_SOURCES = tests/unit/test-served.c \
 	lib/vhost/layout.c \
 	lib/vhost/lro.c \
 	lib/vhost/mapping.c \
+	lib/vhost/notes.c \
 	lib/vhost/positions.c \
 	lib/vhost/ring.c \
 	lib/vhost/session.c \
+	lib/vhost/undo.c \
 	lib/vhost/vm.c \
-	lib/vhost/walk.c \
-	lib/base/fault.c \
-	lib/base/packet.c
+	lib/vhost/walk.c
+tests_unit_test_restart_SOURCES = tests/unit/test-restart.c \
+	tests/unit/test-eal.h tests/unit/test-messages.h $(vhost_sources)
+tests_unit_test_restart_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_unit_test_restart_LDADD = $(unit_LDADD)
+tests_unit_test_restart_LINK = $(unit_LINK)
+
+tests_unit_test_served_SOURCES = tests/unit/test-served.c \
+	tests/unit/test-eal.h tests/unit/test-front.h \
+	tests/unit/test-messages.h lib/accel/vdpa.c $(vhost_sources)
 tests_unit_test_served_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) \
 	$(DPDK_SDK_CPPFLAGS) -DALLOW_INTERNAL_API
 tests_unit_test_served_LDADD = $(unit_LDADD)
 tests_unit_test_served_LINK = $(unit_LINK)
 
-# With the headers for drivers it compares private layouts.
+# This one includes lib/accel/vdpa.c; with the headers for drivers it compares
+# private layouts.
+tests_unit_test_vdpa_SOURCES = tests/unit/test-vdpa.c
 tests_unit_test_vdpa_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) \
 	$(DPDK_SDK_CPPFLAGS) -DALLOW_INTERNAL_API
 tests_unit_test_vdpa_LDADD = $(unit_LDADD)
@@ -218,6 +236,12 @@ tests_unit_test_lro_LDADD = $(unit_LDADD)
 tests_unit_test_lro_LINK = $(unit_LINK)
 
 # And this one lib/accel/vf.c.
+tests_unit_test_undo_SOURCES = tests/unit/test-undo.c \
+	tests/unit/test-eal.h lib/vhost/ring.c lib/vhost/undo.c
+tests_unit_test_undo_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_unit_test_undo_LDADD = $(unit_LDADD)
+tests_unit_test_undo_LINK = $(unit_LINK)
+
 tests_unit_test_vf_SOURCES = tests/unit/test-vf.c
 tests_unit_test_vf_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_vf_LDADD = $(unit_LDADD)
@@ -227,7 +251,8 @@ tests_unit_test_vf_LINK = $(unit_LINK)
 # vhost library's.
 walk_test_sources = tests/unit/walk-fixture.h tests/unit/test-eal.h \
 	tests/unit/test-guest.h tests/unit/test-needs.h \
-	lib/vhost/book.c lib/vhost/interrupt.c lib/vhost/ring.c
+	lib/vhost/book.c lib/vhost/interrupt.c lib/vhost/ring.c \
+	lib/vhost/undo.c
 tests_unit_test_walk_SOURCES = tests/unit/test-walk.c $(walk_test_sources)
 tests_unit_test_walk_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_walk_LDADD = $(unit_LDADD)

@@ -31,6 +31,7 @@
 #include "smap.h"
 #include "timeval.h"
 #include "util.h"
+#include "vhost/notes.h"
 #include "vhost/vm.h"
 
 /* From other_config; see ovs-vswitchd.conf.db(5). */
@@ -147,7 +148,6 @@ vdpa_guest_create(struct vdpa_port *port, const char *path,
         .path = path,
         .iommu = vhost_iommu_support,
         .postcopy = vhost_postcopy_support,
-        .positions = port->positions,
         .callbacks = &guest_callbacks,
         .aux = port,
     };
@@ -184,6 +184,17 @@ guest_start(struct vdpa_port *port, struct dpdk_vdpa_vm *vm, char **errp)
     return dpdk_vdpa_vm_start(vm, errp);
 }
 
+/* The notes of the socket of 'vm' stay as long as 'port' has that. */
+static void
+guest_hold_notes(struct vdpa_port *port, const struct dpdk_vdpa_vm *vm)
+    OVS_REQUIRES(vdpa_port_owned)
+{
+    struct dpdk_vdpa_notes *old = port->notes;
+
+    port->notes = dpdk_vdpa_notes_open(dpdk_vdpa_vm_path(vm));
+    dpdk_vdpa_notes_close(old);
+}
+
 int
 vdpa_guest_replace(struct vdpa_port *port, struct dpdk_vdpa_vm *vm,
                    char **errp)
@@ -198,6 +209,7 @@ vdpa_guest_replace(struct vdpa_port *port, struct dpdk_vdpa_vm *vm,
     vdpa_port_hold_vm(port);
     vdpa_port_set_ends(port, port->vf, vm);
     dpdk_vdpa_vm_destroy(old);
+    guest_hold_notes(port, vm);
     vdpa_port_set_reason(port, VDPA_REASON_GUEST, NULL);
     vdpa_port_set_reason(port, VDPA_REASON_FEATURES, NULL);
     return 0;

@@ -32,7 +32,7 @@
 #include "openvswitch/vlog.h"
 #include "seq.h"
 #include "util.h"
-#include "vhost/positions.h"
+#include "vhost/notes.h"
 #include "vhost/vm.h"
 
 VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_port);
@@ -333,7 +333,6 @@ vdpa_port_create(struct netdev *netdev, struct dpdk_vdpa_relay *relay)
     port->events_limit = limit;
     port->netdev = netdev;
     port->name = xstrdup(netdev_get_name(netdev));
-    port->positions = dpdk_vdpa_positions_create();
     port->admin_up = true;
     vdpa_policing_init(&port->policing);
     port->vf_end.recv = dpdk_vdpa_vf_recv;
@@ -379,7 +378,7 @@ vdpa_port_free(struct vdpa_port *port)
     ovs_mutex_destroy(&port->mutex);
     ovs_mutex_destroy(&port->events_mutex);
     dpdk_vdpa_options_destroy(&port->options);
-    dpdk_vdpa_positions_destroy(port->positions);
+    dpdk_vdpa_notes_close(port->notes);
     for (int i = 0; i < VDPA_N_REASONS; i++) {
         free(port->reasons[i]);
     }

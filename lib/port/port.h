@@ -42,7 +42,7 @@
 
 struct dpdk_vdpa_capture;
 struct dpdk_vdpa_hw;
-struct dpdk_vdpa_positions;
+struct dpdk_vdpa_notes;
 struct dpdk_vdpa_vm;
 struct netdev;
 struct netdev_class;
@@ -99,7 +99,8 @@ struct vdpa_port {
     struct hmap_node node;              /* In the table of ports. */
     const struct netdev *netdev;
     char *name;                 /* Outlives the netdev's own. */
-    struct dpdk_vdpa_positions *positions;      /* Lent to 'vm'. */
+    struct dpdk_vdpa_notes *notes VDPA_OWNED;   /* Of the socket, so that they
+                                                 * are there if 'vm' is not. */
 
     /* The owner's; see port/owner.h. */
     struct dpdk_vdpa_options options VDPA_OWNED;    /* In force once

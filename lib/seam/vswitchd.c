@@ -152,6 +152,16 @@ guarded_detach(struct unixctl_conn *conn, int argc, const char *argv[],
     }
 }
 
+/* OVS's handler of the command "exit". */
+static unixctl_cb_func *real_exit;
+
+static void
+noted_exit(struct unixctl_conn *conn, int argc, const char *argv[], void *aux)
+{
+    vdpa_vswitchd_hooks.exiting();
+    real_exit(conn, argc, argv, aux);
+}
+
 /* Called for every command that OVS has. */
 void
 __wrap_unixctl_command_register(const char *name, const char *usage,
@@ -161,6 +171,9 @@ __wrap_unixctl_command_register(const char *name, const char *usage,
     if (!strcmp(name, "netdev-dpdk/detach")) {
         real_detach = cb;
         cb = guarded_detach;
+    } else if (!strcmp(name, "exit")) {
+        real_exit = cb;
+        cb = noted_exit;
     }
     __real_unixctl_command_register(name, usage, min_args, max_args, cb, aux);
 }

@@ -42,6 +42,10 @@ struct vdpa_vswitchd_hooks {
      * DPDK.  Otherwise returns false with a sentence for the user in '*errp',
      * which the caller must free. */
     bool (*check_detach)(const char *devargs, char **errp);
+
+    /* ovs-vswitchd has been told to exit.  Ports that go from now on have not
+     * been deleted. */
+    void (*exiting)(void);
 };
 extern const struct vdpa_vswitchd_hooks vdpa_vswitchd_hooks;
 

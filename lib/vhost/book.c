@@ -38,12 +38,13 @@ dpdk_vdpa_book_init(struct dpdk_vdpa_book *book, bool postcopy)
 struct dpdk_vdpa_book_file
 dpdk_vdpa_book_file(int fd)
 {
-    struct dpdk_vdpa_book_file file = { 0, 0 };
+    struct dpdk_vdpa_book_file file = { 0, 0, 0 };
     struct stat s;
 
     if (!fstat(fd, &s)) {
         file.dev = s.st_dev;
         file.ino = s.st_ino;
+        file.size = s.st_size;
     }
     return file;
 }

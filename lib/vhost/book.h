@@ -52,6 +52,7 @@ struct dpdk_vdpa_book_region {
 struct dpdk_vdpa_book_file {
     dev_t dev;
     ino_t ino;
+    off_t size;
 };
 
 struct dpdk_vdpa_book_memory {

@@ -18,56 +18,25 @@
 
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <rte_vhost.h>
 
 #include "openvswitch/vlog.h"
 #include "util.h"
+#include "vhost/notes.h"
+#include "vhost/packed.h"
+#include "vhost/undo.h"
 
 VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_positions);
-
-/* What tells a ring from any other, beside the file of the memory that it is
- * in: its length, where it is in the guest's memory, and where the front-end
- * said that it begins. */
-struct identity {
-    uint64_t desc, avail, used;
-    uint32_t base;
-    uint16_t size;
-};
-
-/* How far a ring has been processed: indexes with the wrap counter in the most
- * significant bit, as in the library. */
-struct position {
-    bool valid;
-    uint16_t avail;
-    uint16_t used;
-    struct identity ring;
-};
-
-struct dpdk_vdpa_positions {
-    struct dpdk_vdpa_book_file file;    /* Of the last connection's memory. */
-    struct position rings[DPDK_VDPA_BOOK_N_RINGS];
-};
-
-struct dpdk_vdpa_positions *
-dpdk_vdpa_positions_create(void)
-{
-    return xzalloc(sizeof(struct dpdk_vdpa_positions));
-}
-
-void
-dpdk_vdpa_positions_destroy(struct dpdk_vdpa_positions *p)
-{
-    free(p);
-}
 
 static bool
 is_packed(const struct dpdk_vdpa_book *book)
 {
     return book->features & (1ULL << VIRTIO_F_RING_PACKED);
 }
+
+/* Which ring it is. */
 
 /* Returns the guest's address of what the front-end has at 'user'. */
 static uint64_t
@@ -79,86 +48,200 @@ guest_address(const struct dpdk_vdpa_book *book, uint64_t user)
     return region ? region->guest + (user - region->user) : UINT64_MAX;
 }
 
-static struct identity
-ring_identity(const struct dpdk_vdpa_book *book,
+/* Fills in what tells a ring from any other: the file of the memory that it is
+ * in, where it is in that, how long it is, and where the front-end said that
+ * it begins. */
+static void
+note_identify(struct dpdk_vdpa_note *note, const struct dpdk_vdpa_book *book,
               const struct dpdk_vdpa_book_ring *ring)
 {
-    struct identity id;
-
-    memset(&id, 0, sizeof id);  /* It is compared as a whole. */
-    id.desc = guest_address(book, ring->desc);
-    id.avail = guest_address(book, ring->avail);
-    id.used = guest_address(book, ring->used);
-    id.base = ring->base;
-    id.size = ring->size;
-    return id;
+    note->dev = book->memory.file.dev;
+    note->ino = book->memory.file.ino;
+    note->memory_size = book->memory.file.size;
+    note->desc = guest_address(book, ring->desc);
+    note->avail = guest_address(book, ring->avail);
+    note->used = guest_address(book, ring->used);
+    note->base = ring->base;
+    note->size = ring->size;
 }
 
-/* Returns true if a device has ever processed packed ring 'ring'.  A driver
- * sets its descriptors to zero before the first one, and sets the flag USED
- * only after a device has been round. */
+/* What has no file is like nothing else. */
 static bool
-ring_is_used(const struct dpdk_vdpa_book *book,
-             const struct dpdk_vdpa_book_ring *ring)
+is_same_ring(const struct dpdk_vdpa_note *a, const struct dpdk_vdpa_note *b)
 {
-    size_t len = ring->size * sizeof(struct vring_packed_desc);
-    const struct vring_packed_desc *desc
-        = dpdk_vdpa_book_at(book, ring->desc, len);
+    return (a->ino && a->ino == b->ino && a->dev == b->dev
+            && a->memory_size == b->memory_size && a->desc == b->desc
+            && a->avail == b->avail && a->used == b->used
+            && a->base == b->base && a->size == b->size);
+}
 
-    for (unsigned int i = 0; desc && i < ring->size; i++) {
-        if (desc[i].flags & (1 << VRING_PACKED_DESC_F_USED)) {
+/* Where it goes on. */
+
+/* Returns true if a device has ever processed the ring of 'size' descriptors
+ * at 'descs', and may be at 'pos'.
+ *
+ * A driver sets the descriptors to zero before the first one, and sets the
+ * flag USED only after a device has been round.  What the device would look at
+ * next cannot have been given back in this round, and what it passed last
+ * cannot still be as it was given back in the round before. */
+static bool
+is_plausible(const struct vring_packed_desc *descs, uint16_t size,
+             uint16_t pos)
+{
+    uint16_t i = pos & ~PACKED_WRAP;
+    uint16_t last = i ? pos - 1 : (pos ^ PACKED_WRAP) | (size - 1);
+    bool is_used = false;
+
+    if (i >= size) {
+        return false;
+    }
+    for (unsigned int j = 0; j < size; j++) {
+        is_used |= descs[j].flags & PACKED_USED;
+    }
+    return (is_used && !packed_flags_are_used(descs[i].flags, pos)
+            && !packed_flags_are_used(descs[last & ~PACKED_WRAP].flags,
+                                      last ^ PACKED_WRAP));
+}
+
+/* The last walk went from one end of 'span' to the other, or part of the way,
+ * over buffers of one descriptor each. */
+static bool
+find_in_span(uint32_t span, const struct vring_packed_desc *descs,
+             uint16_t size, uint16_t *pos)
+{
+    uint16_t end = span >> 16;
+
+    *pos = span;
+    if ((*pos & ~PACKED_WRAP) >= size || (end & ~PACKED_WRAP) >= size) {
+        return false;
+    }
+    for (int n = 0; n < size; n++) {
+        if (*pos == end
+            || packed_flags_are_avail(descs[*pos & ~PACKED_WRAP].flags,
+                                      *pos)) {
             return true;
         }
+        *pos = packed_advance(*pos, 1, size);
     }
     return false;
 }
 
-void
-dpdk_vdpa_positions_forget(struct dpdk_vdpa_positions *p)
+/* Nobody noted anything.  If each buffer is of one descriptor, which is so for
+ * a guest with indirect tables, the flag USED of what was passed in this round
+ * is the wrap counter, and that of the rest is not.  Returns false if what the
+ * ring shows is something else. */
+static bool
+find_in_ring(const struct vring_packed_desc *descs, uint16_t size,
+             uint16_t *pos)
 {
-    memset(p, 0, sizeof *p);
-}
+    bool wrap = descs[0].flags & PACKED_USED;
+    uint16_t n = 0;
 
-void
-dpdk_vdpa_positions_save(struct dpdk_vdpa_positions *p,
-                         const struct dpdk_vdpa_book *book, int vid)
-{
-    dpdk_vdpa_positions_forget(p);
-    if (!is_packed(book)) {
-        return;
+    while (n < size && !!(descs[n].flags & PACKED_USED) == wrap) {
+        n++;
     }
-    p->file = book->memory.file;
-    for (unsigned int i = 0; i < DPDK_VDPA_BOOK_N_RINGS; i++) {
-        const struct dpdk_vdpa_book_ring *ring = &book->rings[i];
-        struct position *pos = &p->rings[i];
-
-        if (ring->is_started) {
-            pos->ring = ring_identity(book, ring);
-            pos->valid = !rte_vhost_get_vring_base(vid, i, &pos->avail,
-                                                   &pos->used);
+    for (uint16_t i = n; i < size; i++) {
+        if (!!(descs[i].flags & PACKED_USED) == wrap) {
+            return false;
         }
     }
+    *pos = packed_advance(wrap ? PACKED_WRAP : 0, n, size);
+    return true;
 }
 
-void
-dpdk_vdpa_positions_restore(struct dpdk_vdpa_positions *p,
-                            const struct dpdk_vdpa_book *book, int vid,
-                            unsigned int i)
+/* Stores in '*pos' how far the ring at 'descs' has been processed, by what is
+ * noted in '*note' and '*undo'.  Returns false if that cannot be told. */
+static bool
+note_read(const struct dpdk_vdpa_note *note,
+          const struct dpdk_vdpa_undo *undo, struct vring_packed_desc *descs,
+          uint16_t *pos)
+{
+    if (note->n_undo) {
+        return dpdk_vdpa_undo_burst(undo, note->n_undo, descs, note->size,
+                                    pos);
+    } else if (note->state == DPDK_VDPA_NOTE_EXACT) {
+        return find_in_span(note->span, descs, note->size, pos);
+    }
+    return find_in_ring(descs, note->size, pos);
+}
+
+/* Has ring 'i', which the notes are about, go on where it was. */
+static void
+ring_restore(const struct dpdk_vdpa_notes *notes,
+             const struct dpdk_vdpa_book *book, int vid, unsigned int i)
 {
     const struct dpdk_vdpa_book_ring *ring = &book->rings[i];
-    struct position *pos = &p->rings[i];
+    const struct dpdk_vdpa_note *note = &notes->rings[i];
+    struct vring_packed_desc *descs
+        = dpdk_vdpa_book_at(book, ring->desc, ring->size * sizeof *descs);
+    uint16_t pos;
 
-    if (pos->valid && is_packed(book)
-        && dpdk_vdpa_book_file_equals(&p->file, &book->memory.file)) {
-        struct identity id = ring_identity(book, ring);
+    if (!descs) {
+        return;
+    } else if (!note_read(note, &notes->undos[i], descs, &pos)) {
+        VLOG_WARN("where packed ring %u of connection %d was cannot be told",
+                  i, vid);
+    } else if (is_plausible(descs, note->size, pos)) {
+        VLOG_DBG("packed ring %u of connection %d goes on from %u", i, vid,
+                 pos & ~PACKED_WRAP);
+        rte_vhost_set_vring_base(vid, i, pos, pos);
+    }
+}
 
-        if (!memcmp(&id, &pos->ring, sizeof id)
-            && ring_is_used(book, ring)) {
-            VLOG_DBG("packed ring %u of connection %d goes on from %u", i,
-                     vid, pos->used & 0x7fff);
-            rte_vhost_set_vring_base(vid, i, pos->avail, pos->used);
-            return;             /* This connection may break early, too. */
+/* Notes. */
+
+/* Notes how far the library has processed ring 'i'. */
+static void
+note_position(struct dpdk_vdpa_notes *notes, int vid, unsigned int i)
+{
+    uint16_t avail, used;
+
+    if (!rte_vhost_get_vring_base(vid, i, &avail, &used)) {
+        dpdk_vdpa_note_set_exact(&notes->rings[i], used);
+    }
+}
+
+void
+dpdk_vdpa_positions_forget(struct dpdk_vdpa_notes *notes, unsigned int i)
+{
+    dpdk_vdpa_note_set_state(&notes->rings[i], DPDK_VDPA_NOTE_NONE);
+    dpdk_vdpa_note_set_undo(&notes->rings[i], 0);
+}
+
+void
+dpdk_vdpa_positions_save(struct dpdk_vdpa_notes *notes,
+                         const struct dpdk_vdpa_book *book, int vid)
+{
+    for (unsigned int i = 0; i < DPDK_VDPA_BOOK_N_RINGS; i++) {
+        if (is_packed(book) && book->rings[i].is_started
+            && notes->rings[i].state != DPDK_VDPA_NOTE_NONE) {
+            note_position(notes, vid, i);
         }
     }
-    pos->valid = false;
+}
+
+void
+dpdk_vdpa_positions_begin(struct dpdk_vdpa_notes *notes,
+                          const struct dpdk_vdpa_book *book, int vid,
+                          unsigned int i, bool hw)
+{
+    struct dpdk_vdpa_note *note = &notes->rings[i];
+    struct dpdk_vdpa_note now;
+
+    if (!is_packed(book)) {
+        dpdk_vdpa_positions_forget(notes, i);
+        return;
+    }
+    /* Should the process end here, the next one needs what this one found. */
+    note_identify(&now, book, &book->rings[i]);
+    if (note->state != DPDK_VDPA_NOTE_NONE && is_same_ring(&now, note)) {
+        ring_restore(notes, book, vid, i);
+    } else {
+        dpdk_vdpa_positions_forget(notes, i);
+        note_identify(note, book, &book->rings[i]);
+    }
+    note_position(notes, vid, i);
+    if (hw) {
+        dpdk_vdpa_note_set_state(note, DPDK_VDPA_NOTE_UNKNOWN);
+    }
 }

@@ -15,38 +15,36 @@
 #ifndef DPDK_VDPA_POSITIONS_H
 #define DPDK_VDPA_POSITIONS_H 1
 
-/* Remembers how far the packed rings of a guest had been processed when its
- * connection broke.
- *
- * When a connection breaks, QEMU reads from a split ring's memory how far it
- * had been processed.  A packed ring does not show that, and QEMU tells the
- * next connection what it knew before: where the last one began.  A back-end
- * that remembers can go on nevertheless.
+/* Has the packed rings of a guest go on where they were when its connection
+ * broke, be it that the process ended: reads what vhost/notes.h keeps, and
+ * says which rings it is about.
  *
  * Functions are called by whoever handles the messages of a connection, one at
- * a time. */
+ * a time, while nobody processes the ring in question. */
+
+#include <stdbool.h>
 
 #include "vhost/book.h"
 
-struct dpdk_vdpa_positions;
-
-struct dpdk_vdpa_positions *dpdk_vdpa_positions_create(void);
-void dpdk_vdpa_positions_destroy(struct dpdk_vdpa_positions *);
+struct dpdk_vdpa_notes;
 
 /* The guest of connection 'vid', whose book 'book' is, is no longer served.
  * Takes note of how far its rings have been processed. */
-void dpdk_vdpa_positions_save(struct dpdk_vdpa_positions *,
+void dpdk_vdpa_positions_save(struct dpdk_vdpa_notes *,
                               const struct dpdk_vdpa_book *book, int vid);
 
-/* The front-end asked, by VHOST_USER_GET_VRING_BASE, how far rings have been
+/* The front-end asked, by VHOST_USER_GET_VRING_BASE, how far ring 'i' has been
  * processed: it knows now, and nothing need be remembered. */
-void dpdk_vdpa_positions_forget(struct dpdk_vdpa_positions *);
+void dpdk_vdpa_positions_forget(struct dpdk_vdpa_notes *, unsigned int i);
 
-/* Ring 'i' of connection 'vid' has been started, and nobody processes it yet.
+/* Ring 'i' of connection 'vid' has been started, and is going to be processed,
+ * by a vDPA device if 'hw' is true.
+ *
  * Goes on where the last connection ended if there is no doubt that it is the
- * same ring, in the same memory, and that the front-end does not know. */
-void dpdk_vdpa_positions_restore(struct dpdk_vdpa_positions *,
-                                 const struct dpdk_vdpa_book *, int vid,
-                                 unsigned int i);
+ * same ring, in the same memory, and that the front-end does not know.  From
+ * now on notes are about this ring. */
+void dpdk_vdpa_positions_begin(struct dpdk_vdpa_notes *,
+                               const struct dpdk_vdpa_book *, int vid,
+                               unsigned int i, bool hw);
 
 #endif /* vhost/positions.h */

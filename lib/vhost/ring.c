@@ -27,6 +27,8 @@
 
 #include "unaligned.h"
 #include "util.h"
+#include "vhost/notes.h"
+#include "vhost/packed.h"
 
 /* virtio is little-endian, as the vhost library takes its host to be. */
 #ifdef WORDS_BIGENDIAN
@@ -36,9 +38,7 @@
 /* Descriptors of a packed ring to walk over at once: two cache lines. */
 #define PACKED_WALK 8
 
-#define WRAP 0x8000
-#define PACKED_AVAIL (1 << VRING_PACKED_DESC_F_AVAIL)
-#define PACKED_USED (1 << VRING_PACKED_DESC_F_USED)
+#define WRAP PACKED_WRAP
 
 /* Part of a ring's memory, read once: the compiler must not go back for it. */
 #define READ_ONCE(OBJECT) (*(const volatile typeof(OBJECT) *) &(OBJECT))
@@ -75,6 +75,8 @@ dpdk_vdpa_ring_init(struct dpdk_vdpa_ring *ring, uint64_t features)
     memset(ring, 0, sizeof *ring);
     ring->is_packed = features & (1ULL << VIRTIO_F_RING_PACKED);
     ring->event_idx = features & (1ULL << VIRTIO_RING_F_EVENT_IDX);
+    ring->in_order = features & (1ULL << VIRTIO_F_IN_ORDER);
+    ring->mergeable = features & (1ULL << VIRTIO_NET_F_MRG_RXBUF);
     ring->header_len = (long_header ? sizeof(struct virtio_net_hdr_mrg_rxbuf)
                         : sizeof(struct virtio_net_hdr));
 }
@@ -217,28 +219,13 @@ split_give_back(struct dpdk_vdpa_ring *ring, bool write,
 
 /* Packed rings: virtio 1.1, section 2.7. */
 
-/* The second half of a descriptor, as a number: it is read and written at
- * once. */
-#define PACKED_ID_SHIFT 32
-#define PACKED_FLAGS_SHIFT 48
-BUILD_ASSERT_DECL(offsetof(struct vring_packed_desc, len) == 8
-                  && offsetof(struct vring_packed_desc, id) == 12
-                  && offsetof(struct vring_packed_desc, flags) == 14);
-
-static __rte_always_inline uint64_t *
-packed_second_half(struct vring_packed_desc *desc)
-{
-    return ALIGNED_CAST(uint64_t *, &desc->len);
-}
-
 /* Returns true if the guest offers descriptor 'pos'. */
 static __rte_always_inline bool
 packed_is_avail(const struct dpdk_vdpa_ring *ring, uint16_t pos)
 {
     uint16_t flags = READ_ONCE(ring->packed.desc[pos & ~WRAP].flags);
 
-    return ((flags & (PACKED_AVAIL | PACKED_USED))
-            == (pos & WRAP ? PACKED_AVAIL : PACKED_USED));
+    return packed_flags_are_avail(flags, pos);
 }
 
 /* As split_peek(), but no further than to the end of the ring, where the wrap
@@ -274,27 +261,30 @@ packed_peek(struct dpdk_vdpa_ring *ring, bool write, struct buffer *bufs,
     return max;
 }
 
-/* As split_give_back().  The guest looks at one descriptor after the other, so
- * that the first one is written last. */
+/* As split_give_back().  Should the process end in the middle of this, the
+ * next one finds the first descriptor that is still on offer between the two
+ * positions that were noted: so they are written in their order. */
 static __rte_always_inline void
 packed_give_back(struct dpdk_vdpa_ring *ring, bool write,
                  const struct buffer *bufs, unsigned int n)
 {
-    uint16_t wrap = ring->next_used & WRAP;
-    unsigned int first = ring->next_used & ~WRAP;
+    uint16_t begin = ring->next_used;
+    uint16_t wrap = begin & WRAP;
+    unsigned int first = begin & ~WRAP;
+    uint16_t end = (first + n < ring->size ? begin + n : wrap ^ WRAP);
     struct vring_packed_desc *descs = &ring->packed.desc[first];
     uint64_t flags = ((wrap ? PACKED_AVAIL | PACKED_USED : 0)
                       | (write ? VRING_DESC_F_WRITE : 0));
 
-    for (int i = n - 1; i >= 0; i--) {
+    __atomic_store_n(ring->span, dpdk_vdpa_note_span(begin, end),
+                     __ATOMIC_RELAXED);
+    for (unsigned int i = 0; i < n; i++) {
         __atomic_store_n(packed_second_half(&descs[i]),
                          (flags << PACKED_FLAGS_SHIFT
                           | (uint64_t) bufs[i].id << PACKED_ID_SHIFT
                           | (write ? bufs[i].len : 0)), __ATOMIC_RELEASE);
     }
-    ring->next_used = (first + n < ring->size ? wrap | (first + n)
-                       : wrap ^ WRAP);
-    ring->next_avail = ring->next_used;
+    ring->next_used = ring->next_avail = end;
 }
 
 /* Either kind. */

@@ -71,6 +71,8 @@ struct dpdk_vdpa_ring {
     };
     bool is_packed;
     bool event_idx;             /* VIRTIO_RING_F_EVENT_IDX. */
+    bool in_order;              /* VIRTIO_F_IN_ORDER. */
+    bool mergeable;             /* VIRTIO_NET_F_MRG_RXBUF. */
     uint8_t header_len;         /* Of virtio_net_hdr, 10 or 12 bytes. */
     uint16_t size;              /* Descriptors: a power of 2 if split. */
 
@@ -78,6 +80,10 @@ struct dpdk_vdpa_ring {
      * the wrap counter in the most significant bit; the two are the same. */
     uint16_t next_avail;
     uint16_t next_used;
+
+    /* Where to note, of a packed ring, from where to where buffers are given
+     * back (struct dpdk_vdpa_note), before it is done. */
+    uint32_t *span;
 
     /* The walk has stopped in front of something for somebody else. */
     bool unusual;
@@ -87,7 +93,8 @@ struct dpdk_vdpa_ring {
 };
 
 /* Initializes 'ring' for virtio-net with these negotiated features.  The
- * caller sets where the ring is, 'size', the positions and the memory. */
+ * caller sets where the ring is, 'size', the positions, 'span' and the
+ * memory. */
 void dpdk_vdpa_ring_init(struct dpdk_vdpa_ring *ring, uint64_t features);
 
 /* Asks the guest not to notify us of what it offers: we poll. */

@@ -180,9 +180,6 @@ session_handle_msg(struct dpdk_vdpa_session *s, struct dpdk_vdpa_msg *msg)
         break;
     case DPDK_VDPA_MSG_SET_SLAVE_REQ_FD:
         return session_set_channel(msg);
-    case DPDK_VDPA_MSG_GET_VRING_BASE:
-        s->told = true;
-        break;
     case DPDK_VDPA_MSG_POSTCOPY_ADVISE:
         if (s->ufd >= 0) {
             dpdk_vdpa_msg_close_fds(msg);
@@ -283,17 +280,15 @@ dpdk_vdpa_session_post_msg(struct dpdk_vdpa_session *s,
     case DPDK_VDPA_MSG_SET_MEM_TABLE:
         session_read_memory(s, vid);
         break;
-    case DPDK_VDPA_MSG_SET_VRING_BASE:
-        s->told = false;
-        break;
     case DPDK_VDPA_MSG_SET_VRING_KICK:
         /* From now on the library knows where the ring is. */
         if (!was_started) {
-            dpdk_vdpa_positions_restore(s->positions, &s->book, vid, ring);
+            dpdk_vdpa_positions_begin(s->notes, &s->book, vid, ring, s->hw);
         }
         break;
     case DPDK_VDPA_MSG_GET_VRING_BASE:
         dpdk_vdpa_walk_drop_call(s->walk, ring);
+        dpdk_vdpa_positions_forget(s->notes, ring);
         break;
     case DPDK_VDPA_MSG_POSTCOPY_ADVISE:
         s->ufd = msg->n_fds == 1 ? msg->fds[0] : -1;
@@ -312,13 +307,6 @@ dpdk_vdpa_session_post_msg(struct dpdk_vdpa_session *s,
 }
 
 void
-dpdk_vdpa_session_up(struct dpdk_vdpa_session *s, int vid)
-{
-    s->told = false;            /* From here on. */
-    dpdk_vdpa_session_open_walk(s, vid);
-}
-
-void
 dpdk_vdpa_session_open_walk(struct dpdk_vdpa_session *s, int vid)
 {
     /* With post-copy, memory may come only after the front-end was served. */
@@ -330,11 +318,7 @@ dpdk_vdpa_session_open_walk(struct dpdk_vdpa_session *s, int vid)
 void
 dpdk_vdpa_session_save(struct dpdk_vdpa_session *s, int vid)
 {
-    if (s->told) {
-        dpdk_vdpa_positions_forget(s->positions);
-    } else {
-        dpdk_vdpa_positions_save(s->positions, &s->book, vid);
-    }
+    dpdk_vdpa_positions_save(s->notes, &s->book, vid);
 }
 
 bool
@@ -342,7 +326,6 @@ dpdk_vdpa_session_begin(struct dpdk_vdpa_session *s)
 {
     dpdk_vdpa_book_init(&s->book, s->postcopy);
     s->handling = false;
-    s->told = false;
     s->ufd = -1;
     return dpdk_vdpa_door_open(&s->door, MESSAGE_TIMEOUT);
 }

@@ -32,13 +32,13 @@
 #include "vhost/door.h"
 #include "vhost/message.h"
 
-struct dpdk_vdpa_positions;
+struct dpdk_vdpa_notes;
 struct dpdk_vdpa_walk;
 
 struct dpdk_vdpa_session {
     /* Constant while there is a connection. */
     struct dpdk_vdpa_walk *walk;
-    struct dpdk_vdpa_positions *positions;
+    struct dpdk_vdpa_notes *notes;
     bool hw;                    /* A vDPA device is to serve the rings. */
     bool (*is_served)(const void *hw);  /* It does just now. */
     const void *aux;            /* Passed to 'is_served'. */
@@ -51,8 +51,6 @@ struct dpdk_vdpa_session {
     struct dpdk_vdpa_fault_owner memory;        /* Which may go away. */
     int ufd;                    /* The library's userfaultfd, or -1. */
     bool handling;              /* A message that may change virtqueues. */
-    bool told;                  /* The front-end has asked how far rings have
-                                 * been processed. */
 
     /* Queue pairs to offer.  Written by the main thread. */
     atomic_uint max_pairs;
@@ -77,9 +75,6 @@ enum rte_vhost_msg_result dpdk_vdpa_session_pre_msg(
 void dpdk_vdpa_session_post_msg(struct dpdk_vdpa_session *,
                                 const struct dpdk_vdpa_msg *msg, int vid,
                                 bool is_up);
-
-/* The guest begins to be served. */
-void dpdk_vdpa_session_up(struct dpdk_vdpa_session *, int vid);
 
 /* The guest is being served: has those of its rings walked that can be and are
  * not. */

@@ -44,6 +44,7 @@
 #include "vhost/guard.h"
 #include "vhost/layout.h"
 #include "vhost/lro.h"
+#include "vhost/notes.h"
 #include "vhost/session.h"
 
 VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_vm);
@@ -203,7 +204,7 @@ vm_new_device(int vid)
     vm->vid = vid;
     atomic_store(&vm->up, true);
     vm_suppress_kicks(vm, vid);
-    dpdk_vdpa_session_up(&vm->session, vid);
+    dpdk_vdpa_session_open_walk(&vm->session, vid);
     vm->callbacks->up(vm->aux, vm);
     return 0;
 }
@@ -543,19 +544,21 @@ dpdk_vdpa_vm_create(const struct dpdk_vdpa_vm_config *config,
 
     dpdk_vdpa_fault_init();
     vm = xzalloc_cacheline(sizeof *vm);
-    vm->session.walk = dpdk_vdpa_walk_create(&vm->session.book);
+    vm->session.notes = dpdk_vdpa_notes_open(config->path);
+    vm->session.walk = dpdk_vdpa_walk_create(&vm->session.book,
+                                             vm->session.notes);
     if (!vm->session.walk) {
         int error = errno;
 
         *errp = xasprintf("the kernel is too old: membarrier(2) of Linux 4.14 "
                           "is needed (%s)", ovs_strerror(error));
+        dpdk_vdpa_notes_close(vm->session.notes);
         free_cacheline(vm);
         return error;
     }
     vm->path = xstrdup(config->path);
     vm->vhost_flags = vhost_flags(config);
     vm->session.postcopy = config->postcopy;
-    vm->session.positions = config->positions;
     vm->callbacks = config->callbacks;
     vm->aux = config->aux;
     vm->vid = -1;
@@ -600,6 +603,7 @@ dpdk_vdpa_vm_destroy(struct dpdk_vdpa_vm *vm)
     ovs_list_remove(&vm->list_node);
     ovs_mutex_unlock(&vm_list_mutex);
     dpdk_vdpa_walk_destroy(vm->session.walk);
+    dpdk_vdpa_notes_close(vm->session.notes);
     seq_destroy(vm->lost_seq);
     free(vm->path);
     free_cacheline(vm);

@@ -30,7 +30,6 @@
 #include "vhost/walk.h"
 #include "openvswitch/types.h"
 
-struct dpdk_vdpa_positions;
 struct dpdk_vdpa_vm;
 struct rte_mbuf;
 struct rte_mempool;
@@ -63,9 +62,6 @@ struct dpdk_vdpa_vm_config {
     const char *path;           /* Absolute path of the socket. */
     bool iommu;                 /* Offer VIRTIO_F_IOMMU_PLATFORM. */
     bool postcopy;              /* Offer post-copy live migration. */
-    struct dpdk_vdpa_positions *positions;      /* For this VM end while it
-                                                 * lives, and then for the
-                                                 * next one. */
     const struct dpdk_vdpa_vm_callbacks *callbacks;
     void *aux;                  /* Passed to the callbacks. */
 };

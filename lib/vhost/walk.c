@@ -33,7 +33,9 @@
 #include "util.h"
 #include "vhost/book.h"
 #include "vhost/interrupt.h"
+#include "vhost/notes.h"
 #include "vhost/ring.h"
+#include "vhost/undo.h"
 
 VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_walk);
 
@@ -83,6 +85,7 @@ struct walked {
 struct dpdk_vdpa_walk {
     struct walked rings[MAX_RINGS];
     const struct dpdk_vdpa_book *book;
+    struct dpdk_vdpa_notes *notes;      /* Each ring's for who is inside. */
 
     /* For the thread that handles messages. */
     struct dpdk_vdpa_memory memory;     /* Read by who is inside. */
@@ -92,7 +95,8 @@ struct dpdk_vdpa_walk {
 };
 
 struct dpdk_vdpa_walk *
-dpdk_vdpa_walk_create(const struct dpdk_vdpa_book *book)
+dpdk_vdpa_walk_create(const struct dpdk_vdpa_book *book,
+                      struct dpdk_vdpa_notes *notes)
 {
     struct dpdk_vdpa_walk *walk;
 
@@ -101,6 +105,7 @@ dpdk_vdpa_walk_create(const struct dpdk_vdpa_book *book)
     }
     walk = xzalloc_cacheline(sizeof *walk);
     walk->book = book;
+    walk->notes = notes;
     for (int i = 0; i < MAX_RINGS; i++) {
         atomic_init(&walk->rings[i].call_fd, -1);
         atomic_init(&walk->rings[i].library_fd, -1);
@@ -303,13 +308,26 @@ walked_refresh(struct walked *w, int vid, unsigned int i)
     return true;
 }
 
-/* Sets up 'w' for ring 'i' of connection 'vid'.  Returns false if it is not a
- * ring that can be walked. */
-static bool
-walked_set_up(struct walked *w, const struct dpdk_vdpa_book *book, int vid,
-              unsigned int i, const struct dpdk_vdpa_memory *memory)
+/* Notes how far packed ring 'i', which is walked, has been processed, by
+ * whomever: nothing is under way.  For who is inside, or handles messages. */
+static void
+walk_note(struct dpdk_vdpa_walk *walk, unsigned int i)
 {
+    const struct dpdk_vdpa_ring *ring = &walk->rings[i].ring;
+
+    if (ring->is_packed) {
+        dpdk_vdpa_note_set_exact(&walk->notes->rings[i], ring->next_used);
+    }
+}
+
+/* Sets up ring 'i' of connection 'vid'.  Returns false if it is not one that
+ * can be walked. */
+static bool
+walked_set_up(struct dpdk_vdpa_walk *walk, int vid, unsigned int i)
+{
+    const struct dpdk_vdpa_book *book = walk->book;
     const struct dpdk_vdpa_book_ring *from = &book->rings[i];
+    struct walked *w = &walk->rings[i];
     struct dpdk_vdpa_ring *ring = &w->ring;
 
     if (!from->is_started || from->size < MIN_SIZE) {
@@ -321,11 +339,13 @@ walked_set_up(struct walked *w, const struct dpdk_vdpa_book *book, int vid,
         return false;
     }
     ring->size = from->size;
-    ring->memory = memory;
-    ring->region = memory->regions;
+    ring->memory = &walk->memory;
+    ring->region = walk->memory.regions;
+    ring->span = &walk->notes->rings[i].span;
     if (!walked_refresh(w, vid, i)) {
         return false;
     }
+    walk_note(walk, i);
     dpdk_vdpa_ring_suppress_kicks(ring);
     w->must_call = true;        /* Who was there before may not have. */
     return true;
@@ -348,7 +368,7 @@ dpdk_vdpa_walk_open(struct dpdk_vdpa_walk *walk, int vid)
         struct walked *w = &walk->rings[i];
 
         if (dpdk_vdpa_book_is_enabled(book, i) && !walked_is_open(w)
-            && walked_set_up(w, book, vid, i, &walk->memory)) {
+            && walked_set_up(walk, vid, i)) {
             atomic_store_explicit(&w->open, &w->ring, memory_order_release);
         }
     }
@@ -517,12 +537,44 @@ walked_hand_over(struct walked *w, int vid, unsigned int i)
     return true;
 }
 
+/* Prepares for a burst of the library's of '*n' packets, to be sent if 'pkts'
+ * is not null: notes what it may do to packed ring 'i', and takes as much from
+ * '*n' as cannot be noted. */
+static inline void
+walk_announce(struct dpdk_vdpa_walk *walk, unsigned int i,
+              struct rte_mbuf *const *pkts, uint16_t *n)
+{
+    struct dpdk_vdpa_note *note = &walk->notes->rings[i];
+    struct dpdk_vdpa_undo *undo = &walk->notes->undos[i];
+    struct dpdk_vdpa_ring *ring;
+    unsigned int n_undo = 0;
+    bool packed;
+
+    atomic_read_relaxed(&walk->packed, &packed);
+    if (!packed) {
+        return;                 /* It shows what has been given back. */
+    }
+    ring = walked_enter(&walk->rings[i]);
+    if (ring) {
+        n_undo = (pkts ? dpdk_vdpa_undo_note_send(ring, undo, pkts, n)
+                  : dpdk_vdpa_undo_note_recv(ring, undo, n));
+        *n = MAX(*n, 1);        /* It may see more, or have one of its own. */
+    }
+    if (n_undo) {
+        dpdk_vdpa_note_set_undo(note, n_undo);
+    } else if (note->state == DPDK_VDPA_NOTE_EXACT) {
+        dpdk_vdpa_note_set_state(note, DPDK_VDPA_NOTE_UNKNOWN);
+    }
+    walked_leave(&walk->rings[i]);
+}
+
 /* Takes the ring back from the library, which has processed 'n' packets, and
  * may have 'moved' on. */
 static inline void
-walked_take_back(struct walked *w, int vid, unsigned int i, unsigned int n,
-                 bool moved)
+walk_take_back(struct dpdk_vdpa_walk *walk, int vid, unsigned int i,
+               unsigned int n, bool moved)
 {
+    struct walked *w = &walk->rings[i];
     struct dpdk_vdpa_ring *ring = walked_enter(w);
     uint64_t total;
 
@@ -533,7 +585,9 @@ walked_take_back(struct walked *w, int vid, unsigned int i, unsigned int n,
     if (moved) {
         walked_pass_on(w);
     }
-    if (ring && !walked_refresh(w, vid, i)) {
+    if (ring && walked_refresh(w, vid, i)) {
+        walk_note(walk, i);
+    } else if (ring) {
         atomic_store_explicit(&w->open, NULL, memory_order_release);
     }
     walked_leave(w);
@@ -576,7 +630,9 @@ library_recv(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
         return 0;
     }
     before = library_position(vid, i);
-    n = rte_vhost_dequeue_burst(vid, i, mp, pkts, max);
+    n = max;
+    walk_announce(walk, i, NULL, &n);
+    n = rte_vhost_dequeue_burst(vid, i, mp, pkts, n);
     used = library_position(vid, i) - before;
     /* How many buffers those were can be told of a split ring only. */
     atomic_read_relaxed(&walk->packed, &packed);
@@ -586,7 +642,7 @@ library_recv(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
     if (n) {
         w->n_answered = n_asked;
     }
-    walked_take_back(w, vid, i, n, n || used);
+    walk_take_back(walk, vid, i, n, n || used);
     return OVS_UNLIKELY(w->n_lost) ? walked_add_lost(w, mp, pkts, n, max) : n;
 }
 
@@ -674,18 +730,23 @@ static uint16_t __rte_noinline
 library_send(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
              struct rte_mbuf **pkts, uint16_t n)
 {
-    struct walked *w = &walk->rings[i];
+    uint16_t n_sent = 0, want, sent;
 
     if (!dpdk_vdpa_book_is_enabled(walk->book, i)
-        || !walked_hand_over(w, vid, i)) {
+        || !walked_hand_over(&walk->rings[i], vid, i)) {
         return 0;
     }
-    n = rte_vhost_enqueue_burst(vid, i, pkts, n);
-    if (n) {
-        free_sent(pkts, n);     /* They were copied. */
-    }
-    walked_take_back(w, vid, i, n, n);
-    return n;
+    do {
+        want = n - n_sent;
+        walk_announce(walk, i, &pkts[n_sent], &want);
+        sent = rte_vhost_enqueue_burst(vid, i, &pkts[n_sent], want);
+        if (sent) {
+            free_sent(&pkts[n_sent], sent);     /* They were copied. */
+        }
+        walk_take_back(walk, vid, i, sent, sent);
+        n_sent += sent;
+    } while (sent == want && n_sent < n);
+    return n_sent;
 }
 
 uint16_t

@@ -49,14 +49,16 @@
 #include <stdint.h>
 
 struct dpdk_vdpa_book;
+struct dpdk_vdpa_notes;
 struct dpdk_vdpa_walk;
 struct rte_mbuf;
 struct rte_mempool;
 
-/* Creates a walk of the rings in 'book', which is closed.  Returns null, with
- * errno set, if the kernel lacks what it needs (membarrier(2), Linux 4.14). */
+/* Creates a walk of the rings in 'book', which is closed.  It notes in 'notes'
+ * how far packed rings have been processed.  Returns null, with errno set, if
+ * the kernel lacks what it needs (membarrier(2), Linux 4.14). */
 struct dpdk_vdpa_walk *dpdk_vdpa_walk_create(
-    const struct dpdk_vdpa_book *book);
+    const struct dpdk_vdpa_book *book, struct dpdk_vdpa_notes *notes);
 
 /* Destroys 'walk', which no PMD thread uses any more. */
 void dpdk_vdpa_walk_destroy(struct dpdk_vdpa_walk *);

@@ -57,6 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 static struct rte_mempool *mempool;
 static uint8_t *regions[2];
 static struct dpdk_vdpa_memory memory;
+static uint32_t span;
 
 /* The memory, as the simple walk has it. */
 static uint8_t simple[MEMORY_SIZE];
@@ -472,6 +473,7 @@ set_ring(struct dpdk_vdpa_ring *ring, const struct input *input)
         features |= 1ULL << VIRTIO_F_VERSION_1;
     }
     dpdk_vdpa_ring_init(ring, features);
+    ring->span = &span;
     ring->memory = &memory;
     ring->region = memory.regions;
     if (ring->is_packed) {

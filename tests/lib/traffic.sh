@@ -12,9 +12,11 @@
 
 # Bash library: traffic of guests.  Needs util.sh, guest.sh and an environment.
 #
-# iperf_*() is bulk TCP, load_*() pings that nobody counts.  traffic_*() is traffic in both directions whose
-# contents a guest checks: the host, 192.0.2.1, sends back what the guest sends
-# it by TCP; the guest compares.
+# iperf_*() is bulk TCP, load_*() pings that nobody counts.  traffic_*() is
+# traffic in both directions whose contents a guest checks: the host, 192.0.2.1,
+# sends back what the guest sends it by TCP; the guest compares.  session_*() is
+# one TCP session, both ways, which must outlive whatever happens, and how long
+# nothing came.
 #
 # shellcheck shell=bash
 
@@ -137,4 +139,68 @@ load_stop()
 {
     process_end load
     guest_exec "$1" 'touch /tmp/stop; killall ping || :'
+}
+
+# session_start GUEST PEER ADDRESS: begins a session between two guests, of which
+# PEER has ADDRESS, as fast as they can.  GUEST looks how long it does without
+# any packet; it pings, as TCP would wait ever longer before it tries again.
+session_start()
+{
+    iperf_serve "$2" || return 1
+    # shellcheck disable=SC2016 # It is for the guest.
+    guest_exec "$1" '
+        cat > /tmp/watch <<\END
+cd /sys/class/net/eth0/statistics
+longest=0
+read u rest < /proc/uptime
+since=${u%.*}${u#*.}
+while :; do
+    read n < rx_packets
+    read u rest < /proc/uptime
+    u=${u%.*}${u#*.}
+    if [ "$n" != "$last" ]; then
+        last=$n
+        if [ $((u - since)) -gt $longest ]; then
+            longest=$((u - since))
+            echo ${longest}0 > /tmp/gap.new && mv /tmp/gap.new /tmp/gap
+        fi
+        since=$u
+    fi
+    if [ -e /tmp/again ]; then
+        rm -f /tmp/again /tmp/gap
+        longest=0
+    fi
+    usleep 2000
+done
+END
+        sh /tmp/watch >/dev/null 2>&1 &
+        ping -q -i 0.02 '"$3"' >/dev/null 2>&1 &
+        iperf3 -c '"$3"' --bidir -t 86400 --forceflush >/tmp/session 2>&1 &' \
+        && session_goes_on "$1"
+}
+
+# session_seconds GUEST DIRECTION: prints in how many seconds the session moved
+# anything, TX or RX.
+session_seconds()
+{
+    guest_exec "$1" "grep '$2-C' /tmp/session | grep -vc ' 0.00 Bytes'"
+}
+
+# session_goes_on GUEST: waits until the session has moved something for three
+# seconds more, both ways: it is the same one, for iperf3 ends with it.
+session_goes_on()
+{
+    session_tx=$(session_seconds "$1" TX)
+    session_rx=$(session_seconds "$1" RX)
+    wait_until -t 60 "[ \$(session_seconds '$1' TX) -ge $((session_tx + 3)) ] \
+        && [ \$(session_seconds '$1' RX) -ge $((session_rx + 3)) ]" \
+        && guest_exec "$1" 'pidof iperf3 >/dev/null'
+}
+
+# session_gap GUEST: prints for how long, in ms, nothing came at most since this
+# was asked for the last time.
+session_gap()
+{
+    guest_exec "$1" 'cat /tmp/gap; touch /tmp/again
+                     while [ -e /tmp/again ]; do usleep 1000; done'
 }

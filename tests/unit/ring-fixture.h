@@ -62,6 +62,7 @@ static struct kind kinds[] = {
 struct fixture {
     struct guest guest;
     struct dpdk_vdpa_ring ring;
+    uint32_t span;                      /* Of its last burst. */
     unsigned int header_len;
     unsigned int room;                  /* For so many at a time. */
     const char *what;                   /* Is being tested, if one of many. */
@@ -90,6 +91,7 @@ setup(void **state)
     }
     f->ring.size = kind->size;
     f->ring.next_avail = f->ring.next_used = kind->pos;
+    f->ring.span = &f->span;
     f->ring.memory = &g->memory;
     f->ring.region = g->memory.regions;
     *state = f;

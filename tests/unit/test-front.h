@@ -21,15 +21,14 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "test-messages.h"
 #include "timeval.h"
 #include "util.h"
-#include "vhost/message.h"
 #include "vhost/vm.h"
 
 #define USER 0x7f0000000000ULL
@@ -39,65 +38,7 @@
 static char refused[100];               /* Why the last message was. */
 static struct sockaddr_un un = { .sun_family = AF_UNIX };
 static int listener;
-static int front = -1;
 static int mem_fd;
-
-/* Sends a message, with file 'fd' unless that is negative.  Returns false if
- * the connection has ended. */
-static inline bool
-front_send(uint32_t request, uint32_t flags, const void *payload,
-           uint32_t size, int fd)
-{
-    struct dpdk_vdpa_msg msg = {
-        .request = request, .flags = 1 | flags, .size = size,
-    };
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control;
-    struct iovec iov = { &msg, DPDK_VDPA_MSG_HEADER_LEN + size };
-    struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-    memcpy(&msg.payload, payload, size);
-    if (fd >= 0) {
-        struct cmsghdr *cmsg;
-
-        memset(&control, 0, sizeof control);
-        h.msg_control = &control;
-        h.msg_controllen = sizeof control;
-        cmsg = CMSG_FIRSTHDR(&h);
-        cmsg->cmsg_level = SOL_SOCKET;
-        cmsg->cmsg_type = SCM_RIGHTS;
-        cmsg->cmsg_len = CMSG_LEN(sizeof fd);
-        memcpy(CMSG_DATA(cmsg), &fd, sizeof fd);
-    }
-    return sendmsg(front, &h, MSG_NOSIGNAL) == iov.iov_len;
-}
-
-/* Receives the answer to 'request'.  Returns false if there is none. */
-static inline bool
-front_recv(uint32_t request, struct dpdk_vdpa_msg *msg)
-{
-    ssize_t len = DPDK_VDPA_MSG_HEADER_LEN;
-
-    return (recv(front, msg, len, MSG_WAITALL) == len
-            && msg->request == request && msg->size <= sizeof msg->payload
-            && (!msg->size
-                || recv(front, &msg->payload, msg->size, MSG_WAITALL)
-                   == msg->size));
-}
-
-/* Sends a message that wants an answer, and returns true if it was taken. */
-static inline bool
-tell(uint32_t request, const void *payload, uint32_t size, int fd)
-{
-    struct dpdk_vdpa_msg answer;
-
-    return (front_send(request, DPDK_VDPA_MSG_NEED_REPLY, payload, size, fd)
-            && front_recv(request, &answer)
-            && answer.size == sizeof answer.payload.u64
-            && !answer.payload.u64);
-}
 
 /* Asks for a number. */
 static inline uint64_t
@@ -127,20 +68,6 @@ stop_ring(uint32_t ring)
 }
 
 static inline bool
-tell_u64(uint32_t request, uint64_t value, int fd)
-{
-    return tell(request, &value, sizeof value, fd);
-}
-
-static inline bool
-tell_state(uint32_t request, uint32_t index, uint32_t num)
-{
-    uint32_t state[2] = { index, num };
-
-    return tell(request, state, sizeof state, -1);
-}
-
-static inline bool
 tell_memory(uint64_t size)
 {
     uint64_t table[5] = { 1, 0x100000, size, USER, 0 };
@@ -151,11 +78,7 @@ tell_memory(uint64_t size)
 static inline bool
 tell_kick(uint32_t ring)
 {
-    int fd = eventfd(0, EFD_NONBLOCK);
-    bool ok = tell_u64(DPDK_VDPA_MSG_SET_VRING_KICK, ring, fd);
-
-    close(fd);
-    return ok;
+    return tell_eventfd(DPDK_VDPA_MSG_SET_VRING_KICK, ring);
 }
 
 /* Sets up ring 'ring' of 'num' descriptors, without notifications. */
@@ -173,15 +96,10 @@ place_ring(uint32_t ring, uint32_t num)
 static inline bool
 start_ring_of(uint32_t ring, uint32_t num)
 {
-    int fd = eventfd(0, EFD_NONBLOCK);
-    bool ok;
-
-    ok = (place_ring(ring, num)
-          && tell_u64(DPDK_VDPA_MSG_SET_VRING_CALL, ring, fd)
-          && tell_state(DPDK_VDPA_MSG_SET_VRING_ENABLE, ring, 1)
-          && tell_kick(ring));
-    close(fd);
-    return ok;
+    return (place_ring(ring, num)
+            && tell_eventfd(DPDK_VDPA_MSG_SET_VRING_CALL, ring)
+            && tell_state(DPDK_VDPA_MSG_SET_VRING_ENABLE, ring, 1)
+            && tell_kick(ring));
 }
 
 static inline bool
@@ -212,11 +130,12 @@ front_accept(struct dpdk_vdpa_vm *vm)
     refused[0] = '\0';
 }
 
-/* Serves a socket in 'folder', which is made, and has memory to share. */
+/* Serves a socket in 'folder', which is made, and is the run directory, too, and
+ * has memory to share. */
 static inline bool
 front_open(char *folder)
 {
-    if (!mkdtemp(folder)) {
+    if (!mkdtemp(folder) || setenv("OVS_RUNDIR", folder, 1)) {
         return false;
     }
     snprintf(un.sun_path, sizeof un.sun_path, "%s/s", folder);

@@ -34,6 +34,7 @@ static int start_error;
 static struct dpdk_vdpa_vm_config created;
 static unsigned int n_vms;              /* There now. */
 static unsigned int n_created;
+static int n_notes;             /* Opened and not closed. */
 
 static struct vdpa_port port;
 
@@ -149,6 +150,22 @@ dpdk_vdpa_vm_get_info(const struct dpdk_vdpa_vm *vm OVS_UNUSED,
     return false;
 }
 
+struct dpdk_vdpa_notes *
+dpdk_vdpa_notes_open(const char *socket)
+{
+    static struct dpdk_vdpa_notes notes;
+
+    assert_string_equal(socket, "/s");
+    n_notes++;
+    return &notes;
+}
+
+void
+dpdk_vdpa_notes_close(struct dpdk_vdpa_notes *notes)
+{
+    n_notes -= notes != NULL;
+}
+
 /* Devices, which are some addresses. */
 
 static uint64_t vf_tx_offloads;
@@ -226,9 +243,13 @@ setup(void **state OVS_UNUSED)
 static int
 teardown(void **state OVS_UNUSED)
 {
+    /* With a VM end or without, the port goes on having the notes. */
+    assert_int_equal(n_notes, port.notes != NULL);
     if (port.vm) {
         vdpa_guest_drop(&port);
+        assert_int_equal(n_notes, 1);
     }
+    dpdk_vdpa_notes_close(port.notes);
     assert_int_equal(n_vms, 0);
     free(port.reasons[VDPA_REASON_GUEST]);
     free(port.reasons[VDPA_REASON_FEATURES]);

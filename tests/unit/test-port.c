@@ -124,14 +124,8 @@ dpdk_vdpa_vm_set_mempool(struct dpdk_vdpa_vm *vm OVS_UNUSED,
 {
 }
 
-struct dpdk_vdpa_positions *
-dpdk_vdpa_positions_create(void)
-{
-    return NULL;
-}
-
 void
-dpdk_vdpa_positions_destroy(struct dpdk_vdpa_positions *positions OVS_UNUSED)
+dpdk_vdpa_notes_close(struct dpdk_vdpa_notes *notes OVS_UNUSED)
 {
 }
 

@@ -12,7 +12,7 @@
  * limitations under the License.
  */
 
-/* Unit tests of the memory of how far packed rings were processed. */
+/* Unit tests of where packed rings go on, and of whether they do. */
 
 #include <config.h>
 
@@ -35,7 +35,8 @@ static int script_set_base(int vid, uint16_t i, uint16_t avail, uint16_t used);
 
 #define VID 3
 #define SIZE 256
-#define POS 0x8123              /* Where the ring was when its end came. */
+#define BASE PACKED_WRAP        /* Where the front-end says it begins. */
+#define POS (100 | PACKED_WRAP) /* Where the ring was when its end came. */
 #define USER 0x7f0000000000ULL
 #define F_PACKED (1ULL << VIRTIO_F_RING_PACKED)
 
@@ -45,25 +46,25 @@ static union {
     uint8_t bytes[4 * SIZE * sizeof(struct vring_packed_desc)];
 } memory;
 
-static bool base_is_set;
+static struct dpdk_vdpa_notes notes;
+static uint16_t base;           /* The library's. */
 
 static int
-script_get_base(int vid, uint16_t i OVS_UNUSED, uint16_t *avail,
-                uint16_t *used)
+script_get_base(int vid, uint16_t i, uint16_t *avail, uint16_t *used)
 {
     assert_int_equal(vid, VID);
-    *avail = *used = POS;
+    assert_int_equal(i, 1);
+    *avail = *used = base;
     return 0;
 }
 
 static int
 script_set_base(int vid, uint16_t i, uint16_t avail, uint16_t used)
 {
-    assert_int_equal(vid, VID + 1);
+    assert_int_equal(vid, VID);
     assert_int_equal(i, 1);
-    assert_int_equal(avail, POS);
-    assert_int_equal(used, POS);
-    base_is_set = true;
+    assert_int_equal(avail, used);
+    base = avail;
     return 0;
 }
 
@@ -80,11 +81,12 @@ make_book(void)
     book.memory.n = 1;
     book.memory.file.dev = 1;
     book.memory.file.ino = 2;
+    book.memory.file.size = 3;
     book.memory.regions[0].user = USER;
     book.memory.regions[0].host = (uintptr_t) &memory;
     book.memory.regions[0].size = sizeof memory;
     ring->size = SIZE;
-    ring->base = 0x8000;
+    ring->base = BASE;
     ring->is_started = true;
     ring->desc = USER;
     ring->avail = USER + sizeof memory.desc;
@@ -92,100 +94,251 @@ make_book(void)
     return book;
 }
 
-/* Has the last connection end with 'old', and the next one begin with 'new'.
- * Returns true if the ring goes on where it was. */
-static bool
-goes_on(const struct dpdk_vdpa_book *old, const struct dpdk_vdpa_book *new)
+/* A ring that has been processed as far as 'pos', with 'n' more on offer. */
+static void
+ring_fill(uint16_t pos, unsigned int n)
 {
-    struct dpdk_vdpa_positions *p = dpdk_vdpa_positions_create();
-    bool first;
+    bool wrap = pos & PACKED_WRAP;
 
-    base_is_set = false;
-    dpdk_vdpa_positions_save(p, old, VID);
-    dpdk_vdpa_positions_restore(p, new, VID + 1, 1);
-    first = base_is_set;
+    for (unsigned int i = 0; i < SIZE; i++) {
+        bool passed = i < (pos & ~PACKED_WRAP);
 
-    /* A connection that breaks before the guest was served takes nothing
-     * away, one that began otherwise does. */
-    base_is_set = false;
-    dpdk_vdpa_positions_restore(p, old, VID + 1, 1);
-    assert_int_equal(base_is_set, first);
-    dpdk_vdpa_positions_destroy(p);
-    return first;
+        memory.desc[i].flags = (passed == wrap ? PACKED_AVAIL | PACKED_USED
+                                : 0);
+    }
+    for (; n; n--, pos = packed_advance(pos, 1, SIZE)) {
+        memory.desc[pos & ~PACKED_WRAP].flags
+            = pos & PACKED_WRAP ? PACKED_AVAIL : PACKED_USED;
+    }
+}
+
+/* Has ring 1 of 'book' start.  Returns where. */
+static uint16_t
+begin(const struct dpdk_vdpa_book *book)
+{
+    base = book->rings[1].base;
+    dpdk_vdpa_positions_begin(&notes, book, VID, 1, false);
+
+    /* Notes are about this ring from now on. */
+    if (book->features & F_PACKED) {
+        assert_int_equal(notes.rings[1].state, DPDK_VDPA_NOTE_EXACT);
+        assert_int_equal(notes.rings[1].span, dpdk_vdpa_note_span(base, base));
+    } else {
+        assert_int_equal(notes.rings[1].state, DPDK_VDPA_NOTE_NONE);
+    }
+    return base;
+}
+
+/* A ring that was processed until the process ended. */
+static void
+live_and_die(const struct dpdk_vdpa_book *book)
+{
+    memset(&notes, 0, sizeof notes);
+    ring_fill(BASE, 0);
+    assert_int_equal(begin(book), book->rings[1].base);
+    notes.rings[1].span = dpdk_vdpa_note_span(POS, POS);
+    ring_fill(POS, 10);
+}
+
+static int
+setup(void **state)
+{
+    static struct dpdk_vdpa_book book;
+
+    book = make_book();
+    live_and_die(&book);
+    *state = &book;
+    return 0;
 }
 
 static void
-test_same(void **state OVS_UNUSED)
+test_same(void **state)
 {
-    struct dpdk_vdpa_book book = make_book();
+    struct dpdk_vdpa_book *book = *state;
 
-    memory.desc[7].flags = 1 << VRING_PACKED_DESC_F_USED;
-    assert_true(goes_on(&book, &book));
+    assert_int_equal(begin(book), POS);
 
-    /* One that no device has been round yet. */
-    memory.desc[7].flags = 0;
-    assert_false(goes_on(&book, &book));
-    memory.desc[7].flags = 1 << VRING_PACKED_DESC_F_USED;
+    /* Again, if nobody did anything meanwhile. */
+    assert_int_equal(begin(book), POS);
+}
+
+/* A burst that did all, or part, of what it was about to do. */
+static void
+test_span(void **state)
+{
+    for (unsigned int n = 0; n <= 8; n++) {
+        uint16_t end = packed_advance(POS, 8, SIZE);
+        uint16_t pos = packed_advance(POS, n, SIZE);
+
+        notes.rings[1].span = dpdk_vdpa_note_span(POS, end);
+        ring_fill(pos, 20);
+        assert_int_equal(begin(*state), pos);
+    }
+
+    /* At the end of the ring; and the guest has offered some again. */
+    notes.rings[1].span = dpdk_vdpa_note_span(255 | PACKED_WRAP, 0);
+    ring_fill(0, 256);
+    assert_int_equal(begin(*state), 0);
+}
+
+/* The library was in the middle of a burst. */
+static void
+test_undo(void **state)
+{
+    struct dpdk_vdpa_undo *undo = &notes.undos[1];
+
+    undo->begin = POS;
+    undo->lens[0] = undo->lens[1] = 1;
+    undo->halves[1] = (uint64_t) PACKED_AVAIL << PACKED_FLAGS_SHIFT | 77;
+    notes.rings[1].n_undo = 2;
+    ring_fill(POS, 10);
+    memory.desc[100].flags = memory.desc[101].flags
+        = PACKED_AVAIL | PACKED_USED;
+    memory.desc[101].flags = PACKED_AVAIL;
+    assert_int_equal(begin(*state), POS + 1);
+    assert_int_equal(memory.desc[101].len, 77);
+    assert_int_equal(notes.rings[1].n_undo, 0);
+}
+
+/* Nobody noted where a device was. */
+static void
+test_device(void **state)
+{
+    static const uint16_t positions[] = { POS, 100, 255, BASE | 255, 0, 1 };
+
+    for (int i = 0; i < ARRAY_SIZE(positions); i++) {
+        notes.rings[1].state = DPDK_VDPA_NOTE_UNKNOWN;
+        ring_fill(positions[i], i * 50);
+        assert_int_equal(begin(*state), positions[i]);
+    }
+
+    /* With chains it cannot be told. */
+    notes.rings[1].state = DPDK_VDPA_NOTE_UNKNOWN;
+    ring_fill(POS, 10);
+    memory.desc[50].flags = PACKED_AVAIL;
+    assert_int_equal(begin(*state), BASE);
+
+    base = BASE;
+    dpdk_vdpa_positions_begin(&notes, *state, VID, 1, true);
+    assert_int_equal(notes.rings[1].state, DPDK_VDPA_NOTE_UNKNOWN);
 }
 
 /* Whatever makes it another ring. */
 static void
-test_other(void **state OVS_UNUSED)
+test_other(void **state)
 {
-    struct dpdk_vdpa_book old = make_book();
+    struct dpdk_vdpa_book *old = *state;
     struct dpdk_vdpa_book new;
 
-#define CHECK_OTHER(CHANGE)                             \
-    new = make_book();                                  \
-    CHANGE;                                             \
-    assert_false(goes_on(&old, &new))
+#define CHECK_OTHER(CHANGE)                                     \
+    do {                                                        \
+        live_and_die(old);                                      \
+        new = *old;                                             \
+        CHANGE;                                                 \
+        assert_int_equal(begin(&new), new.rings[1].base);       \
+    } while (0)
 
     CHECK_OTHER(new.memory.file.ino++);
     CHECK_OTHER(new.memory.file.dev++);
+    CHECK_OTHER(new.memory.file.size++);
     CHECK_OTHER(new.memory.file.ino = 0);
     CHECK_OTHER(new.memory.regions[0].guest += 4096);
     CHECK_OTHER(new.rings[1].size = SIZE / 2);
-    CHECK_OTHER(new.rings[1].base ^= 0x8000);
+    CHECK_OTHER(new.rings[1].base ^= PACKED_WRAP);
     CHECK_OTHER(new.rings[1].desc += 16);
     CHECK_OTHER(new.rings[1].avail += 4);
     CHECK_OTHER(new.rings[1].used += 4);
     CHECK_OTHER(new.features = 0);
+    CHECK_OTHER(new.has_memory = false);
 
     /* What has no file is never the same. */
-    old.memory.file.ino = 0;
-    CHECK_OTHER(new.memory.file.ino = 0);
+    old->memory.file.ino = 0;
+    CHECK_OTHER((void) 0);
+}
 
-    /* Nor is what was not started, or not packed. */
-    old = make_book();
-    old.rings[1].is_started = false;
-    CHECK_OTHER((void) 0);
-    old = make_book();
-    old.features = 0;
-    CHECK_OTHER((void) 0);
+/* What cannot have been left by who wrote the notes: another driver has set
+ * the ring up since, or somebody else wrote them. */
+static void
+test_implausible(void **state)
+{
+    struct dpdk_vdpa_book *book = *state;
+    uint16_t odd[] = { SIZE, SIZE | PACKED_WRAP, UINT16_MAX };
+
+    memset(&memory, 0, sizeof memory);
+    assert_int_equal(begin(book), BASE);
+    live_and_die(book);
+    ring_fill(BASE, 0);
+    assert_int_equal(begin(book), BASE);
+    live_and_die(book);
+    ring_fill(POS + 1, 10);                     /* It is further. */
+    assert_int_equal(begin(book), BASE);
+    live_and_die(book);
+    ring_fill(POS - 1, 0);                      /* It is not so far. */
+    assert_int_equal(begin(book), BASE);
+
+    for (int i = 0; i < ARRAY_SIZE(odd); i++) {
+        live_and_die(book);
+        notes.rings[1].span = dpdk_vdpa_note_span(odd[i], odd[i]);
+        assert_int_equal(begin(book), BASE);
+        live_and_die(book);
+        notes.rings[1].span = dpdk_vdpa_note_span(POS, odd[i]);
+        assert_int_equal(begin(book), BASE);
+        live_and_die(book);
+        notes.undos[1].begin = odd[i];
+        notes.rings[1].n_undo = 1 + i;
+        assert_int_equal(begin(book), BASE);
+    }
+}
+
+/* The connection ends, and the process does not. */
+static void
+test_save(void **state)
+{
+    struct dpdk_vdpa_book *book = *state;
+
+    notes.rings[1].state = DPDK_VDPA_NOTE_UNKNOWN;
+    base = POS;
+    dpdk_vdpa_positions_save(&notes, book, VID);
+    assert_int_equal(notes.rings[1].state, DPDK_VDPA_NOTE_EXACT);
+    memory.desc[50].flags = PACKED_AVAIL;       /* A chain. */
+    assert_int_equal(begin(book), POS);
+
+    /* Nothing is saved of what is not started, or not packed. */
+    book->rings[1].is_started = false;
+    base = 1;
+    dpdk_vdpa_positions_save(&notes, book, VID);
+    book->rings[1].is_started = true;
+    book->features = 0;
+    dpdk_vdpa_positions_save(&notes, book, VID);
+    book->features = F_PACKED;
+    assert_int_equal(begin(book), POS);
 }
 
 /* The front-end asked, and says itself where to begin. */
 static void
-test_told(void **state OVS_UNUSED)
+test_told(void **state)
 {
-    struct dpdk_vdpa_positions *p = dpdk_vdpa_positions_create();
-    struct dpdk_vdpa_book book = make_book();
+    dpdk_vdpa_positions_forget(&notes, 1);
+    assert_int_equal(begin(*state), BASE);
 
-    base_is_set = false;
-    dpdk_vdpa_positions_save(p, &book, VID);
-    dpdk_vdpa_positions_forget(p);
-    dpdk_vdpa_positions_restore(p, &book, VID + 1, 1);
-    assert_false(base_is_set);
-    dpdk_vdpa_positions_destroy(p);
+    dpdk_vdpa_positions_forget(&notes, 1);
+    base = POS;
+    dpdk_vdpa_positions_save(&notes, *state, VID);
+    assert_int_equal(begin(*state), BASE);
 }
 
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same),
-        cmocka_unit_test(test_other),
-        cmocka_unit_test(test_told),
+        cmocka_unit_test_setup(test_same, setup),
+        cmocka_unit_test_setup(test_span, setup),
+        cmocka_unit_test_setup(test_undo, setup),
+        cmocka_unit_test_setup(test_device, setup),
+        cmocka_unit_test_setup(test_other, setup),
+        cmocka_unit_test_setup(test_implausible, setup),
+        cmocka_unit_test_setup(test_save, setup),
+        cmocka_unit_test_setup(test_told, setup),
     };
 
     return cmocka_run_group_tests_name("positions", tests, NULL, NULL);

@@ -31,11 +31,11 @@
 #include <vdpa_driver.h>
 
 #include "accel/vdpa.h"
+#include "ovs-atomic.h"
 #include "seam/compat-dpdk.h"
 #include "test-eal.h"
 #include "test-front.h"
 #include "vhost/layout.h"
-#include "vhost/positions.h"
 
 #define F_MQ (1ULL << VIRTIO_NET_F_MQ)
 #define FEATURES (1ULL << 32 | 1ULL << VHOST_USER_F_PROTOCOL_FEATURES)
@@ -131,7 +131,6 @@ rte_vhost_driver_register(const char *path, uint64_t flags)
 
 static struct dpdk_vdpa_hw *hw;
 static struct dpdk_vdpa_vm *vm;
-static struct dpdk_vdpa_positions *positions;
 
 static void
 vm_changed(void *aux OVS_UNUSED, struct dpdk_vdpa_vm *vm_ OVS_UNUSED)
@@ -287,7 +286,7 @@ make_vm(void)
         .refused = front_refused,
     };
     struct dpdk_vdpa_vm_config config = {
-        .path = un.sun_path, .callbacks = &callbacks, .positions = positions,
+        .path = un.sun_path, .callbacks = &callbacks,
     };
     static struct rte_device rte_device = { .name = "test" };
     struct rte_vdpa_device *device;
@@ -322,17 +321,12 @@ main(void)
     int n_failed;
 
     if (!test_eal_init() || !front_open(folder)
-        || !dpdk_vdpa_layout_find(folder, &error)) {
-        return 1;
-    }
-    positions = dpdk_vdpa_positions_create();
-    if (!make_vm()) {
+        || !dpdk_vdpa_layout_find(folder, &error) || !make_vm()) {
         return 1;
     }
     n_failed = cmocka_run_group_tests_name("served", tests, NULL, NULL);
     dpdk_vdpa_vm_destroy(vm);
     dpdk_vdpa_hw_close(hw);
-    dpdk_vdpa_positions_destroy(positions);
     front_close(folder);
     return n_failed;
 }

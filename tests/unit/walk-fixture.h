@@ -69,6 +69,7 @@ struct fixture {
     struct dpdk_vdpa_walk *walk;
     struct guest guests[2];     /* Of rings 0 and 1, with the same memory. */
     struct dpdk_vdpa_book book;
+    struct dpdk_vdpa_notes *notes;
     int call_fds[2];            /* Where the guest is interrupted. */
     int library_fds[2];         /* Where the library interrupts it. */
 
@@ -326,7 +327,8 @@ setup(void **state)
         assert_true(f->call_fds[i] >= 0);
     }
     book_fill(f);
-    f->walk = dpdk_vdpa_walk_create(&f->book);
+    f->notes = xzalloc_cacheline(sizeof *f->notes);
+    f->walk = dpdk_vdpa_walk_create(&f->book, f->notes);
     assert_non_null(f->walk);
     fixture = f;
     set_calls(f);
@@ -349,6 +351,7 @@ teardown(void **state)
         close(f->library_fds[i]);
         guest_destroy(&f->guests[i]);
     }
+    free_cacheline(f->notes);
     free(f);
     return 0;
 }
