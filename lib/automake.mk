@@ -57,6 +57,8 @@ vdpa_sources = \
 	lib/seam/vswitchd.h \
 	lib/vhost/book.c \
 	lib/vhost/book.h \
+	lib/vhost/chain.c \
+	lib/vhost/chain.h \
 	lib/vhost/connector.c \
 	lib/vhost/connector.h \
 	lib/vhost/door.c \
@@ -77,6 +79,7 @@ vdpa_sources = \
 	lib/vhost/packed.h \
 	lib/vhost/positions.c \
 	lib/vhost/positions.h \
+	lib/vhost/ring-private.h \
 	lib/vhost/ring.c \
 	lib/vhost/ring.h \
 	lib/vhost/session.c \

@@ -2,6 +2,7 @@
 unit_tests = \
 	tests/unit/test-accelerator \
 	tests/unit/test-apply \
+	tests/unit/test-chain \
 	tests/unit/test-claim \
 	tests/unit/test-connector \
 	tests/unit/test-door \
@@ -14,6 +15,7 @@ unit_tests = \
 	tests/unit/test-notes \
 	tests/unit/test-numa \
 	tests/unit/test-options \
+	tests/unit/test-packet \
 	tests/unit/test-policer \
 	tests/unit/test-policing \
 	tests/unit/test-port \
@@ -188,11 +190,25 @@ tests_unit_test_ring_calls_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_ring_calls_LDADD = $(unit_LDADD)
 tests_unit_test_ring_calls_LINK = $(unit_LINK)
 
+# This one includes both, and lib/vhost/chain.c.
+tests_unit_test_chain_SOURCES = tests/unit/test-chain.c \
+	$(ring_test_headers) lib/base/packet.c
+tests_unit_test_chain_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_unit_test_chain_LDADD = $(unit_LDADD)
+tests_unit_test_chain_LINK = $(unit_LINK)
+
+tests_unit_test_packet_SOURCES = tests/unit/test-packet.c \
+	tests/unit/test-eal.h lib/base/packet.c
+tests_unit_test_packet_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_unit_test_packet_LDADD = $(unit_LDADD)
+tests_unit_test_packet_LINK = $(unit_LINK)
+
 # These two have the vhost library and all of lib/vhost/.
 vhost_sources = \
 	lib/base/fault.c \
 	lib/base/packet.c \
 	lib/vhost/book.c \
+	lib/vhost/chain.c \
 	lib/vhost/connector.c \
 	lib/vhost/door.c \
 	lib/vhost/guard.c \
@@ -251,8 +267,9 @@ tests_unit_test_vf_LINK = $(unit_LINK)
 # vhost library's.
 walk_test_sources = tests/unit/walk-fixture.h tests/unit/test-eal.h \
 	tests/unit/test-guest.h tests/unit/test-needs.h \
-	lib/vhost/book.c lib/vhost/interrupt.c lib/vhost/ring.c \
-	lib/vhost/undo.c
+	lib/base/packet.c \
+	lib/vhost/book.c lib/vhost/chain.c lib/vhost/interrupt.c \
+	lib/vhost/ring.c lib/vhost/undo.c
 tests_unit_test_walk_SOURCES = tests/unit/test-walk.c $(walk_test_sources)
 tests_unit_test_walk_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_walk_LDADD = $(unit_LDADD)

@@ -40,9 +40,11 @@ tests/fuzz/fuzz-options: tests/fuzz/fuzz-options.c lib/port/features.c \
 		lib/port/options.c
 tests/fuzz/fuzz-packet: tests/fuzz/fuzz-packet.c lib/base/packet.c
 tests/fuzz/fuzz-ring: tests/fuzz/fuzz-ring.c lib/vhost/ring.c
-tests/fuzz/fuzz-walk: tests/fuzz/fuzz-walk.c lib/vhost/ring.c
+tests/fuzz/fuzz-walk: tests/fuzz/fuzz-walk.c lib/vhost/ring.c \
+	lib/vhost/chain.c lib/base/packet.c
 
-# The last three include the first file that they test.
+# The last three include the first file that they test, the last one also the
+# second.
 FUZZ_LIBS = $(ovs_builddir)/lib/libopenvswitch.la \
 	$(DPDK_LIBS) $(NUMA_LIBS) $(OVS_LIBS)
 tests/fuzz/fuzz-guard tests/fuzz/fuzz-options:
@@ -50,7 +52,8 @@ tests/fuzz/fuzz-guard tests/fuzz/fuzz-options:
 	$(FUZZ_LINK) -o $@ $(filter %.c,$^) $(FUZZ_LIBS)
 tests/fuzz/fuzz-packet tests/fuzz/fuzz-ring tests/fuzz/fuzz-walk:
 	$(AM_V_CCLD)$(MKDIR_P) tests/fuzz && \
-	$(FUZZ_LINK) -o $@ $(wordlist 1,1,$^) $(wordlist 3,20,$^) $(FUZZ_LIBS)
+	$(FUZZ_LINK) -o $@ $(wordlist 1,1,$^) $(wordlist 4,20,$^) \
+		$(FUZZ_LIBS)
 
 fuzz: $(fuzz_targets)
 	set -e; for target in $(fuzz_targets); do \

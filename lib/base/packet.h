@@ -15,11 +15,12 @@
 #ifndef DPDK_VDPA_PACKET_H
 #define DPDK_VDPA_PACKET_H 1
 
-/* Which packets are for relaying. */
+/* Which packets are for relaying, and what is to be done to them. */
 
 #include <stdint.h>
 
 struct rte_mbuf;
+struct virtio_net_hdr;
 
 struct dpdk_vdpa_packet_rules {
     uint32_t max_payload_len;   /* Longest frame without header, in bytes. */
@@ -33,5 +34,24 @@ struct dpdk_vdpa_packet_rules {
  * this does.  Any thread that owns 'pkt'. */
 int dpdk_vdpa_packet_check(const struct dpdk_vdpa_packet_rules *,
                            struct rte_mbuf *pkt);
+
+/* Does to 'pkt', which a guest sent with 'hdr' and these negotiated virtio
+ * features, what 'hdr' asks for, as a device would, whatever else it says.
+ *
+ * Is the packet of a kind that any VF knows, its flags and header lengths will
+ * say what the VF has to do.  Any other checksum is finished here.  If neither
+ * can be done, the flags will ask for what no VF is asked for, so that
+ * dpdk_vdpa_packet_check() refuses the packet.
+ *
+ * The caller owns 'pkt', which is new, nobody else has its data, and the
+ * headers lie in its first segment. */
+void dpdk_vdpa_packet_describe(struct rte_mbuf *pkt,
+                               const struct virtio_net_hdr *hdr,
+                               uint64_t features);
+
+/* Likewise for a packet that came by the vhost library, which does not give us
+ * the header, but, with RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS, says as of a
+ * received packet what it was.  Returns at once if it asked for nothing. */
+void dpdk_vdpa_packet_translate(struct rte_mbuf *pkt, uint64_t features);
 
 #endif /* base/packet.h */

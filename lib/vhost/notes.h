@@ -43,6 +43,10 @@ enum dpdk_vdpa_note_state {
     DPDK_VDPA_NOTE_UNKNOWN,     /* A vDPA device, or the library alone. */
 };
 
+/* In the lower half of a span: it is that of a single buffer, of however many
+ * descriptors.  No position has this bit: rings have at most 4096. */
+#define DPDK_VDPA_NOTE_CHAIN 0x4000
+
 /* Of one ring: one cache line.  A position is as in struct dpdk_vdpa_ring.
  *
  * The first part says which ring it is, and is written while nobody processes
@@ -62,7 +66,8 @@ struct dpdk_vdpa_note {
                                  * buffers in 'struct dpdk_vdpa_undo'. */
     uint32_t span;              /* The last burst went from the position in the
                                  * lower half to that in the upper one, or was
-                                 * about to. */
+                                 * about to, by buffers of one descriptor, or
+                                 * by one with DPDK_VDPA_NOTE_CHAIN. */
     uint32_t padding;
 };
 BUILD_ASSERT_DECL(sizeof(struct dpdk_vdpa_note) == 64);

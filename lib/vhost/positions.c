@@ -104,16 +104,22 @@ is_plausible(const struct vring_packed_desc *descs, uint16_t size,
 }
 
 /* The last walk went from one end of 'span' to the other, or part of the way,
- * over buffers of one descriptor each. */
+ * over buffers of one descriptor each, or over a single one. */
 static bool
 find_in_span(uint32_t span, const struct vring_packed_desc *descs,
              uint16_t size, uint16_t *pos)
 {
     uint16_t end = span >> 16;
 
-    *pos = span;
+    *pos = span & ~DPDK_VDPA_NOTE_CHAIN;
     if ((*pos & ~PACKED_WRAP) >= size || (end & ~PACKED_WRAP) >= size) {
         return false;
+    }
+    if (span & DPDK_VDPA_NOTE_CHAIN) {
+        if (!packed_flags_are_avail(descs[*pos & ~PACKED_WRAP].flags, *pos)) {
+            *pos = end;
+        }
+        return true;
     }
     for (int n = 0; n < size; n++) {
         if (*pos == end

@@ -28,20 +28,10 @@
 #include "unaligned.h"
 #include "util.h"
 #include "vhost/notes.h"
-#include "vhost/packed.h"
-
-/* virtio is little-endian, as the vhost library takes its host to be. */
-#ifdef WORDS_BIGENDIAN
-#error "the rings of a guest are walked on little-endian machines only"
-#endif
+#include "vhost/ring-private.h"
 
 /* Descriptors of a packed ring to walk over at once: two cache lines. */
 #define PACKED_WALK 8
-
-#define WRAP PACKED_WRAP
-
-/* Part of a ring's memory, read once: the compiler must not go back for it. */
-#define READ_ONCE(OBJECT) (*(const volatile typeof(OBJECT) *) &(OBJECT))
 
 /* Fetches the cache line at 'p' to be written. */
 static inline void
@@ -73,6 +63,7 @@ dpdk_vdpa_ring_init(struct dpdk_vdpa_ring *ring, uint64_t features)
                                    | 1ULL << VIRTIO_F_RING_PACKED);
 
     memset(ring, 0, sizeof *ring);
+    ring->features = features;
     ring->is_packed = features & (1ULL << VIRTIO_F_RING_PACKED);
     ring->event_idx = features & (1ULL << VIRTIO_RING_F_EVENT_IDX);
     ring->in_order = features & (1ULL << VIRTIO_F_IN_ORDER);

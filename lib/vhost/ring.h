@@ -21,7 +21,8 @@
  * needs which expects everything.
  *
  * The walk stops in front of anything else, or anything wrong, and sets
- * 'unusual': the caller has the vhost library go on from there.
+ * 'unusual': the caller has somebody else go on from there, vhost/chain.h or
+ * the vhost library.
  *
  * It knows memory and mbufs only.  The memory is shared with a guest, which
  * may change it at any time: what is read of it is read once, and checked
@@ -88,6 +89,7 @@ struct dpdk_vdpa_ring {
     /* The walk has stopped in front of something for somebody else. */
     bool unusual;
 
+    uint64_t features;          /* As negotiated. */
     const struct dpdk_vdpa_region *region;      /* The last one used. */
     const struct dpdk_vdpa_memory *memory;      /* Of at least one region. */
 };

@@ -29,9 +29,11 @@
 #include <rte_vhost.h>
 
 #include "base/gate.h"
+#include "base/packet.h"
 #include "openvswitch/vlog.h"
 #include "util.h"
 #include "vhost/book.h"
+#include "vhost/chain.h"
 #include "vhost/interrupt.h"
 #include "vhost/notes.h"
 #include "vhost/ring.h"
@@ -89,7 +91,7 @@ struct dpdk_vdpa_walk {
 
     /* For the thread that handles messages. */
     struct dpdk_vdpa_memory memory;     /* Read by who is inside. */
-    atomic_bool packed;                 /* Read by PMD threads. */
+    atomic_uint64_t features;           /* Read by PMD threads. */
     int old_fds[MAX_OLD_FDS];
     unsigned int n_old_fds;
 };
@@ -356,8 +358,7 @@ dpdk_vdpa_walk_open(struct dpdk_vdpa_walk *walk, int vid)
 {
     const struct dpdk_vdpa_book *book = walk->book;
 
-    atomic_store_relaxed(
-        &walk->packed, !!(book->features & (1ULL << VIRTIO_F_RING_PACKED)));
+    atomic_store_relaxed(&walk->features, book->features);
     if (!book->has_memory || book->features & FEATURES_FOR_LIBRARY) {
         return;
     }
@@ -569,13 +570,15 @@ walk_announce(struct dpdk_vdpa_walk *walk, unsigned int i,
 }
 
 /* Takes the ring back from the library, which has processed 'n' packets, and
- * may have 'moved' on. */
-static inline void
+ * may have 'moved' on.  Returns true if it did so in a ring that is walked. */
+static inline bool
 walk_take_back(struct dpdk_vdpa_walk *walk, int vid, unsigned int i,
                unsigned int n, bool moved)
 {
     struct walked *w = &walk->rings[i];
     struct dpdk_vdpa_ring *ring = walked_enter(w);
+    uint16_t was = w->ring.next_used;
+    bool went_on;
     uint64_t total;
 
     if (n) {
@@ -590,7 +593,9 @@ walk_take_back(struct dpdk_vdpa_walk *walk, int vid, unsigned int i,
     } else if (ring) {
         atomic_store_explicit(&w->open, NULL, memory_order_release);
     }
+    went_on = ring && w->ring.next_used != was;
     walked_leave(w);
+    return went_on;
 }
 
 /* Returns how far the library has processed ring 'i'. */
@@ -623,6 +628,7 @@ library_recv(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
 {
     struct walked *w = &walk->rings[i];
     uint16_t before, used, n;
+    uint64_t features;
     bool packed;
 
     if (!dpdk_vdpa_book_is_enabled(walk->book, i)
@@ -634,15 +640,24 @@ library_recv(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
     walk_announce(walk, i, NULL, &n);
     n = rte_vhost_dequeue_burst(vid, i, mp, pkts, n);
     used = library_position(vid, i) - before;
-    /* How many buffers those were can be told of a split ring only. */
-    atomic_read_relaxed(&walk->packed, &packed);
+    atomic_read_relaxed(&walk->features, &features);
+    packed = features & (1ULL << VIRTIO_F_RING_PACKED);
+    /* How many buffers those were can be told of a split ring. */
     if (OVS_UNLIKELY(!packed && used > n && used <= max)) {
         w->n_lost += used - n;
+    }
+    for (uint16_t j = 0; j < n; j++) {
+        dpdk_vdpa_packet_translate(pkts[j], features);
     }
     if (n) {
         w->n_answered = n_asked;
     }
-    walk_take_back(walk, vid, i, n, n || used);
+    /* Of a packed ring that is walked the library gets only what nobody can
+     * read, and ends a burst with the first that it refuses. */
+    if (OVS_UNLIKELY(walk_take_back(walk, vid, i, n, n || used)
+                     && packed && !n)) {
+        w->n_lost++;
+    }
     return OVS_UNLIKELY(w->n_lost) ? walked_add_lost(w, mp, pkts, n, max) : n;
 }
 
@@ -663,6 +678,9 @@ dpdk_vdpa_walk_recv(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
         n_asked = w->n_asked;
         if (OVS_LIKELY(n_asked == w->n_answered)) {
             n_got = dpdk_vdpa_ring_recv(ring, mp, pkts, n);
+            if (OVS_UNLIKELY(!n_got && ring->unusual)) {
+                n_got = dpdk_vdpa_chain_recv(ring, mp, pkts, n);
+            }
             to_library = !n_got && ring->unusual;
         }
         if (n_got) {

@@ -18,6 +18,7 @@
  * end where there is nothing, and of which nothing before is to be touched. */
 
 #include "lib/vhost/ring.c"
+#include "lib/vhost/chain.c"
 
 #include <sanitizer/asan_interface.h>
 #include <sys/mman.h>
@@ -335,6 +336,33 @@ check_recv(struct dpdk_vdpa_ring *ring, unsigned int max)
     check_progress(ring, old, n);
 }
 
+/* What the walk leaves need not be like anything, but stays within bounds. */
+static void
+check_chain(struct dpdk_vdpa_ring *ring, unsigned int max)
+{
+    uint16_t old = ring->next_used;
+    struct rte_mbuf *pkts[MAX_PACKETS];
+    uint16_t n = dpdk_vdpa_chain_recv(ring, mempool, pkts, max);
+
+    ovs_assert(n <= max);
+    ovs_assert(ring->is_packed ? (ring->next_used & 0x7fff) < ring->size
+               : ring->next_used == (uint16_t) (old + n));
+    ovs_assert(ring->next_avail == ring->next_used);
+    for (unsigned int i = 0; i < n; i++) {
+        const char *reason;
+
+        ovs_assert(!rte_mbuf_check(pkts[i], 1, &reason));
+        ovs_assert(pkts[i]->pkt_len <= MAX_PACKET_LEN);
+    }
+    rte_pktmbuf_free_bulk(pkts, n);
+    if (max % 2) {
+        dpdk_vdpa_chain_return_short(ring, max);
+        ovs_assert(ring->next_avail == ring->next_used);
+    }
+    memcpy(simple, regions[0], REGION_SIZE);
+    memcpy(simple + REGION_SIZE, regions[1], REGION_SIZE);
+}
+
 /* Writes a packet of 'len' bytes, each of which is 'byte', to '*buf'. */
 static void
 simple_fill_buffer(const struct dpdk_vdpa_ring *ring,
@@ -461,7 +489,8 @@ set_memory(const struct dpdk_vdpa_ring *ring, const struct input *input,
 static void
 set_ring(struct dpdk_vdpa_ring *ring, const struct input *input)
 {
-    uint64_t features = 0;
+    uint64_t features = (1ULL << VIRTIO_NET_F_CSUM
+                         | 1ULL << VIRTIO_NET_F_HOST_TSO4);
 
     if (input->flags & IN_PACKED) {
         features |= 1ULL << VIRTIO_F_RING_PACKED;
@@ -512,6 +541,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             check_send(&ring, max, input.lens);
         } else {
             check_recv(&ring, max);
+            if (ring.unusual) {
+                check_chain(&ring, max);
+            }
         }
     }
     ovs_assert(rte_mempool_full(mempool));

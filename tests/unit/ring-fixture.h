@@ -114,7 +114,7 @@ teardown(void **state)
 }
 
 /* Packet 'serial' for the guest. */
-static struct rte_mbuf *
+static inline struct rte_mbuf *
 packet_new(unsigned int serial, uint32_t len)
 {
     struct rte_mbuf *pkt = rte_pktmbuf_alloc(mempool);

@@ -32,7 +32,7 @@ walk_reopen(struct fixture *f)
 static void
 guest_is_unusual(struct fixture *f, unsigned int i)
 {
-    guest_offer(&f->guests[i], guest_buf(50), 80, VRING_DESC_F_INDIRECT);
+    guest_offer(&f->guests[i], guest_buf(50), 81, VRING_DESC_F_INDIRECT);
 }
 
 /* Returns how often ring 'i' was called since the last time. */
@@ -377,9 +377,33 @@ test_positions_bad(void **state)
     }
 }
 
+/* What is not the rule and yet in order never gets to the library. */
+static void
+test_chain(void **state)
+{
+    struct fixture *f = *state;
+    struct rte_mbuf *pkts[BURST];
+    struct guest *g = &f->guests[1];
+
+    walk_open(f);
+    guest_sends(f, 1);
+    /* Over the end of a region. */
+    memset(guest_at(g, GUEST_MIDDLE - 20), 0, 20);
+    guest_offer(g, GUEST_MIDDLE - 20, 100, 0);
+    guest_sends(f, 2);
+    assert_int_equal(recv_some(f), 1);
+    check_trace("S");
+    assert_int_equal(dpdk_vdpa_walk_recv(f->walk, VID, 1, mempool, pkts,
+                                         BURST), 3);
+    check_trace("S");
+    assert_int_equal(pkts[0]->pkt_len, 100 - HEADER_LEN);
+    assert_int_equal(pkts[1]->pkt_len, 60);
+    rte_pktmbuf_free_bulk(pkts, 3);
+}
+
 /* What the library takes and does not give is lost, and must be counted: it
  * comes as an empty packet.  How many buffers it took can be told from a split
- * ring only. */
+ * ring; from a packed one, only that it was one if there is nothing else. */
 static void
 test_lost(void **state)
 {
@@ -387,10 +411,22 @@ test_lost(void **state)
     struct rte_mbuf *pkts[BURST], *all[N_MBUFS];
     unsigned int n;
 
+    walk_open(f);
     if (f->guests[1].packed) {
+        for (int i = 0; i < 4; i++) {
+            guest_is_unusual(f, 1);
+        }
+        f->library_loses = 1;
+        n = dpdk_vdpa_walk_recv(f->walk, VID, 1, mempool, pkts, 4);
+        assert_int_equal(n, 1);
+        assert_int_equal(pkts[0]->pkt_len, 0);
+        rte_pktmbuf_free_bulk(pkts, n);
+        f->library_gives = 1;
+        f->library_loses = 1;
+        assert_int_equal(recv_some(f), 1);
+        assert_int_equal(recv_some(f), 0);
         return;
     }
-    walk_open(f);
     for (int i = 0; i < 4; i++) {
         guest_is_unusual(f, 1);
     }
@@ -838,6 +874,7 @@ main(void)
         TEST(test_positions_after_library),
         TEST(test_positions_after_opening),
         TEST(test_positions_bad),
+        TEST(test_chain),
         TEST(test_lost),
         TEST(test_n_avail),
         TEST(test_ask_library),

@@ -1,0 +1,33 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+#ifndef DPDK_VDPA_RING_PRIVATE_H
+#define DPDK_VDPA_RING_PRIVATE_H 1
+
+/* What those share who read a guest's ring: vhost/ring.c and vhost/chain.c. */
+
+#include "vhost/packed.h"
+
+/* virtio is little-endian, as the vhost library takes its host to be. */
+#ifdef WORDS_BIGENDIAN
+#error "the rings of a guest are walked on little-endian machines only"
+#endif
+
+/* The wrap counter in a position of a packed ring. */
+#define WRAP PACKED_WRAP
+
+/* Part of a ring's memory, read once: the compiler must not go back for it. */
+#define READ_ONCE(OBJECT) (*(const volatile typeof(OBJECT) *) &(OBJECT))
+
+#endif /* vhost/ring-private.h */
