@@ -280,20 +280,25 @@ lane_stuck(struct lane *lane)
     const struct dpdk_vdpa_end *sink = lane->sink;
     struct rte_mbuf **head = &lane->pending[lane->first];
     uint32_t len = (*head)->pkt_len;
+    int reason;
 
-    if (lane->vain++ % STUCK_CHECK_INTERVAL || !sink->never_fits
-        || !sink->never_fits(sink->aux, lane->sink_queue, *head)) {
+    if (lane->vain++ % STUCK_CHECK_INTERVAL || !sink->never_fits) {
+        return 0;
+    }
+    reason = sink->never_fits(sink->aux, lane->sink_queue, *head);
+    if (reason < 0) {
         return 0;
     }
 
     /* There may have come room since the sink refused, so try once more: now
      * a refusal is final. */
-    if (sink->send(sink->aux, lane->sink_queue, head, 1)) {
+    if (reason != DPDK_VDPA_DROP_BAD_BUFFER
+        && sink->send(sink->aux, lane->sink_queue, head, 1)) {
         dpdk_vdpa_counter_add(&lane->counters.tx_packets, 1);
         dpdk_vdpa_counter_add(&lane->counters.tx_bytes, len);
         lane->vain = 0;
     } else {
-        lane_drop(lane, head, 1, sink->never_fits_reason);
+        lane_drop(lane, head, 1, reason);
         lane->vain += REFUSED_WEIGHT - 1;
     }
     lane->pending_bytes -= len;

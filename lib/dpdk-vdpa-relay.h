@@ -64,6 +64,9 @@ struct rte_mbuf;
     DROP_REASON(OVERSIZE, oversize,                                         \
                 "longer than the MTU allows, or than any buffer that the "  \
                 "guest gives")                                              \
+    DROP_REASON(BAD_BUFFER, bad_buffer,                                     \
+                "the guest gave a buffer too small for any packet, which "  \
+                "it got back empty")                                        \
     DROP_REASON(MALFORMED, malformed,                                       \
                 "shorter than an Ethernet header")                          \
     DROP_REASON(BAD_OFFLOAD, bad_offload,                                   \
@@ -108,13 +111,12 @@ struct dpdk_vdpa_end {
     uint16_t (*send)(void *aux, uint16_t queue, struct rte_mbuf **pkts,
                      uint16_t n);
 
-    /* Called after send() took nothing: returns true if 'queue' has now all
-     * the room that it can ever have for 'pkt', so that if send() refuses it
-     * again it will always do so.  May be null. */
-    bool (*never_fits)(void *aux, uint16_t queue, struct rte_mbuf *pkt);
-
-    /* What such a packet is dropped for. */
-    enum dpdk_vdpa_drop_reason never_fits_reason;
+    /* Called after send() took nothing: if 'queue' has now all the room that it
+     * can ever have for 'pkt', so that if send() refuses it again it will
+     * always do so, returns the enum dpdk_vdpa_drop_reason to drop it for, else
+     * -1.  With DPDK_VDPA_DROP_BAD_BUFFER it is not to be tried again: the
+     * buffer meant for it is gone.  May be null. */
+    int (*never_fits)(void *aux, uint16_t queue, struct rte_mbuf *pkt);
 
     /* Called instead of recv() while 'queue' is left alone, because its
      * packets find no way or the relay is paused: does what recv() put off,

@@ -720,11 +720,12 @@ dpdk_vdpa_vf_send(void *vf_, uint16_t queue, struct rte_mbuf **pkts,
     return rte_eth_tx_burst(vf->port_id, queue, pkts, n);
 }
 
-bool
+int
 dpdk_vdpa_vf_never_fits(void *vf_, uint16_t queue, struct rte_mbuf *pkt)
 {
     struct dpdk_vdpa_vf *vf = vf_;
 
-    return want_offloads(&pkt, 1) && !rte_eth_tx_prepare(vf->port_id, queue,
-                                                         &pkt, 1);
+    return (want_offloads(&pkt, 1)
+            && !rte_eth_tx_prepare(vf->port_id, queue, &pkt, 1)
+            ? DPDK_VDPA_DROP_BAD_OFFLOAD : -1);
 }

@@ -97,7 +97,7 @@ uint16_t dpdk_vdpa_vf_recv(void *vf, uint16_t queue, struct rte_mbuf **,
                            uint16_t n);
 uint16_t dpdk_vdpa_vf_send(void *vf, uint16_t queue, struct rte_mbuf **,
                            uint16_t n);
-bool dpdk_vdpa_vf_never_fits(void *vf, uint16_t queue, struct rte_mbuf *);
+int dpdk_vdpa_vf_never_fits(void *vf, uint16_t queue, struct rte_mbuf *);
 
 /* Frees mempools of VFs that were closed or restarted, once all their mbufs
  * have come back from wherever they travelled.  Returns how many are left. */

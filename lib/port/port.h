@@ -55,6 +55,8 @@ struct vdpa_watch {
     long long int since;        /* When that changed last, or there was nothing
                                  * to do, in ms. */
     bool stalled;
+    uint64_t bad_buffers;       /* That the guest gave, */
+    bool more_bad_buffers;      /* lately, too. */
 };
 
 /* What serves the guest.  Its changes are the accelerator's; see there which

@@ -109,6 +109,25 @@ watch_lane(struct vdpa_port *port, int dir, unsigned int pair,
     }
 }
 
+/* Says so if the guest begins to give buffers that no packet fits. */
+static void
+watch_buffers(struct vdpa_port *port, int dir, unsigned int pair,
+              const struct dpdk_vdpa_counters *c)
+    OVS_REQUIRES(vdpa_port_owned)
+{
+    struct vdpa_watch *watch = &port->watches[dir][pair];
+    uint64_t n = c->drops[DPDK_VDPA_DROP_BAD_BUFFER];
+    bool more = n != watch->bad_buffers;
+
+    if (more && !watch->more_bad_buffers) {
+        vdpa_port_event(port, "queue pair %u from %s: the guest gives buffers "
+                        "too small for any packet", pair,
+                        vdpa_directions[dir].source);
+    }
+    watch->bad_buffers = n;
+    watch->more_bad_buffers = more;
+}
+
 static void
 watch_lanes(struct vdpa_port *port)
     OVS_REQUIRES(vdpa_port_owned) OVS_EXCLUDED(vdpa_port_locked)
@@ -124,6 +143,7 @@ watch_lanes(struct vdpa_port *port)
             memset(&c, 0, sizeof c);
             dpdk_vdpa_relay_add_counters(port->relay, dir, i, &c);
             watch_lane(port, dir, i, &c, vdpa_total_drops(&c));
+            watch_buffers(port, dir, i, &c);
         }
     }
     vdpa_port_unlock(port);

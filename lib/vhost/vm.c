@@ -854,7 +854,7 @@ refused_for_long(struct vm_stuck *stuck, const struct rte_mbuf *pkt)
     return now - stuck->since > STUCK_TIMEOUT * rte_get_timer_hz() / 1000;
 }
 
-bool
+int
 dpdk_vdpa_vm_never_fits(void *vm_, uint16_t queue, struct rte_mbuf *pkt)
 {
     struct dpdk_vdpa_vm *vm = vm_;
@@ -864,26 +864,28 @@ dpdk_vdpa_vm_never_fits(void *vm_, uint16_t queue, struct rte_mbuf *pkt)
     int n;
 
     if (!vm_pair_enabled(vm, queue)) {
-        return false;
+        return -1;
     }
     /* A packet goes into one buffer unless they are mergeable.  The library
      * merges at most all but one of the ring. */
     atomic_read_relaxed(&vm->features, &features);
     if (features & (1ULL << VIRTIO_NET_F_MRG_RXBUF)) {
         needed = MAX(vm->session.book.rings[ring].size, 2) - 1;
+    } else if (dpdk_vdpa_walk_return_short(vm->session.walk, vm->vid, ring)) {
+        return DPDK_VDPA_DROP_BAD_BUFFER;
     }
     n = dpdk_vdpa_walk_n_avail(vm->session.walk, ring, needed);
     if (n < 0) {
         /* With an IOMMU, a refusal may just mean that the library awaits the
          * front-end's translation of an address. */
         if (!refused_for_long(&vm->stuck[queue], pkt)) {
-            return false;
+            return -1;
         }
         n = vm_ring_n_avail(vm, ring,
                             features & (1ULL << VIRTIO_F_RING_PACKED),
                             needed);
     }
-    return n >= needed;
+    return n >= needed ? DPDK_VDPA_DROP_OVERSIZE : -1;
 }
 
 void

@@ -162,7 +162,7 @@ uint16_t dpdk_vdpa_vm_recv(void *vm, uint16_t queue, struct rte_mbuf **,
                            uint16_t n);
 uint16_t dpdk_vdpa_vm_send(void *vm, uint16_t queue, struct rte_mbuf **,
                            uint16_t n);
-bool dpdk_vdpa_vm_never_fits(void *vm, uint16_t queue, struct rte_mbuf *);
+int dpdk_vdpa_vm_never_fits(void *vm, uint16_t queue, struct rte_mbuf *);
 void dpdk_vdpa_vm_settle(void *vm, uint16_t queue);
 bool dpdk_vdpa_vm_prepare_lro(void *vm, struct rte_mbuf *);
 

@@ -31,6 +31,7 @@
 #include "base/gate.h"
 #include "base/packet.h"
 #include "openvswitch/vlog.h"
+#include "packets.h"
 #include "util.h"
 #include "vhost/book.h"
 #include "vhost/chain.h"
@@ -709,6 +710,22 @@ dpdk_vdpa_walk_settle(struct dpdk_vdpa_walk *walk, uint16_t i)
         walked_call(w);
     }
     walked_leave(w);
+}
+
+bool
+dpdk_vdpa_walk_return_short(struct dpdk_vdpa_walk *walk, int vid, uint16_t i)
+{
+    struct walked *w = &walk->rings[i];
+    struct dpdk_vdpa_ring *ring = walked_enter(w);
+    bool is_short = (ring && dpdk_vdpa_chain_return_short(
+                                 ring, ring->header_len + ETH_HEADER_LEN));
+
+    if (is_short) {
+        walked_tell(w, vid, i);
+        walked_call(w);
+    }
+    walked_leave(w);
+    return is_short;
 }
 
 int

@@ -122,6 +122,12 @@ uint16_t dpdk_vdpa_walk_send(struct dpdk_vdpa_walk *, int vid, uint16_t ring,
  * dpdk_vdpa_walk_recv() will not be for a while. */
 void dpdk_vdpa_walk_settle(struct dpdk_vdpa_walk *, uint16_t ring);
 
+/* If the guest offers in 'ring', which it receives with, a buffer next that is
+ * too short for any frame, gives it back with nothing in it and returns true.
+ * Returns false if nobody walks the ring. */
+bool dpdk_vdpa_walk_return_short(struct dpdk_vdpa_walk *, int vid,
+                                 uint16_t ring);
+
 /* Returns how many descriptors the guest offers in 'ring', at most 'max', or
  * -1 if nobody walks it, so that this cannot be told. */
 int dpdk_vdpa_walk_n_avail(struct dpdk_vdpa_walk *, uint16_t ring,

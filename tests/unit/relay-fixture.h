@@ -49,7 +49,7 @@ struct script {
     unsigned int room[MAX_QUEUES];
     unsigned int per_call;
     unsigned int n_send_calls;
-    bool never_fits;
+    int never_fits;                     /* Why not, or -1. */
     unsigned int room_after_never_fits;
     uint32_t sent[MAX_QUEUES][MAX_SENT];        /* Serial numbers. */
     unsigned int n_sent[MAX_QUEUES];
@@ -101,7 +101,7 @@ script_send(void *script_, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
     return n;
 }
 
-static bool
+static int
 script_never_fits(void *script_, uint16_t queue,
                   struct rte_mbuf *pkt OVS_UNUSED)
 {
@@ -144,7 +144,7 @@ script_init(struct script *s)
     s->end.send = script_send;
     s->end.never_fits = script_never_fits;
     s->end.settle = script_settle;
-    s->end.never_fits_reason = DPDK_VDPA_DROP_OVERSIZE;
+    s->never_fits = -1;
     s->input_len = FRAME_LEN;
     s->per_call = UINT_MAX;
     for (int i = 0; i < MAX_QUEUES; i++) {

@@ -48,11 +48,11 @@ dpdk_vdpa_vf_send(void *vf OVS_UNUSED, uint16_t queue OVS_UNUSED,
     return 0;
 }
 
-bool
+int
 dpdk_vdpa_vf_never_fits(void *vf OVS_UNUSED, uint16_t queue OVS_UNUSED,
                         struct rte_mbuf *pkt OVS_UNUSED)
 {
-    return false;
+    return -1;
 }
 
 uint16_t
@@ -69,11 +69,11 @@ dpdk_vdpa_vm_send(void *vm OVS_UNUSED, uint16_t queue OVS_UNUSED,
     return 0;
 }
 
-bool
+int
 dpdk_vdpa_vm_never_fits(void *vm OVS_UNUSED, uint16_t queue OVS_UNUSED,
                         struct rte_mbuf *pkt OVS_UNUSED)
 {
-    return false;
+    return -1;
 }
 
 void

@@ -44,7 +44,7 @@ test_refuses_all(void **state)
     struct fixture *f = *state;
     unsigned int n_calls;
 
-    f->vm.never_fits = true;
+    f->vm.never_fits = DPDK_VDPA_DROP_OVERSIZE;
     f->vm.room[0] = 0;
     for (int i = 0; i < REFUSED_MAX / REFUSED_WEIGHT; i++) {
         f->vf.n_input[0] = 1;

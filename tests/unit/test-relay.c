@@ -92,7 +92,7 @@ test_never_fits(void **state)
     /* All that is pending turns out not to fit.  One goes per check. */
     f->vf.n_input[0] = 2;
     f->vm.room[0] = 0;
-    f->vm.never_fits = true;
+    f->vm.never_fits = DPDK_VDPA_DROP_OVERSIZE;
     assert_int_equal(poll_one(f, 0), 2);
     c = get_counters(f, DPDK_VDPA_VF_TO_VM);
     assert_int_equal(c.drops[DPDK_VDPA_DROP_OVERSIZE], 1);
@@ -105,6 +105,26 @@ test_never_fits(void **state)
     check_conservation(f);
 }
 
+/* A buffer that no packet fits takes one with it, and no more. */
+static void
+test_bad_buffer(void **state)
+{
+    struct fixture *f = *state;
+    struct dpdk_vdpa_counters c;
+
+    f->vf.n_input[0] = 3;
+    f->vm.room[0] = 0;
+    f->vm.never_fits = DPDK_VDPA_DROP_BAD_BUFFER;
+    f->vm.room_after_never_fits = 8;
+    poll_one(f, 0);
+    poll_one(f, 0);
+    c = get_counters(f, DPDK_VDPA_VF_TO_VM);
+    assert_int_equal(c.tx_packets, 2);
+    assert_int_equal(c.tx_bytes, 2 * FRAME_LEN);
+    assert_int_equal(c.drops[DPDK_VDPA_DROP_BAD_BUFFER], 1);
+    check_conservation(f);
+}
+
 /* Room may come between the refusal and the question. */
 static void
 test_never_fits_race(void **state)
@@ -114,7 +134,7 @@ test_never_fits_race(void **state)
 
     f->vf.n_input[0] = 3;
     f->vm.room[0] = 0;
-    f->vm.never_fits = true;
+    f->vm.never_fits = DPDK_VDPA_DROP_OVERSIZE;
     f->vm.room_after_never_fits = 8;
     poll_one(f, 0);
     poll_one(f, 0);
@@ -418,8 +438,7 @@ test_vf_refuses(void **state)
 {
     struct fixture *f = *state;
 
-    f->vf.end.never_fits_reason = DPDK_VDPA_DROP_BAD_OFFLOAD;
-    f->vf.never_fits = true;
+    f->vf.never_fits = DPDK_VDPA_DROP_BAD_OFFLOAD;
     f->vf.room[0] = 0;
     f->vm.n_input[0] = 1;
     poll_one(f, 0);
@@ -767,6 +786,7 @@ main(void)
         TEST(test_partial_acceptance),
         TEST(test_never_fits),
         TEST(test_never_fits_race),
+        TEST(test_bad_buffer),
         TEST(test_bad_lengths),
         TEST(test_no_offloads),
         TEST(test_offloads),

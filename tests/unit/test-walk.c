@@ -453,6 +453,40 @@ test_lost(void **state)
     assert_int_equal(recv_some(f), 0);
 }
 
+/* A buffer that no packet fits goes back to the guest, who learns of it; not
+ * one that a packet does fit, nor one of a ring that is the library's. */
+static void
+test_return_short(void **state)
+{
+    struct fixture *f = *state;
+    struct guest *g = &f->guests[0];
+
+    for (int i = 0; i < 3; i++) {
+        guest_offer(g, guest_buf(i), i < 2 ? 5 : HEADER_LEN + 14,
+                    VRING_DESC_F_WRITE);
+    }
+    assert_false(dpdk_vdpa_walk_return_short(f->walk, VID, 0));
+    check_trace("");
+    walk_open(f);
+    for (unsigned int i = 0; i < 2; i++) {
+        uint32_t id, len;
+        uint16_t flags;
+
+        n_calls(f, 0);
+        guest_wants_next(f, 0);
+        assert_true(dpdk_vdpa_walk_return_short(f->walk, VID, 0));
+        check_trace("S");
+        check_base(f, 0, i + 1);
+        assert_int_equal(n_calls(f, 0), 1);
+        assert_true(guest_take_back(g, &id, &len, &flags));
+        assert_int_equal(id, guest_id(g, i));
+        assert_int_equal(len, 0);
+    }
+    assert_false(dpdk_vdpa_walk_return_short(f->walk, VID, 0));
+    check_trace("");
+    check_base(f, 0, 2);
+}
+
 /* What a guest offers, of a ring that is walked. */
 static void
 test_n_avail(void **state)
@@ -876,6 +910,7 @@ main(void)
         TEST(test_positions_bad),
         TEST(test_chain),
         TEST(test_lost),
+        TEST(test_return_short),
         TEST(test_n_avail),
         TEST(test_ask_library),
         TEST(test_calls),
