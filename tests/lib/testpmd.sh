@@ -53,16 +53,17 @@ testpmd_start()
 # serves SOCKET as QEMU would.
 testpmd_vdev()
 {
-    local socket=$1 arg vdev id=0
+    local socket=$1 arg vdev id=0 size=1024
     shift
-    vdev="path=$socket,server=1,queue_size=1024"
+    vdev="path=$socket,server=1"
     for arg in "$@"; do
         case $arg in
         id=*) id=${arg#id=} ;;
+        queue_size=*) size=${arg#queue_size=} ;;
         *) vdev+=",$arg" ;;
         esac
     done
-    echo "net_virtio_user$id,$vdev"
+    echo "net_virtio_user$id,$vdev,queue_size=$size"
 }
 
 # testpmd_cmd NAME COMMAND...: types COMMAND at the prompt and prints what
