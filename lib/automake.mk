@@ -14,6 +14,8 @@ vdpa_sources = \
 	lib/base/policer.c \
 	lib/base/policer.h \
 	lib/base/retry.h \
+	lib/base/segment.c \
+	lib/base/segment.h \
 	lib/dpdk-vdpa-relay.c \
 	lib/dpdk-vdpa-relay.h \
 	lib/netdev-dpdk-vdpa.c \

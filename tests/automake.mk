@@ -192,13 +192,13 @@ tests_unit_test_ring_calls_LINK = $(unit_LINK)
 
 # This one includes both, and lib/vhost/chain.c.
 tests_unit_test_chain_SOURCES = tests/unit/test-chain.c \
-	$(ring_test_headers) lib/base/packet.c
+	$(ring_test_headers) lib/base/packet.c lib/base/segment.c
 tests_unit_test_chain_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_chain_LDADD = $(unit_LDADD)
 tests_unit_test_chain_LINK = $(unit_LINK)
 
 tests_unit_test_packet_SOURCES = tests/unit/test-packet.c \
-	tests/unit/test-eal.h lib/base/packet.c
+	tests/unit/test-eal.h lib/base/packet.c lib/base/segment.c
 tests_unit_test_packet_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_packet_LDADD = $(unit_LDADD)
 tests_unit_test_packet_LINK = $(unit_LINK)
@@ -207,6 +207,7 @@ tests_unit_test_packet_LINK = $(unit_LINK)
 vhost_sources = \
 	lib/base/fault.c \
 	lib/base/packet.c \
+	lib/base/segment.c \
 	lib/vhost/book.c \
 	lib/vhost/chain.c \
 	lib/vhost/connector.c \
@@ -267,7 +268,7 @@ tests_unit_test_vf_LINK = $(unit_LINK)
 # vhost library's.
 walk_test_sources = tests/unit/walk-fixture.h tests/unit/test-eal.h \
 	tests/unit/test-guest.h tests/unit/test-needs.h \
-	lib/base/packet.c \
+	lib/base/packet.c lib/base/segment.c \
 	lib/vhost/book.c lib/vhost/chain.c lib/vhost/interrupt.c \
 	lib/vhost/ring.c lib/vhost/undo.c
 tests_unit_test_walk_SOURCES = tests/unit/test-walk.c $(walk_test_sources)

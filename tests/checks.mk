@@ -41,7 +41,7 @@ tests/fuzz/fuzz-options: tests/fuzz/fuzz-options.c lib/port/features.c \
 tests/fuzz/fuzz-packet: tests/fuzz/fuzz-packet.c lib/base/packet.c
 tests/fuzz/fuzz-ring: tests/fuzz/fuzz-ring.c lib/vhost/ring.c
 tests/fuzz/fuzz-walk: tests/fuzz/fuzz-walk.c lib/vhost/ring.c \
-	lib/vhost/chain.c lib/base/packet.c
+	lib/vhost/chain.c lib/base/packet.c lib/base/segment.c
 
 # The last three include the first file that they test, the last one also the
 # second.

@@ -35,11 +35,6 @@
  * what IP allows and two VLAN tags. */
 #define MAX_TSO_LEN (UINT16_MAX + 2 * VLAN_HEADER_LEN)
 
-/* Shortest segments that a guest may ask for.  The Internet knows no maximum
- * segment size below (RFC 9293, section 3.7.1: the default is 536), Linux none
- * below 88; one byte per segment would be an attack. */
-#define MIN_SEGMENT_LEN 64
-
 /* No VF is asked for this, whatever it can do, nor is a guest offered it. */
 #define BAD_OFFLOAD RTE_MBUF_F_TX_UDP_SEG
 
@@ -66,7 +61,7 @@ prepare_tso(struct rte_mbuf *pkt, uint32_t max_payload_len)
     if (pkt->l4_len < TCP_HEADER_LEN
         || header_len > pkt->data_len
         || header_len >= pkt->pkt_len
-        || pkt->tso_segsz < MIN_SEGMENT_LEN
+        || pkt->tso_segsz < DPDK_VDPA_MIN_SEGMENT_LEN
         || header_len + pkt->tso_segsz > max_payload_len + ETH_HEADER_LEN) {
         return false;
     }
@@ -272,7 +267,7 @@ ask_for_checksum(struct rte_mbuf *pkt, const struct virtio_net_hdr *hdr,
     return true;
 }
 
-void
+bool
 dpdk_vdpa_packet_describe(struct rte_mbuf *pkt,
                           const struct virtio_net_hdr *hdr, uint64_t features)
 {
@@ -281,7 +276,7 @@ dpdk_vdpa_packet_describe(struct rte_mbuf *pkt,
     bool good;
 
     if (!gso && !(hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)) {
-        return;
+        return true;
     }
     h = find_headers(pkt, &headers) ? &headers : NULL;
     good = (gso ? ask_for_segments(pkt, hdr, h, features)
@@ -289,6 +284,7 @@ dpdk_vdpa_packet_describe(struct rte_mbuf *pkt,
     if (!good) {
         pkt->ol_flags |= BAD_OFFLOAD;
     }
+    return good;
 }
 
 /* The library has finished what it does not know itself, and has marked what

@@ -17,7 +17,13 @@
 
 /* Which packets are for relaying, and what is to be done to them. */
 
+#include <stdbool.h>
 #include <stdint.h>
+
+/* Shortest segments that a guest may ask for.  The Internet knows no maximum
+ * segment size below (RFC 9293, section 3.7.1: the default is 536), Linux none
+ * below 88; one byte per segment would be an attack. */
+#define DPDK_VDPA_MIN_SEGMENT_LEN 64
 
 struct rte_mbuf;
 struct virtio_net_hdr;
@@ -40,12 +46,12 @@ int dpdk_vdpa_packet_check(const struct dpdk_vdpa_packet_rules *,
  *
  * Is the packet of a kind that any VF knows, its flags and header lengths will
  * say what the VF has to do.  Any other checksum is finished here.  If neither
- * can be done, the flags will ask for what no VF is asked for, so that
- * dpdk_vdpa_packet_check() refuses the packet.
+ * can be done, returns false, and the flags will ask for what no VF is asked
+ * for, so that dpdk_vdpa_packet_check() refuses the packet.
  *
  * The caller owns 'pkt', which is new, nobody else has its data, and the
  * headers lie in its first segment. */
-void dpdk_vdpa_packet_describe(struct rte_mbuf *pkt,
+bool dpdk_vdpa_packet_describe(struct rte_mbuf *pkt,
                                const struct virtio_net_hdr *hdr,
                                uint64_t features);
 

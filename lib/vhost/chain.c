@@ -23,6 +23,7 @@
 #include <rte_mbuf.h>
 
 #include "base/packet.h"
+#include "base/segment.h"
 #include "packets.h"
 #include "util.h"
 #include "vhost/notes.h"
@@ -354,26 +355,85 @@ packet_fill(struct packet *pkt, const struct dpdk_vdpa_ring *ring,
     return true;
 }
 
-/* Returns a packet with what is in 'chain', or null. */
+/* Returns a packet with what is in 'chain' behind the header, which '*hdr' is
+ * set to; or null. */
 static struct rte_mbuf *
 chain_to_packet(const struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
-                const struct chain *chain)
+                const struct chain *chain, struct virtio_net_hdr *hdr)
 {
     struct packet pkt;
-    struct virtio_net_hdr hdr;
 
+    memset(pkt.header, 0, sizeof pkt.header);
     pkt.header_len = pkt.header_left = ring->header_len;
     pkt.mbuf = pkt.last = rte_pktmbuf_alloc(mp);
     if (!pkt.mbuf || !packet_fill(&pkt, ring, mp, chain)) {
         rte_pktmbuf_free(pkt.mbuf);
         return NULL;
     }
-    /* What has nothing behind the header is for the relay to count. */
-    if (pkt.mbuf->pkt_len) {
-        memcpy(&hdr, pkt.header, sizeof hdr);
-        dpdk_vdpa_packet_describe(pkt.mbuf, &hdr, ring->features);
+    if (!pkt.mbuf->pkt_len) {
+        /* For the relay to count, whatever it asks for. */
+        memset(pkt.header, 0, sizeof pkt.header);
     }
+    memcpy(hdr, pkt.header, sizeof *hdr);
     return pkt.mbuf;
+}
+
+/* Makes of 'pkt' the next segments, at most 'max', and returns how many; sets
+ * '*donep' if that was all.  The guest gets the buffer back only then, and the
+ * packet is read anew each time: nothing else need be remembered of it. */
+static unsigned int
+cut_some(struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
+         const struct rte_mbuf *pkt, const struct dpdk_vdpa_cut *cut,
+         struct rte_mbuf **segments, unsigned int max, bool *donep)
+{
+    unsigned int total = dpdk_vdpa_cut_n(pkt, cut);
+    unsigned int n = 0;
+
+    /* A guest that changes the packet meanwhile gets what it asks for. */
+    if (ring->cut_pos != ring->next_avail || ring->n_cut >= total) {
+        ring->cut_pos = ring->next_avail;
+        ring->n_cut = 0;
+    }
+    while (n < max && ring->n_cut < total
+           && (segments[n] = dpdk_vdpa_cut_get(pkt, cut, ring->n_cut, mp))) {
+        ring->n_cut++;
+        n++;
+    }
+    *donep = ring->n_cut >= total;
+    if (*donep) {
+        ring->n_cut = 0;
+    }
+    return n;
+}
+
+/* Takes the packet in 'chain', or some of its segments, if we have to cut it:
+ * at most 'max'.  Returns how many, and in '*donep' whether that was all of
+ * it. */
+static unsigned int
+chain_take(struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
+           const struct chain *chain, struct rte_mbuf **pkts,
+           unsigned int max, bool *donep)
+{
+    struct virtio_net_hdr hdr;
+    struct rte_mbuf *pkt = chain_to_packet(ring, mp, chain, &hdr);
+    struct dpdk_vdpa_cut cut;
+    unsigned int n;
+
+    *donep = pkt != NULL;
+    if (!pkt) {
+        ring->unusual = true;
+        return 0;
+    }
+    if (dpdk_vdpa_packet_describe(pkt, &hdr, ring->features)
+        || !dpdk_vdpa_cut_plan(pkt, &hdr, ring->features, &cut)
+        || cut.payload_ofs + cut.segment_len
+           > rte_pktmbuf_data_room_size(mp) - RTE_PKTMBUF_HEADROOM) {
+        pkts[0] = pkt;
+        return 1;
+    }
+    n = cut_some(ring, mp, pkt, &cut, pkts, max, donep);
+    rte_pktmbuf_free(pkt);
+    return n;
 }
 
 uint16_t
@@ -385,13 +445,13 @@ dpdk_vdpa_chain_recv(struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
 
     ring->unusual = false;
     while (n < max && chain_read(ring, &chain, &ring->unusual)) {
-        pkts[n] = chain_to_packet(ring, mp, &chain);
-        if (!pkts[n]) {
-            ring->unusual = true;
+        bool done;
+
+        n += chain_take(ring, mp, &chain, &pkts[n], max - n, &done);
+        if (!done) {
             break;
         }
         chain_return(ring, &chain, false);
-        n++;
     }
     return n;
 }

@@ -35,6 +35,9 @@ struct rte_mempool;
  * are more, the next one is broken, or there are no mbufs; sets
  * 'ring->unusual' then.
  *
+ * A packet to be segmented that a VF may not know is cut here
+ * (base/segment.h).  Some of its segments may come later.
+ *
  * A packet longer than any can be comes as one that is too long, but not as
  * long as it was. */
 uint16_t dpdk_vdpa_chain_recv(struct dpdk_vdpa_ring *ring,

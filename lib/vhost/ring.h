@@ -90,6 +90,12 @@ struct dpdk_vdpa_ring {
     bool unusual;
 
     uint64_t features;          /* As negotiated. */
+
+    /* For vhost/chain.h: of the packet at 'cut_pos' so many segments have been
+     * taken already. */
+    uint16_t cut_pos;
+    uint16_t n_cut;
+
     const struct dpdk_vdpa_region *region;      /* The last one used. */
     const struct dpdk_vdpa_memory *memory;      /* Of at least one region. */
 };

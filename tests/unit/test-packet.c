@@ -17,6 +17,7 @@
 #include <config.h>
 
 #include "base/packet.h"
+#include "base/segment.h"
 
 #include <linux/virtio_net.h>
 #include <netinet/in.h>
@@ -47,6 +48,8 @@
 
 /* Who computes the checksum, or cuts the packet up. */
 enum who { NOBODY, VF, WE, REFUSED };
+
+#define HEADERS_LEN 20          /* Of TCP. */
 
 struct shape {
     const char *name;
@@ -479,6 +482,149 @@ test_translate(void **state OVS_UNUSED)
     }
 }
 
+/* Who cannot be asked of the VF is cut here. */
+static bool
+we_cut(const struct shape *s)
+{
+    return s->cut == REFUSED && s->proto == IPPROTO_TCP && !s->fragment;
+}
+
+/* Returns the sum of the 'len' bytes at 'data', as by RFC 1071, from 'sum'
+ * on. */
+static uint32_t
+sum_of(const uint8_t *data, unsigned int len, uint32_t sum)
+{
+    for (unsigned int i = 0; i < len; i++) {
+        sum += i % 2 ? data[i] : data[i] << 8;
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    return sum;
+}
+
+/* Checks segment 'i' of 'f', cut every 'size' bytes. */
+static void
+check_segment(struct rte_mbuf *seg, const struct frame *f, bool v6,
+              unsigned int i, unsigned int size)
+{
+    unsigned int payload_ofs = f->l4_ofs + HEADERS_LEN;
+    unsigned int ofs = payload_ofs + i * size;
+    unsigned int n = MIN(size, f->len - ofs);
+    const uint8_t *new = rte_pktmbuf_mtod(seg, const uint8_t *);
+    const uint8_t *old = f->data;
+    const uint8_t *ip = new + f->l2_len, *tcp = new + f->l4_ofs;
+    unsigned int l3_len = payload_ofs + n - f->l2_len;
+    bool last = ofs + n == f->len;
+    uint32_t sum;
+
+    assert_int_equal(seg->pkt_len, payload_ofs + n);
+    assert_int_equal(seg->ol_flags, 0);
+    assert_int_equal(seg->nb_segs, 1);
+    assert_memory_equal(new, old, f->l2_len);
+    assert_memory_equal(new + payload_ofs, old + ofs, n);
+    if (v6) {
+        assert_int_equal(ip[4] << 8 | ip[5], l3_len - 40);
+        assert_memory_equal(ip, old + f->l2_len, 4);
+        assert_memory_equal(ip + 6, old + f->l2_len + 6,
+                            f->l4_ofs - f->l2_len - 6);
+    } else {
+        assert_int_equal(ip[2] << 8 | ip[3], l3_len);
+        assert_int_equal((uint16_t) ((ip[4] << 8 | ip[5])
+                                     - (old[f->l2_len + 4] << 8
+                                        | old[f->l2_len + 5])), i);
+        assert_int_equal(sum_of(ip, f->l4_ofs - f->l2_len, 0), 0xffff);
+    }
+    assert_int_equal(ntohl(*(const uint32_t *) (tcp + 4))
+                     - ntohl(*(const uint32_t *) (old + f->l4_ofs + 4)),
+                     i * size);
+    /* CWR in the first, FIN and PSH in the last. */
+    assert_int_equal(tcp[13], 0x10 | (i ? 0 : 0x80) | (last ? 0x09 : 0));
+
+    /* The pseudo-header had the packet's length, and now has its own. */
+    sum = old[f->l4_ofs + 16] << 8 | old[f->l4_ofs + 17];
+    sum += 0xffff - (f->len - f->l4_ofs) + HEADERS_LEN + n;
+    sum = (sum & 0xffff) + (sum >> 16);
+    assert_int_equal(sum_of(tcp, HEADERS_LEN + n, sum), 0xffff);
+    rte_pktmbuf_free(seg);
+}
+
+static void
+test_cut(void **state OVS_UNUSED)
+{
+    for (int i = 0; i < 2 * ARRAY_SIZE(shapes); i++) {
+        const struct shape *s = &shapes[i / 2];
+        struct virtio_net_hdr hdr;
+        struct dpdk_vdpa_cut cut;
+        struct rte_mbuf *pkt;
+        struct frame f;
+        bool ok;
+
+        print_message("%s\n", s->name);
+        make_frame(&f, s, i % 2 ? 1700 : 1);
+        f.data[f.l4_ofs + 13] = 0x99;
+        hdr = make_hdr(&f, NEEDS_CSUM, s->v6 ? VIRTIO_NET_HDR_GSO_TCPV6
+                                       : VIRTIO_NET_HDR_GSO_TCPV4);
+        hdr.gso_size = 333;
+        pkt = to_packet(&f, 501);
+        ok = dpdk_vdpa_packet_describe(pkt, &hdr, F_ALL);
+        assert_int_equal(ok, s->cut == VF);
+        if (!ok) {
+            ok = dpdk_vdpa_cut_plan(pkt, &hdr, F_ALL, &cut);
+            assert_int_equal(ok, we_cut(s));
+        }
+        for (unsigned int j = 0; we_cut(s) && j < dpdk_vdpa_cut_n(pkt, &cut);
+             j++) {
+            struct rte_mbuf *seg = dpdk_vdpa_cut_get(pkt, &cut, j, mempool);
+
+            assert_non_null(seg);
+            check_segment(seg, &f, s->v6, j, 333);
+        }
+        if (we_cut(s)) {
+            assert_int_equal(dpdk_vdpa_cut_n(pkt, &cut), i % 2 ? 6 : 1);
+        }
+        rte_pktmbuf_free(pkt);
+    }
+}
+
+/* What cannot be cut, or was not offered. */
+static void
+test_cut_not(void **state OVS_UNUSED)
+{
+    const struct shape *s = &shapes[7];
+    struct virtio_net_hdr good, hdr;
+    struct dpdk_vdpa_cut cut;
+    struct rte_mbuf *pkt;
+    struct frame f;
+
+    make_frame(&f, s, 500);
+    good = make_hdr(&f, NEEDS_CSUM, VIRTIO_NET_HDR_GSO_TCPV4);
+    pkt = to_packet(&f, sizeof f.data);
+    assert_true(dpdk_vdpa_cut_plan(pkt, &good, F_TSO4, &cut));
+    assert_false(dpdk_vdpa_cut_plan(pkt, &good, F_CSUM | F_TSO6, &cut));
+    for (int i = 0; i < 8; i++) {
+        hdr = good;
+        switch (i) {
+        case 0: hdr.flags = 0; break;
+        case 1: hdr.gso_type = VIRTIO_NET_HDR_GSO_TCPV6; break;
+        case 2: hdr.gso_type = VIRTIO_NET_HDR_GSO_UDP; break;
+        case 3: hdr.gso_size = 0; break;
+        case 4: hdr.gso_size = 63; break;
+        case 5: hdr.csum_offset = 6; break;
+        case 6: hdr.csum_start++; break;
+        case 7: hdr.csum_start = 65535; break;
+        }
+        assert_false(dpdk_vdpa_cut_plan(pkt, &hdr, F_ALL, &cut));
+    }
+    rte_pktmbuf_free(pkt);
+
+    /* Wherever it ends. */
+    for (unsigned int len = 1; len <= f.l4_ofs + HEADERS_LEN; len++) {
+        f.len = len;
+        pkt = to_packet(&f, len);
+        assert_false(dpdk_vdpa_cut_plan(pkt, &good, F_ALL, &cut));
+        rte_pktmbuf_free(pkt);
+    }
+}
+
 static int
 setup_eal(void **state OVS_UNUSED)
 {
@@ -506,6 +652,8 @@ main(void)
         TEST(test_refused),
         TEST(test_cut_off),
         TEST(test_translate),
+        TEST(test_cut),
+        TEST(test_cut_not),
     };
 
     return cmocka_run_group_tests_name("packet", tests, setup_eal, NULL);
