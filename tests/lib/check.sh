@@ -270,6 +270,43 @@ check_moved()
         END { exit moved != n }'
 }
 
+# check_passed PORT SINK WHAT: prints how much PORT's relay has given to SINK, "vm"
+# or "vf", in "packets" or in "bytes" without Ethernet headers, and the time in
+# microseconds.
+check_passed()
+{
+    ovs_stats "$1" | awk -v sink="$2" -v what="$3" '
+        { v[$1] = $2 }
+        END {
+            n = v[sink "_tx_packets"]
+            printf "%.0f ", \
+                what == "packets" ? n : v[sink "_tx_bytes"] - 14 * n
+        }' && echo "${EPOCHREALTIME/./}"
+}
+
+# check_rate PORT SINK WHAT RATE: fails unless that much goes there per second, in
+# the time that four seconds' worth take.  What a burst is good for is saved up
+# while a thread has no processor; if it has none for longer there is less, and
+# another try.  There is never more.
+check_rate()
+{
+    local try before after until percent
+    for try in 1 2 3; do
+        before=$(check_passed "$1" "$2" "$3") || return 1
+        until=$((${before% *} + 4 * $4))
+        wait_until -t 60 "after=\$(check_passed $1 $2 $3)" \
+            "&& [ \"\${after% *}\" -ge $until ]" || return 1
+        after=$(check_passed "$1" "$2" "$3")
+        percent=$(awk -v rate="$4" '{
+            printf "%.0f\n", ($3 - $1) * 1e6 / ($4 - $2) / rate * 100
+        }' <<< "$before $after")
+        echo "try $try: $percent percent of $4"
+        [ "$percent" -le 104 ] || return 1
+        [ "$percent" -lt 94 ] || return 0
+    done
+    return 1
+}
+
 # check_pid_same PID: succeeds if ovs-vswitchd has been PID all the time.
 check_pid_same()
 {
