@@ -16,8 +16,8 @@
 #define TEST_NEEDS_H 1
 
 /* What a unit test needs that is not there under qemu-user, with which tests
- * for another architecture are run (dev/arm64.sh).  To be included after
- * <cmocka.h>. */
+ * for another architecture are run (dev/arm64.sh), or under valgrind
+ * (tests/checks.mk).  To be included after <cmocka.h>. */
 
 #include <stdlib.h>
 #include <string.h>
