@@ -167,16 +167,17 @@ guest_kexec_load()
 # guest_image_dpdk ROOT MODULES: testpmd, with what it needs for virtio-net cards.
 guest_image_dpdk()
 {
-    local dir file pmds=()
-    guest_modules "$1" "$2" uio uio_pci_generic > "$1/etc/dpdk-modules" || return 1
+    local dir name file
+    guest_modules "$1" "$2" uio uio_pci_generic > "$1/etc/dpdk-modules" \
+        && guest_programs "$1" /usr/bin/dpdk-testpmd || return 1
     dir=$(dirname "$(ldd /usr/bin/dpdk-testpmd \
                      | sed -n 's/^.*librte_eal\.so[^ ]* => \([^ ]*\) .*/\1/p')")
-    dir=$(find "$dir"/dpdk -maxdepth 1 -name 'pmds-*')
-    for file in bus_pci bus_vdev mempool_ring net_virtio; do
-        pmds+=("$dir/librte_$file.so")
-    done
-    mkdir -p "$1$dir" && cp -L "${pmds[@]}" "$1$dir/" \
-        && guest_programs "$1" /usr/bin/dpdk-testpmd "${pmds[@]}"
+    # Those that testpmd is not linked with, as the one of the PCI bus.
+    for name in mempool_ring net_virtio; do
+        file=$(ls "$dir/librte_$name".so.* | head -n 1)
+        guest_programs "$1" "$file" && mv "$1/bin/${file##*/}" "$1$file" \
+            && echo "-d $file" || return 1
+    done > "$1/etc/dpdk-drivers"
 }
 
 # guest_dpdk_start NAME [DEVARGS] [ARGUMENT]...: takes the network card of a guest
@@ -186,11 +187,13 @@ guest_dpdk_start()
 {
     guest_exec "$1" '
         while read -r module; do
-            insmod /lib/modules/$module.ko || exit 1
+            [[ -e /sys/module/$module ]] || insmod /lib/modules/$module.ko ||
+                exit 1
         done < /etc/dpdk-modules
-        mkdir -p /dev/hugepages && mount -t hugetlbfs none /dev/hugepages &&
+        mkdir -p /var/run /dev/hugepages &&
+        { [[ -e /tmp/card ]] || mount -t hugetlbfs none /dev/hugepages; } &&
         echo 64 > /proc/sys/vm/nr_hugepages || exit 1
-        card=$(basename $(readlink /sys/class/net/eth0/device/..))
+        card=$(basename $(readlink -f /sys/class/net/eth0/device/..))
         echo $card > /tmp/card
         cd /sys/bus/pci/devices/$card &&
         echo $card > driver/unbind && echo uio_pci_generic > driver_override &&
@@ -198,9 +201,9 @@ guest_dpdk_start()
         : > /tmp/testpmd
         (echo start; sleep 10000) \
             | dpdk-testpmd --lcores 0@0,1@0 --no-telemetry --in-memory \
-                -a $card'"${2:+,$2}"' -- -i --forward-mode=icmpecho \
+                $(cat /etc/dpdk-drivers) -a $card'"${2:+,$2}"' -- -i --forward-mode=icmpecho \
                 --total-num-mbufs=4096 '"${*:3}"' >/tmp/testpmd 2>&1 &' \
-        && wait_until "guest_exec '$1' grep -q start.packet.forwarding /tmp/testpmd"
+        && wait_until "guest_exec '$1' grep -q testpmd..start /tmp/testpmd"
 }
 
 # guest_dpdk_stop NAME: and back.

@@ -35,6 +35,9 @@ GUEST_HASTE="mitigations=off nokaslr cryptomgr.notests audit=0 tsc=reliable
 # guest_more_modules().
 GUEST_MORE_MODULES="llc stp mrp garp 8021q"
 
+# And those that a test asks for by their names; see guest_other_modules().
+GUEST_OTHER_MODULES="virtio_balloon virtio_mem"
+
 # guest_kernel: prints the path of the guest's kernel and that of its modules:
 # the newest cloud kernel that is installed or was put into the cache.
 guest_kernel()
@@ -98,7 +101,7 @@ guest_image()
     kernel=$(guest_kernel) || return 1
     modules=${kernel#* }
     # shellcheck disable=SC2086 # It may be none.
-    key=$( (echo "$modules $GUEST_MODULES $GUEST_MORE_MODULES"
+    key=$( (echo "$modules $GUEST_MODULES $GUEST_MORE_MODULES $GUEST_OTHER_MODULES"
             declare -f guest_init guest_image_fill guest_modules \
                 guest_libraries guest_programs $more
             stat -c %Y /bin/busybox /usr/bin/iperf3 /usr/sbin/ethtool
@@ -127,7 +130,8 @@ guest_image_fill()
     # shellcheck disable=SC2086 # These are words.
     guest_modules "$1" "$2" $GUEST_MODULES > "$1/etc/modules" \
         && guest_modules "$1" "$2" $GUEST_MORE_MODULES \
-            > "$1/etc/more-modules" || return 1
+            > "$1/etc/more-modules" \
+        && guest_modules "$1" "$2" $GUEST_OTHER_MODULES >/dev/null || return 1
     guest_programs "$1" /usr/bin/iperf3 /usr/sbin/ethtool || return 1
     guest_init > "$1/init" && chmod +x "$1/init"
 }
@@ -363,6 +367,16 @@ guest_more_modules()
     guest_exec "$1" 'for m in $(cat /etc/more-modules); do
                          insmod /lib/modules/$m.ko || exit 1
                      done'
+}
+
+# guest_other_modules NAME MODULE...: has the guest load these, as far as they are
+# not in its kernel.
+guest_other_modules()
+{
+    guest_exec "$1" "for m in ${*:2}; do
+                         [ ! -e /lib/modules/\$m.ko ] \\
+                             || insmod /lib/modules/\$m.ko || exit 1
+                     done"
 }
 
 # guest_up NAME ADDRESS/LENGTH: gives the guest's network card an address.
