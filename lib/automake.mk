@@ -8,6 +8,8 @@ vdpa_sources = \
 	lib/base/counter.h \
 	lib/base/fault.c \
 	lib/base/fault.h \
+	lib/base/frames.c \
+	lib/base/frames.h \
 	lib/base/gate.h \
 	lib/base/packet.c \
 	lib/base/packet.h \

@@ -8,6 +8,7 @@ unit_tests = \
 	tests/unit/test-door \
 	tests/unit/test-events \
 	tests/unit/test-fault \
+	tests/unit/test-frames \
 	tests/unit/test-gate \
 	tests/unit/test-guard \
 	tests/unit/test-layout \
@@ -245,6 +246,10 @@ tests_unit_test_vdpa_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) \
 	$(DPDK_SDK_CPPFLAGS) -DALLOW_INTERNAL_API
 tests_unit_test_vdpa_LDADD = $(unit_LDADD)
 tests_unit_test_vdpa_LINK = $(unit_LINK)
+
+tests_unit_test_frames_SOURCES = tests/unit/test-frames.c lib/base/frames.c
+tests_unit_test_frames_LDADD = $(unit_LDADD)
+tests_unit_test_frames_LINK = $(unit_LINK)
 
 tests_unit_test_lro_SOURCES = tests/unit/test-lro.c tests/unit/test-eal.h \
 	lib/vhost/lro.c
