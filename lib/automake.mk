@@ -26,12 +26,18 @@ vdpa_sources = \
 	lib/port/accelerator.h \
 	lib/port/apply.c \
 	lib/port/apply.h \
+	lib/port/capture-file.c \
+	lib/port/capture-file.h \
+	lib/port/capture-port.c \
+	lib/port/capture-port.h \
 	lib/port/capture.c \
 	lib/port/capture.h \
 	lib/port/claim.c \
 	lib/port/claim.h \
 	lib/port/commands.c \
 	lib/port/commands.h \
+	lib/port/copies.c \
+	lib/port/copies.h \
 	lib/port/device.c \
 	lib/port/device.h \
 	lib/port/events.c \

@@ -28,6 +28,7 @@
 #include "ovs-thread.h"
 #include "port/accelerator.h"
 #include "port/apply.h"
+#include "port/capture-port.h"
 #include "port/claim.h"
 #include "port/commands.h"
 #include "port/device.h"
@@ -442,6 +443,7 @@ const struct vdpa_vswitchd_hooks vdpa_vswitchd_hooks = {
     .init = vdpa_guest_init,
     .guard_dpdk = guard_dpdk,
     .derive_from_dpdk = derive_from_dpdk,
+    .capture_port = &vdpa_capture_port_class,
     .check_detach = vdpa_claim_check_detach,
     .exiting = dpdk_vdpa_notes_keep,
 };

@@ -9,6 +9,7 @@ system_testsuite_at = \
 	tests/system/system-testsuite.at \
 	tests/system/system-macros.at \
 	tests/system/system-driver.at \
+	tests/system/system-capture.at \
 	tests/system/system-faults.at \
 	tests/system/system-guest.at \
 	tests/system/system-hostile.at \
@@ -32,6 +33,7 @@ system_testsuite_libs = \
 	tests/lib/nic.sh \
 	tests/lib/pcapng.py \
 	tests/lib/qmp.py \
+	tests/lib/sniff.py \
 	tests/lib/ovs.sh \
 	tests/lib/testpmd.sh \
 	tests/lib/traffic.sh \

@@ -136,7 +136,7 @@ vdpa_commands_init(void)
     unixctl_command_register("dpdkvdpa/show", "[port]", 0, 1, dpdkvdpa_show,
                              NULL);
     unixctl_command_register("dpdkvdpa/capture-start",
-                             "port file [snaplen] [count]", 2, 4,
+                             "port file|port:name [snaplen] [count]", 2, 4,
                              dpdkvdpa_capture_start, NULL);
     unixctl_command_register("dpdkvdpa/capture-stop", "port", 1, 1,
                              dpdkvdpa_capture_stop, NULL);

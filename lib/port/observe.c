@@ -193,6 +193,12 @@ vdpa_observe_check_capture(struct vdpa_port *port)
     }
 }
 
+static void
+capture_gone(void *port)
+{
+    vdpa_port_wake_main(port);
+}
+
 /* Parses the optional arguments of capture-start. */
 static int
 parse_capture_args(int argc, const char *argv[],
@@ -224,7 +230,7 @@ int
 vdpa_observe_start_capture(struct vdpa_port *port, int argc,
                            const char *argv[], char **errp)
 {
-    struct dpdk_vdpa_capture_config config = { .path = argv[2] };
+    struct dpdk_vdpa_capture_config config = { .target = argv[2] };
     struct dpdk_vdpa_capture *capture;
     int error;
 
@@ -246,12 +252,14 @@ vdpa_observe_start_capture(struct vdpa_port *port, int argc,
     config.port_name = port->name;
     config.port_id = dpdk_vdpa_vf_port_id(port->vf);
     config.numa_node = dpdk_vdpa_vf_numa_node(port->vf);
-    config.snaplen = dpdk_vdpa_vf_max_frame_len(port->vf);
+    config.max_frame_len = dpdk_vdpa_vf_max_frame_len(port->vf);
+    config.gone = capture_gone;
+    config.aux = port;
     error = parse_capture_args(argc, argv, &config, errp);
     error = error ? error : dpdk_vdpa_capture_start(&config, &capture, errp);
     if (!error) {
         set_observers(port, capture, port->watch_mac);
-        vdpa_port_event(port, "capture to \"%s\" started", config.path);
+        vdpa_port_event(port, "capture to \"%s\" started", config.target);
     }
     return error;
 }

@@ -131,7 +131,9 @@ __wrap_netdev_register_provider(const struct netdev_class *class)
         return __real_netdev_register_provider(class);
     }
     error = __real_netdev_register_provider(hooks->guard_dpdk(class));
-    return error ? error : __real_netdev_register_provider(derived);
+    error = error ? error : __real_netdev_register_provider(derived);
+    return (error ? error
+            : __real_netdev_register_provider(hooks->capture_port));
 }
 
 /* OVS's handler of the command "netdev-dpdk/detach". */

@@ -38,6 +38,9 @@ struct vdpa_vswitchd_hooks {
     const struct netdev_class *(*guard_dpdk)(
         const struct netdev_class *dpdk_class);
 
+    /* The class "dpdkvdpacapture", which is registered if "dpdkvdpa" is. */
+    const struct netdev_class *capture_port;
+
     /* Returns true if the device that 'devargs' names may be detached from
      * DPDK.  Otherwise returns false with a sentence for the user in '*errp',
      * which the caller must free. */
