@@ -36,7 +36,8 @@
 
 VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_vf);
 
-/* Descriptors per queue, fewer if the device has fewer. */
+/* Descriptors per queue if nobody asks for another number; fewer if the device
+ * has fewer. */
 #define VF_QUEUE_SIZE 1024
 
 /* Mbufs in the mempool cache of each thread.  A thread keeps up to half as
@@ -422,7 +423,8 @@ vf_configure(struct dpdk_vdpa_vf *vf,
                                        config->n_pairs, &conf);
     }
     if (!error) {
-        vf->rxq_size = vf->txq_size = VF_QUEUE_SIZE;
+        vf->rxq_size = config->n_rx_desc ? config->n_rx_desc : VF_QUEUE_SIZE;
+        vf->txq_size = config->n_tx_desc ? config->n_tx_desc : VF_QUEUE_SIZE;
         error = -rte_eth_dev_adjust_nb_rx_tx_desc(vf->port_id, &vf->rxq_size,
                                                   &vf->txq_size);
     }
@@ -613,6 +615,12 @@ uint16_t
 dpdk_vdpa_vf_rxq_size(const struct dpdk_vdpa_vf *vf)
 {
     return vf->rxq_size;
+}
+
+uint16_t
+dpdk_vdpa_vf_txq_size(const struct dpdk_vdpa_vf *vf)
+{
+    return vf->txq_size;
 }
 
 uint32_t

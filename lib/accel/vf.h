@@ -34,6 +34,9 @@ struct rte_mempool;
 
 struct dpdk_vdpa_vf_config {
     unsigned int n_pairs;       /* Queue pairs, 1..dpdk_vdpa_vf_max_pairs(). */
+    uint16_t n_rx_desc;         /* Descriptors per queue, 0 for the usual */
+    uint16_t n_tx_desc;         /* number.  The device may have less, or
+                                 * round. */
     uint16_t mtu;               /* In bytes, as that of a netdev. */
     bool lro;                   /* Put received TCP segments together, which
                                  * takes dpdk_vdpa_vf_has_lro(). */
@@ -73,13 +76,14 @@ const char *dpdk_vdpa_vf_devargs(const struct dpdk_vdpa_vf *);
 int dpdk_vdpa_vf_numa_node(const struct dpdk_vdpa_vf *);
 
 /* Of a started VF: the configuration, the mempool that it receives into, the
- * number of receive descriptors per queue, the longest frame that it can send
- * and receive, what it does for packets that it sends, in RTE_MBUF_F_TX_*
+ * number of receive and transmit descriptors per queue, the longest frame that
+ * it can send and receive, what it does for packets that it sends, in RTE_MBUF_F_TX_*
  * flags, and whether it receives for all MAC addresses or only its own. */
 const struct dpdk_vdpa_vf_config *dpdk_vdpa_vf_get_config(
     const struct dpdk_vdpa_vf *);
 struct rte_mempool *dpdk_vdpa_vf_mempool(const struct dpdk_vdpa_vf *);
 uint16_t dpdk_vdpa_vf_rxq_size(const struct dpdk_vdpa_vf *);
+uint16_t dpdk_vdpa_vf_txq_size(const struct dpdk_vdpa_vf *);
 uint32_t dpdk_vdpa_vf_max_frame_len(const struct dpdk_vdpa_vf *);
 uint64_t dpdk_vdpa_vf_tx_offloads(const struct dpdk_vdpa_vf *);
 bool dpdk_vdpa_vf_is_promiscuous(const struct dpdk_vdpa_vf *);

@@ -119,6 +119,18 @@ device_close(struct device *device, bool dead)
     free(device->mtu_error);
 }
 
+/* Makes 'config' for 'vf' what 'options' ask for. */
+static int
+configure_vf(const struct dpdk_vdpa_vf *vf,
+             const struct dpdk_vdpa_options *options,
+             struct dpdk_vdpa_vf_config *config, char **errp)
+{
+    config->n_rx_desc = options->n_rx_desc;
+    config->n_tx_desc = options->n_tx_desc;
+    return choose_n_pairs(options->vf_devargs, dpdk_vdpa_vf_max_pairs(vf),
+                          options->max_pairs, &config->n_pairs, errp);
+}
+
 /* Starts the VF of 'device', which is open.  A VF that is to go on ('again')
  * does so with an older MTU rather than not at all. */
 static int
@@ -129,9 +141,7 @@ start_vf(const struct vdpa_port *port, struct device *device,
     struct dpdk_vdpa_vf_config config = { .mtu = vdpa_port_mtu(port) };
     int error;
 
-    error = choose_n_pairs(options->vf_devargs,
-                           dpdk_vdpa_vf_max_pairs(device->vf),
-                           options->max_pairs, &config.n_pairs, errp);
+    error = configure_vf(device->vf, options, &config, errp);
     if (error) {
         return error;
     }
@@ -435,10 +445,9 @@ restart_vf(struct vdpa_port *port, const struct dpdk_vdpa_vf_config *config,
 
 /* Applying options. */
 
-/* Makes the number of queue pairs of the device of 'port' what 'new' ask
- * for. */
+/* Makes the queues of the device of 'port' what 'new' ask for. */
 static int
-apply_n_pairs(struct vdpa_port *port, const struct dpdk_vdpa_options *new,
+apply_queues(struct vdpa_port *port, const struct dpdk_vdpa_options *new,
               char **errp)
     OVS_REQUIRES(vdpa_port_owned)
 {
@@ -449,9 +458,10 @@ apply_n_pairs(struct vdpa_port *port, const struct dpdk_vdpa_options *new,
         return choose_n_pairs(new->devargs, dpdk_vdpa_hw_max_pairs(port->hw),
                               new->max_pairs, &port->n_hw_pairs, errp);
     }
-    error = choose_n_pairs(new->vf_devargs, dpdk_vdpa_vf_max_pairs(port->vf),
-                           new->max_pairs, &config.n_pairs, errp);
-    if (error || config.n_pairs == port->good.n_pairs) {
+    error = configure_vf(port->vf, new, &config, errp);
+    if (error || (config.n_pairs == port->good.n_pairs
+                  && config.n_rx_desc == port->good.n_rx_desc
+                  && config.n_tx_desc == port->good.n_tx_desc)) {
         return error;
     }
     return restart_vf(port, &config, errp);
@@ -465,7 +475,7 @@ apply_to_vf(struct vdpa_port *port, const struct dpdk_vdpa_options *new,
     OVS_REQUIRES(vdpa_port_owned)
 {
     if (!strcmp(new->vf_devargs, dpdk_vdpa_vf_devargs(port->vf))) {
-        return apply_n_pairs(port, new, errp);
+        return apply_queues(port, new, errp);
     }
     return (vdpa_claim_is_device(port->claim, new->vf_devargs)
             ? exchange_device(port, new, errp)
@@ -493,7 +503,7 @@ vdpa_accelerator_apply(struct vdpa_port *port,
         }
     }
     if (port->hw && same) {
-        return apply_n_pairs(port, new, errp);
+        return apply_queues(port, new, errp);
     }
     if (port->vf && (same || !try_vdpa(new))) {
         return apply_to_vf(port, new, errp);
@@ -664,10 +674,8 @@ repair_vf(struct vdpa_port *port)
     char *error = NULL;
 
     config.mtu = vdpa_port_mtu(port);
-    if (choose_n_pairs(port->options.vf_devargs,
-                       dpdk_vdpa_vf_max_pairs(port->vf),
-                       port->options.max_pairs, &config.n_pairs, &error)) {
-        free(error);            /* As many as it had, then. */
+    if (configure_vf(port->vf, &port->options, &config, &error)) {
+        free(error);            /* As many pairs as it had, then. */
         error = NULL;
     }
     restart_vf(port, &config, &error);

@@ -120,6 +120,27 @@ check_representor(struct vdpa_port *port, const char *devargs,
                                       place, errp);
 }
 
+/* Sees that the representor, if 'netdev' has it, tells of its link if 'args'
+ * want that.  Before Open vSwitch 3.5 the class "dpdk" finds out when it is
+ * too late, and the datapath then drops the port. */
+static int
+check_lsc(struct netdev *netdev, const struct smap *args, char **errp)
+{
+    int port_id = netdev_dpdk_get_port_id(netdev);
+    struct rte_eth_dev_info info;
+
+    if (smap_get_bool(args, "dpdk-lsc-interrupt", false)
+        && rte_eth_dev_is_valid_port(port_id)
+        && !rte_eth_dev_info_get(port_id, &info)
+        && !(*info.dev_flags & RTE_ETH_DEV_INTR_LSC)) {
+        *errp = xasprintf("dpdk-lsc-interrupt: the representor \"%s\" has no "
+                          "interrupt for its link; set it to \"false\"",
+                          smap_get(args, "dpdk-devargs"));
+        return EOPNOTSUPP;
+    }
+    return 0;
+}
+
 /* Makes the representor obey 'args'.  What it says without an error is a
  * warning. */
 static int
@@ -127,13 +148,19 @@ apply_to_representor(struct vdpa_port *port, struct netdev *netdev,
                      const struct smap *args, char **errp)
     OVS_REQUIRES(vdpa_port_owned)
 {
-    int error = vdpa_base_class->set_config(netdev, args, errp);
-    int port_id = netdev_dpdk_get_port_id(netdev);
+    int error = check_lsc(netdev, args, errp);
+    int port_id;
 
+    if (error) {
+        return error;
+    }
+    error = vdpa_base_class->set_config(netdev, args, errp);
+    port_id = netdev_dpdk_get_port_id(netdev);
     vdpa_claim_note_interface(netdev, &port->rep_place);
     if (!error) {
         vdpa_port_set_reason(port, VDPA_REASON_OPTION, *errp);
         *errp = NULL;
+        error = check_lsc(netdev, args, errp);  /* It may be new. */
     } else if (*errp && !rte_eth_dev_is_valid_port(port_id)) {
         char *full = vdpa_ethdev_explain_full();
 

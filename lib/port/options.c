@@ -33,6 +33,9 @@ VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_options);
 #define DEFAULT_TX_RETRIES 8
 #define MAX_TX_RETRIES 32
 
+/* What fits into 16 bits. */
+#define MAX_DESC 32768
+
 /* In ms. */
 #define DEFAULT_STALL_TIMEOUT 2000
 #define MAX_STALL_TIMEOUT 3600000
@@ -164,6 +167,22 @@ parse_uint(const struct smap *args, const char *key, unsigned int min,
     return 0;
 }
 
+/* Parses a number of descriptors, which the representor and the VF get alike.
+ * Of another number the class "dpdk" says nothing, and takes its default. */
+static int
+parse_n_desc(const struct smap *args, const char *key, unsigned int *valuep,
+             char **errp)
+{
+    int error = parse_uint(args, key, 1, MAX_DESC, valuep, errp);
+
+    if (!error && *valuep && !is_pow2(*valuep)) {
+        *errp = xasprintf("%s: \"%u\" is not a power of 2; use %u", key,
+                          *valuep, 1u << log_2_floor(*valuep));
+        error = EINVAL;
+    }
+    return error;
+}
+
 static void
 warn_unknown(const char *name, const struct smap *args)
 {
@@ -207,6 +226,8 @@ dpdk_vdpa_options_parse(const char *name, const struct smap *args,
         || parse_mode(args, &options->mode, errp)
         || parse_uint(args, "vdpa-max-queues", 1, DPDK_VDPA_MAX_PAIRS,
                       &options->max_pairs, errp)
+        || parse_n_desc(args, "n_rxq_desc", &options->n_rx_desc, errp)
+        || parse_n_desc(args, "n_txq_desc", &options->n_tx_desc, errp)
         || parse_uint(args, "tx-retries-max", 0, MAX_TX_RETRIES,
                       &options->tx_retries_max, errp)
         || parse_uint(args, "vdpa-stall-timeout", 0, MAX_STALL_TIMEOUT,

@@ -46,6 +46,8 @@ struct dpdk_vdpa_options {
     char *features;             /* vdpa-features, or null. */
     uint64_t withheld;          /* The virtio features that are not offered
                                  * for that. */
+    unsigned int n_rx_desc;     /* n_rxq_desc and n_txq_desc, 0 if not */
+    unsigned int n_tx_desc;     /* given. */
 };
 
 /* Parses the options of port 'name' in 'args' into '*options', which the

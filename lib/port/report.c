@@ -350,11 +350,14 @@ show_vf(const struct vdpa_port *port, struct ds *out)
         = dpdk_vdpa_vf_get_config(port->vf);
 
     ds_put_format(out, "  VF: %s, link %s\n"
-                  "    DPDK port %u, queue pairs: %u, MTU %u, NUMA node %d\n",
+                  "    DPDK port %u, queue pairs: %u, descriptors: %u to "
+                  "receive, %u to send, MTU %u, NUMA node %d\n",
                   dpdk_vdpa_vf_devargs(port->vf),
                   dpdk_vdpa_vf_link_is_up(port->vf) ? "up" : "down",
                   dpdk_vdpa_vf_port_id(port->vf), config->n_pairs,
-                  config->mtu, dpdk_vdpa_vf_numa_node(port->vf));
+                  dpdk_vdpa_vf_rxq_size(port->vf),
+                  dpdk_vdpa_vf_txq_size(port->vf), config->mtu,
+                  dpdk_vdpa_vf_numa_node(port->vf));
 }
 
 static void

@@ -43,6 +43,7 @@ option_name(const char *key)
         "vdpa-socket-path", "vdpa-accelerator-devargs", "vdpa-sw",
         "vdpa-max-queues", "tx-retries-max", "vdpa-stall-timeout",
         "vdpa-features",
+        "n_rxq_desc", "n_txq_desc",
     };
     unsigned int i = key[0] - '0';
 

@@ -604,6 +604,31 @@ test_stopped(void **state OVS_UNUSED)
     assert_int_equal(dpdk_vdpa_vf_get_config(port.vf)->n_pairs, 4);
 }
 
+/* Descriptors are the VF's as well; it starts again only if they change, and
+ * as it was if it does not start with them. */
+static void
+test_descriptors(void **state OVS_UNUSED)
+{
+    struct dpdk_vdpa_options more = options_for("a", DPDK_VDPA_MODE_SW);
+    int n_starts;
+
+    more.n_rx_desc = 256;
+    assert_int_equal(apply(more), 0);
+    assert_int_equal(dpdk_vdpa_vf_get_config(port.vf)->n_rx_desc, 256);
+    assert_int_equal(dpdk_vdpa_vf_get_config(port.vf)->n_tx_desc, 0);
+
+    n_starts = seen.n_starts;
+    more = port.options;
+    assert_int_equal(apply(more), 0);
+    assert_int_equal(seen.n_starts, n_starts);
+    more.n_tx_desc = 512;
+    assert_int_equal(apply(more), 0);
+    assert_int_equal(seen.n_starts, n_starts + 1);
+    assert_int_equal(dpdk_vdpa_vf_get_config(port.vf)->n_rx_desc, 256);
+    assert_int_equal(dpdk_vdpa_vf_get_config(port.vf)->n_tx_desc, 512);
+    check(VDPA_ACCEL_RELAY, false, false);
+}
+
 /* Nor does an MTU that the VF refuses keep it stopped, or go unsaid. */
 static void
 test_stopped_with_mtu(void **state OVS_UNUSED)
@@ -802,6 +827,7 @@ main(void)
         TEST(test_pair),
         TEST(test_other_vf),
         TEST(test_same_device),
+        TEST(test_descriptors),
         TEST(test_stopped),
         TEST(test_stopped_with_mtu),
         TEST(test_stopped_is_replaced),

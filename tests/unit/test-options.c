@@ -86,6 +86,9 @@ static const struct test_case cases[] = {
       .result = RESULT(PATH_107, "net_null0", "net_null0", false, 8, 2000) },
     { .options = { PATH, VF, { "vdpa-stall-timeout", "0" } },
       .result = RESULT("/run/s", "net_null0", "net_null0", false, 8, 0) },
+    { .options = { PATH, VF, { "n_rxq_desc", "1" },
+                   { "n_txq_desc", "32768" } },
+      .result = PARSED(.n_rx_desc = 1, .n_tx_desc = 32768) },
     /* Options of the representor, and unknown ones, which are logged. */
     { .options = { PATH, VF, { "n_rxq", "nonsense" }, { "vdpa-foo", "1" } },
       .result = PARSED() },
@@ -190,6 +193,14 @@ static const struct test_case cases[] = {
       .error = { "tx-retries-max", "\"-1\"", "0 to 32" } },
     { .options = { PATH, VF, { "vdpa-stall-timeout", "3600001" } },
       .error = { "vdpa-stall-timeout", "3600001", "0 to 3600000" } },
+    { .options = { PATH, VF, { "n_rxq_desc", "0" } },
+      .error = { "n_rxq_desc", "\"0\"", "1 to 32768" } },
+    { .options = { PATH, VF, { "n_rxq_desc", "1000" } },
+      .error = { "n_rxq_desc", "\"1000\"", "use 512" } },
+    { .options = { PATH, VF, { "n_txq_desc", "32769" } },
+      .error = { "n_txq_desc", "\"32769\"", "1 to 32768" } },
+    { .options = { PATH, VF, { "n_txq_desc", "many" } },
+      .error = { "n_txq_desc", "\"many\"", "1 to 32768" } },
     { .options = { PATH, VF, { "vdpa-sw", "yes" } },
       .error = { "vdpa-sw", "\"yes\"", "\"false\"" } },
     { .options = { PATH, VF, { "vdpa-sw", "" } },
@@ -213,6 +224,8 @@ check_result(const struct dpdk_vdpa_options *got,
         fail_msg("%s: %#"PRIx64" is withheld, not %#"PRIx64, got->features,
                  got->withheld, withheld);
     }
+    assert_int_equal(got->n_rx_desc, expected->n_rx_desc);
+    assert_int_equal(got->n_tx_desc, expected->n_tx_desc);
 }
 
 static void
