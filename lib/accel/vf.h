@@ -77,8 +77,9 @@ int dpdk_vdpa_vf_numa_node(const struct dpdk_vdpa_vf *);
 
 /* Of a started VF: the configuration, the mempool that it receives into, the
  * number of receive and transmit descriptors per queue, the longest frame that
- * it can send and receive, what it does for packets that it sends, in RTE_MBUF_F_TX_*
- * flags, and whether it receives for all MAC addresses or only its own. */
+ * it can send and receive, what it does for packets that it sends, in
+ * RTE_MBUF_F_TX_* flags, and whether it receives for all MAC addresses or only
+ * its own. */
 const struct dpdk_vdpa_vf_config *dpdk_vdpa_vf_get_config(
     const struct dpdk_vdpa_vf *);
 struct rte_mempool *dpdk_vdpa_vf_mempool(const struct dpdk_vdpa_vf *);

@@ -232,8 +232,8 @@ find_port(const char *name, const char *of, struct netdev **netdevp,
                           vdpa_capture_port_class.type);
     } else {
         *errp = xasprintf("port \"%s\" is of type \"%s\", which cannot "
-                          "receive what is captured; name a port of type %s", name,
-                          netdev_get_type(netdev),
+                          "receive what is captured; name a port of type %s",
+                          name, netdev_get_type(netdev),
                           vdpa_capture_port_class.type);
     }
     netdev_close(netdev);
