@@ -131,6 +131,23 @@ nic_sim_fault()
         | dpdk-telemetry.py -f "$(env_netns)" | grep '"faults"'
 }
 
+# nic_sim_fault_at PORT FAULT on|off: likewise, and prints the moment of it, in
+# ns since 1970: dpdk-telemetry.py takes its time to begin and to end.
+nic_sim_fault_at()
+{
+    python3 - "/run/dpdk/$(env_netns)/dpdk_telemetry.v2" "$1,$2,$3" <<'END'
+import socket, sys, time
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.connect(sys.argv[1])
+s.recv(65536)
+now = time.time_ns()
+s.send(("/simnic/fault," + sys.argv[2]).encode())
+if b'"faults"' not in s.recv(65536):
+    sys.exit(1)
+print(now)
+END
+}
+
 # Flavour "veth": the two ends of a veth pair, each opened by a raw socket.
 # The peer of a raw socket gets checksums that nobody has filled in unless the
 # kernel is told not to leave that to the device.
