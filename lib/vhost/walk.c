@@ -550,10 +550,10 @@ walk_announce(struct dpdk_vdpa_walk *walk, unsigned int i,
     struct dpdk_vdpa_undo *undo = &walk->notes->undos[i];
     struct dpdk_vdpa_ring *ring;
     unsigned int n_undo = 0;
-    bool packed;
+    uint64_t features;
 
-    atomic_read_relaxed(&walk->packed, &packed);
-    if (!packed) {
+    atomic_read_relaxed(&walk->features, &features);
+    if (!(features & (1ULL << VIRTIO_F_RING_PACKED))) {
         return;                 /* It shows what has been given back. */
     }
     ring = walked_enter(&walk->rings[i]);
