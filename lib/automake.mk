@@ -81,6 +81,8 @@ vdpa_sources = \
 	lib/vhost/layout.h \
 	lib/vhost/lro.c \
 	lib/vhost/lro.h \
+	lib/vhost/offer.c \
+	lib/vhost/offer.h \
 	lib/vhost/mapping.c \
 	lib/vhost/mapping.h \
 	lib/vhost/message.h \

@@ -217,6 +217,7 @@ vhost_sources = \
 	lib/vhost/interrupt.c \
 	lib/vhost/layout.c \
 	lib/vhost/lro.c \
+	lib/vhost/offer.c \
 	lib/vhost/mapping.c \
 	lib/vhost/notes.c \
 	lib/vhost/positions.c \

@@ -44,6 +44,7 @@
 #include "vhost/guard.h"
 #include "vhost/layout.h"
 #include "vhost/lro.h"
+#include "vhost/offer.h"
 #include "vhost/notes.h"
 #include "vhost/session.h"
 
@@ -57,20 +58,6 @@ VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_vm);
 #define PACKED_CHUNK 64
 
 BUILD_ASSERT_DECL(DPDK_VDPA_BOOK_N_RINGS == 2 * DPDK_VDPA_MAX_PAIRS);
-
-/* Features that need help beyond the virtqueues. */
-#define OFFLOAD_FEATURES                                                     \
-    (1ULL << VIRTIO_NET_F_CSUM                                               \
-     | 1ULL << VIRTIO_NET_F_GUEST_CSUM                                       \
-     | 1ULL << VIRTIO_NET_F_GSO                                              \
-     | 1ULL << VIRTIO_NET_F_HOST_TSO4                                        \
-     | 1ULL << VIRTIO_NET_F_HOST_TSO6                                        \
-     | 1ULL << VIRTIO_NET_F_HOST_ECN                                         \
-     | 1ULL << VIRTIO_NET_F_HOST_UFO                                         \
-     | 1ULL << VIRTIO_NET_F_GUEST_TSO4                                       \
-     | 1ULL << VIRTIO_NET_F_GUEST_TSO6                                       \
-     | 1ULL << VIRTIO_NET_F_GUEST_ECN                                        \
-     | 1ULL << VIRTIO_NET_F_GUEST_UFO)
 
 /* Protects 'vm_list'.  A leaf: nothing is called with it held. */
 static struct ovs_mutex vm_list_mutex = OVS_MUTEX_INITIALIZER;
@@ -94,10 +81,7 @@ struct dpdk_vdpa_vm {
     struct dpdk_vdpa_connector *connector;      /* Null before the start. */
     bool registered;                    /* With the library: connected. */
     bool began;                         /* The session, by the last attempt. */
-    uint64_t offloads;
-    uint64_t withheld;
-    uint64_t available;                 /* To this connection at most. */
-    struct dpdk_vdpa_vm_offer offer;    /* 'now' and 'withheld' only. */
+    struct dpdk_vdpa_offer offer;
     struct rte_vdpa_device *vdpa;       /* Constant after the start. */
 
     /* The connection has ended.  Written by the vhost thread, read by the main
@@ -401,31 +385,6 @@ vm_limit_protocol(struct dpdk_vdpa_vm *vm)
     }
 }
 
-/* Returns what the guest is offered of what is 'available'. */
-static uint64_t
-vm_choose_features(const struct dpdk_vdpa_vm *vm)
-{
-    uint64_t features = vm->available;
-
-    if (!vm->vdpa) {
-        features &= ~OFFLOAD_FEATURES | vm->offloads;
-    }
-    return features & ~vm->withheld;
-}
-
-/* Tells the library what to offer by the connection that is to be made. */
-static bool
-vm_make_offer(struct dpdk_vdpa_vm *vm)
-{
-    if (rte_vhost_driver_get_features(vm->path, &vm->available)) {
-        return false;
-    }
-    vm->offer.now = vm_choose_features(vm);
-    vm->offer.withheld = vm->withheld;
-    atomic_store_relaxed(&vm->taken, 0);
-    return !rte_vhost_driver_disable_features(vm->path, ~vm->offer.now);
-}
-
 /* Makes a connection, with what the guest is offered now.
  *
  * Registers and starts at one go: the library creates a socket when it
@@ -448,10 +407,11 @@ vm_connect(struct dpdk_vdpa_vm *vm)
     vm_limit_protocol(vm);
     if ((vm->vdpa
          && rte_vhost_driver_attach_vdpa_device(vm->path, vm->vdpa))
-        || !vm_make_offer(vm)) {
+        || !dpdk_vdpa_offer_make(&vm->offer, vm->path)) {
         vm_disconnect(vm);
         return EIO;
     }
+    atomic_store_relaxed(&vm->taken, 0);
     vm->began = false;
     dpdk_vdpa_door_hold();
     error = rte_vhost_driver_start(vm->path) ? ECONNREFUSED : 0;
@@ -715,8 +675,8 @@ void
 dpdk_vdpa_vm_set_features(struct dpdk_vdpa_vm *vm, uint64_t offloads,
                           uint64_t withheld)
 {
-    vm->offloads = offloads;
-    vm->withheld = withheld;
+    vm->offer.offloads = offloads;
+    vm->offer.withheld = withheld;
 }
 
 bool
@@ -725,8 +685,9 @@ dpdk_vdpa_vm_get_offer(const struct dpdk_vdpa_vm *vm_,
 {
     struct dpdk_vdpa_vm *vm = CONST_CAST(struct dpdk_vdpa_vm *, vm_);
 
-    *offer = vm->offer;
-    offer->next = vm_choose_features(vm);
+    offer->now = vm->offer.now;
+    offer->withheld = vm->offer.withheld_then;
+    offer->next = dpdk_vdpa_offer_next(&vm->offer);
     atomic_read_relaxed(&vm->taken, &offer->taken);
     return vm->registered;
 }
@@ -736,6 +697,7 @@ dpdk_vdpa_vm_set_vdpa(struct dpdk_vdpa_vm *vm, struct rte_vdpa_device *vdpa,
                       bool (*is_served)(const void *hw), const void *hw)
 {
     vm->vdpa = vdpa;
+    vm->offer.hw = true;
     vm->session.hw = true;
     vm->session.is_served = is_served;
     vm->session.aux = hw;
