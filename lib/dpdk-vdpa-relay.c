@@ -141,18 +141,6 @@ struct dpdk_vdpa_relay {
     unsigned int n_pollers;
 };
 
-const char *
-dpdk_vdpa_drop_reason_name(enum dpdk_vdpa_drop_reason reason)
-{
-    static const char *const names[] = {
-#define DROP_REASON(ENUM, NAME, MEANING) #NAME,
-        DPDK_VDPA_DROP_REASONS
-#undef DROP_REASON
-    };
-
-    return names[reason];
-}
-
 static inline uint16_t
 lane_n_pending(const struct lane *lane)
 {

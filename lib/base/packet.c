@@ -321,3 +321,15 @@ dpdk_vdpa_packet_translate(struct rte_mbuf *pkt, uint64_t features)
     pkt->tx_offload = 0;
     dpdk_vdpa_packet_describe(pkt, &hdr, features);
 }
+
+const char *
+dpdk_vdpa_drop_reason_name(enum dpdk_vdpa_drop_reason reason)
+{
+    static const char *const names[] = {
+#define DROP_REASON(ENUM, NAME, MEANING) #NAME,
+        DPDK_VDPA_DROP_REASONS
+#undef DROP_REASON
+    };
+
+    return names[reason];
+}
