@@ -36,9 +36,10 @@ VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_fault);
 /* Most regions: of each socket that the vhost library takes, 8 and a log. */
 #define N_REGIONS (1024 * 9)
 
-/* A region's pages: those of the file, or empty ones, being put there by the
- * first thread that needed them, or which there are not. */
-enum { PAGES_FILE, PAGES_COMING, PAGES_EMPTY, PAGES_NONE };
+/* How much is replaced at a time, at least, in bytes.  To take away a page
+ * that is there takes a microsecond or two, which others wait for that the
+ * thread serves. */
+#define UNIT (64 * 1024)
 
 /* A region of memory.  The handler reads it while it may be taken back and
  * used for another one: who has counted himself in 'n_users' and then still
@@ -47,9 +48,9 @@ struct region {
     atomic_uintptr_t start;     /* 0 for none. */
     atomic_uintptr_t len;
     size_t room;                /* Mapped at 'start', with what is behind. */
+    size_t unit;                /* Replaced at a time. */
     struct dpdk_vdpa_fault_owner *owner;
     atomic_uint n_users;        /* Handlers that are busy with it. */
-    atomic_int pages;           /* PAGES_*. */
 };
 
 /* Written with 'regions_mutex', a leaf, read by the handler without. */
@@ -133,44 +134,50 @@ map_empty(size_t len)
     return p;
 }
 
-/* Puts empty pages in the place of all of 'r', for if one page of it has gone
- * others will have, too; and parts of a mapping of hugepages cannot be
- * replaced.  It happens at once for all who touch it.  Whoever unmaps it may
- * do it as before: its beginning and length are good for small pages, too. */
+/* Puts empty pages in the place of 'len' bytes at 'addr'.  It happens at once
+ * for all who touch them; of two who do it at the same time either may be the
+ * last.  Whoever unmaps them may do it as before: beginning and length are
+ * good for small pages, too. */
 static bool
-region_replace(struct region *r)
+replace(uintptr_t addr, size_t len)
 {
-    uintptr_t start, len;
-    void *empty;
+    void *empty = map_empty(len);
 
-    atomic_read(&r->start, &start);
-    atomic_read(&r->len, &len);
-    empty = map_empty(len);
     if (!empty) {
         return false;
     }
     if (mremap(empty, len, len, MREMAP_MAYMOVE | MREMAP_FIXED,
-               (void *) start) == MAP_FAILED) {
+               (void *) addr) == MAP_FAILED) {
         munmap(empty, len);
         return false;
     }
     return true;
 }
 
-/* Sees to it that there is something to touch in 'r'.  Returns false if that
- * cannot be. */
+/* Makes one piece of all of 'r': a process's memory may not have more of them
+ * than vm.max_map_count.  What becomes fewer is not counted first, as it is
+ * for mremap(). */
 static bool
-region_mend(struct region *r)
+replace_all(uintptr_t start, size_t len)
+{
+    return mmap((void *) start, len, PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+                0) != MAP_FAILED;
+}
+
+/* Sees to it that there is something to touch at 'addr' in 'r'.  Returns false
+ * if that cannot be. */
+static bool
+region_mend(struct region *r, uintptr_t addr)
 {
     const uint64_t one = 1;
-    int pages = PAGES_FILE;
+    uintptr_t start, len, ofs;
 
-    if (!atomic_compare_exchange_strong(&r->pages, &pages, PAGES_COMING)) {
-        return pages != PAGES_NONE;     /* It tries again. */
-    }
-    pages = region_replace(r) ? PAGES_EMPTY : PAGES_NONE;
-    atomic_store(&r->pages, pages);
-    if (pages == PAGES_NONE) {
+    atomic_read(&r->start, &start);
+    atomic_read(&r->len, &len);
+    ofs = (addr - start) / r->unit * r->unit;
+    if (!replace(start + ofs, MIN(r->unit, len - ofs))
+        && !replace_all(start, len)) {
         return false;
     }
     atomic_store(&r->owner->is_hit, true);
@@ -188,7 +195,7 @@ handle_fault(uintptr_t addr)
     if (!r) {
         return false;
     }
-    ok = region_mend(r);
+    ok = region_mend(r, addr);
     atomic_sub(&r->n_users, 1, &users);
     return ok;
 }
@@ -343,7 +350,7 @@ region_get(void)
 }
 
 bool
-dpdk_vdpa_fault_add(void *addr, size_t len, size_t room,
+dpdk_vdpa_fault_add(void *addr, size_t len, size_t room, size_t page,
                     struct dpdk_vdpa_fault_owner *owner)
 {
     struct region *r;
@@ -352,8 +359,8 @@ dpdk_vdpa_fault_add(void *addr, size_t len, size_t room,
     r = region_get();
     if (r) {
         r->room = room;
+        r->unit = MAX(page, UNIT);
         r->owner = owner;
-        atomic_store(&r->pages, PAGES_FILE);
         atomic_store(&r->len, (uintptr_t) len);
         atomic_store(&r->start, (uintptr_t) addr);
     }

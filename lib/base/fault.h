@@ -45,9 +45,10 @@ void dpdk_vdpa_fault_init(void);
 
 /* Makes the 'len' bytes at 'addr' known, which are mapped wholly and nobody
  * has touched yet, as memory of 'owner'.  'room' is how much is mapped there,
- * with what is behind the memory.  Returns false if there are too many such, after
- * which a fault there is as fatal as ever.  Any thread. */
-bool dpdk_vdpa_fault_add(void *addr, size_t len, size_t room,
+ * with what is behind the memory; its pages have 'page' bytes.  Returns false
+ * if there are too many such, after which a fault there is as fatal as ever.
+ * Any thread. */
+bool dpdk_vdpa_fault_add(void *addr, size_t len, size_t room, size_t page,
                          struct dpdk_vdpa_fault_owner *owner);
 
 /* Forgets the memory that begins at 'addr', if it is known, and waits until no

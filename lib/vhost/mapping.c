@@ -62,15 +62,22 @@ next_munmap(void *addr, size_t len)
     return next(addr, len);
 }
 
+/* Returns how long the pages of 'fd' are, which a hugetlbfs tells, or may
+ * be. */
+static size_t
+mapping_page(int fd)
+{
+    size_t page = sysconf(_SC_PAGESIZE);
+    struct stat s;
+
+    return fstat(fd, &s) ? page : ROUND_UP(s.st_blksize, page);
+}
+
 /* Returns what the address of 'len' bytes of 'fd' should be a multiple of. */
 static size_t
 mapping_align(int fd, size_t len)
 {
-    size_t align = len >= HUGE_PAGE ? HUGE_PAGE : sysconf(_SC_PAGESIZE);
-    struct stat s;
-
-    /* A hugetlbfs says how long its pages are. */
-    return fstat(fd, &s) || s.st_blksize < align ? align : s.st_blksize;
+    return MAX(mapping_page(fd), len >= HUGE_PAGE ? HUGE_PAGE : 1);
 }
 
 /* Returns how much is mapped for 'len' bytes. */
@@ -126,7 +133,8 @@ map_memory(size_t len, int prot, int flags, int fd, off_t ofs)
     void *p = map_guarded(len, prot, flags, fd, ofs);
 
     if (p != MAP_FAILED
-        && !dpdk_vdpa_fault_add(p, len, mapping_room(len), mapping_owner)) {
+        && !dpdk_vdpa_fault_add(p, len, mapping_room(len), mapping_page(fd),
+                                mapping_owner)) {
         /* It could not be told from other memory when it is unmapped. */
         VLOG_ERR_RL(&rl, "too many regions of guests' memory");
         next_munmap(p, mapping_room(len));

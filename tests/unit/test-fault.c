@@ -47,13 +47,14 @@ static struct dpdk_vdpa_fault_owner owner, other;
 struct file {
     int fd;
     size_t len;
+    size_t page;
     volatile uint8_t *mem;
 };
 
 static struct file
 map_file(size_t len, unsigned int flags)
 {
-    struct file f = { .len = len };
+    struct file f = { .len = len, .page = 4096 };
 
     f.fd = memfd_create("test-fault", MFD_CLOEXEC | flags);
     assert_true(f.fd >= 0);
@@ -67,7 +68,8 @@ map_file(size_t len, unsigned int flags)
 static void
 add_file(struct file *f, struct dpdk_vdpa_fault_owner *whose)
 {
-    assert_true(dpdk_vdpa_fault_add((void *) f->mem, f->len, f->len, whose));
+    assert_true(dpdk_vdpa_fault_add((void *) f->mem, f->len, f->len, f->page,
+                                    whose));
 }
 
 static void
@@ -128,6 +130,47 @@ test_truncated(void **state OVS_UNUSED)
     assert_int_equal(dpdk_vdpa_fault_remove((void *) f.mem), 0);
 }
 
+/* Only what is near is replaced, for that is quick: what is there stays. */
+static void
+test_large(void **state OVS_UNUSED)
+{
+    const size_t len = 64 * 1024 * 1024;
+    struct file f = map_file(len, 0);
+
+    setup();
+    add_file(&f, &owner);
+    for (size_t i = 0; i < len; i += 4096) {
+        f.mem[i] = 9;
+    }
+    assert_int_equal(ftruncate(f.fd, len / 2), 0);
+    assert_int_equal(f.mem[len / 2], 0);
+    assert_int_equal(f.mem[len / 2 - 1], 0);
+    assert_int_equal(f.mem[len / 2 - 4096], 9);
+    assert_int_equal(f.mem[0], 9);
+    for (size_t i = len / 2; i < len; i += 4096) {
+        assert_int_equal(f.mem[i], 0);
+    }
+    assert_int_equal(f.mem[0], 9);
+    unmap_file(&f);
+}
+
+/* There may be no more pieces of memory than so many. */
+static void
+test_pieces(void **state OVS_UNUSED)
+{
+    const size_t unit = 64 * 1024, n = 40000;
+    struct file f = map_file(2 * n * unit, 0);
+
+    setup();
+    add_file(&f, &owner);
+    cut_file(&f);
+    for (size_t i = 0; i < n; i++) {
+        assert_int_equal(f.mem[2 * i * unit], 0);
+    }
+    assert_int_equal(f.mem[unit], 0);
+    unmap_file(&f);
+}
+
 /* Memory in hugepages is replaced by small ones, and unmapped as it was. */
 static void
 test_hugepages(void **state OVS_UNUSED)
@@ -137,6 +180,7 @@ test_hugepages(void **state OVS_UNUSED)
 
     test_needs("hugetlb");
     f = map_file(len, MFD_HUGETLB);
+    f.page = 2 * 1024 * 1024;
     setup();
     add_file(&f, &owner);
     cut_file(&f);
@@ -225,7 +269,7 @@ touch_behind_memory(void)
 {
     struct file f = map_file(LEN, 0);
 
-    dpdk_vdpa_fault_add((void *) f.mem, LEN / 2, LEN, &owner);
+    dpdk_vdpa_fault_add((void *) f.mem, LEN / 2, LEN, 4096, &owner);
     cut_file(&f);
     f.mem[LEN / 2 - 1] = 1;
     f.mem[LEN / 2] = 1;
@@ -468,6 +512,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_large),
+        cmocka_unit_test(test_pieces),
         cmocka_unit_test(test_hugepages),
         cmocka_unit_test(test_locked),
         cmocka_unit_test(test_default_action),
