@@ -250,6 +250,23 @@ count_port(struct vdpa_port *port, void *n)
     ++*(unsigned int *) n;
 }
 
+/* A port with many events leaves the others theirs in the log. */
+static void
+test_log_share(void **state OVS_UNUSED)
+{
+    struct netdev *a = open_fake("a");
+    struct netdev *b = open_fake("b");
+
+    for (int i = 0; i < 1000; i++) {
+        vdpa_port_event(vdpa_port_lookup(a), "this is number %d", i);
+    }
+    vdpa_port_event(vdpa_port_lookup(b), "this is the only one");
+    assert_true(vdpa_port_lookup(a)->events_limit.n_dropped > 900);
+    assert_int_equal(vdpa_port_lookup(b)->events_limit.n_dropped, 0);
+    netdev_close(a);
+    netdev_close(b);
+}
+
 /* Makes the other reference to a port's netdev go while it is looked at. */
 static void
 close_other(struct vdpa_port *port, void *netdev)
@@ -315,6 +332,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wake),
         cmocka_unit_test(test_owner),
+        cmocka_unit_test(test_log_share),
         cmocka_unit_test(test_for_each),
         cmocka_unit_test(test_churn),
     };
