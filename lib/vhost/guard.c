@@ -503,11 +503,6 @@ check_request(const struct check *c)
     case DPDK_VDPA_MSG_SET_VRING_CALL:
     case DPDK_VDPA_MSG_SET_VRING_ENABLE:
         return check_ring_msg(c);
-    case DPDK_VDPA_MSG_SET_SLAVE_REQ_FD:
-        for (int i = 0; i < c->msg->n_fds; i++) {
-            set_nonblocking(c->msg->fds[i]);
-        }
-        return false;
     case DPDK_VDPA_MSG_IOTLB_MSG:
         return check_iotlb(c);
     case DPDK_VDPA_MSG_POSTCOPY_ADVISE:
@@ -528,6 +523,7 @@ check_request(const struct check *c)
     case DPDK_VDPA_MSG_GET_QUEUE_NUM:
     case DPDK_VDPA_MSG_SEND_RARP:
     case DPDK_VDPA_MSG_NET_SET_MTU:
+    case DPDK_VDPA_MSG_SET_SLAVE_REQ_FD:
     case DPDK_VDPA_MSG_GET_CONFIG:
     case DPDK_VDPA_MSG_SET_CONFIG:
     case DPDK_VDPA_MSG_SET_STATUS:
