@@ -31,6 +31,7 @@ unit_tests = \
 	tests/unit/test-vdpa \
 	tests/unit/test-vf \
 	tests/unit/test-walk \
+	tests/unit/test-walk-chain \
 	tests/unit/test-walk-threads
 
 if HAVE_CMOCKA
@@ -281,6 +282,12 @@ tests_unit_test_walk_SOURCES = tests/unit/test-walk.c $(walk_test_sources)
 tests_unit_test_walk_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_walk_LDADD = $(unit_LDADD)
 tests_unit_test_walk_LINK = $(unit_LINK)
+
+tests_unit_test_walk_chain_SOURCES = tests/unit/test-walk-chain.c \
+	$(walk_test_sources)
+tests_unit_test_walk_chain_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_unit_test_walk_chain_LDADD = $(unit_LDADD)
+tests_unit_test_walk_chain_LINK = $(unit_LINK)
 
 tests_unit_test_walk_threads_SOURCES = tests/unit/test-walk-threads.c \
 	$(walk_test_sources)

@@ -639,6 +639,10 @@ library_recv(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
     before = library_position(vid, i);
     n = max;
     walk_announce(walk, i, NULL, &n);
+    /* One more for a packet of its own: were that the only one, the library of
+     * DPDK 22.11 would take a packed ring's next into an mbuf that it has not
+     * got. */
+    n = MIN(max, n + (n_asked != w->n_answered));
     n = rte_vhost_dequeue_burst(vid, i, mp, pkts, n);
     used = library_position(vid, i) - before;
     atomic_read_relaxed(&walk->features, &features);

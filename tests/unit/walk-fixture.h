@@ -78,6 +78,7 @@ struct fixture {
     uint16_t avail[N_RINGS], used[N_RINGS];
     int call_result;
     unsigned int library_gives; /* Packets, once. */
+    unsigned int library_asked; /* For so many, the last time. */
     unsigned int library_loses; /* Packets, with the next that it gives. */
     bool library_calls;         /* The guest, for each burst. */
     unsigned int library_takes; /* Packets, once. */
@@ -198,6 +199,7 @@ script_dequeue(int vid, uint16_t i, struct rte_mempool *mp,
         stress_call();
         return 0;
     }
+    fixture->library_asked = n;
     n = MIN(n, fixture->library_gives);
     fixture->library_gives = 0;
     if (n) {
@@ -356,7 +358,7 @@ teardown(void **state)
     return 0;
 }
 
-static unsigned int
+static inline unsigned int
 n_walked(const struct dpdk_vdpa_walk *walk)
 {
     struct dpdk_vdpa_walk_info info;
@@ -365,14 +367,14 @@ n_walked(const struct dpdk_vdpa_walk *walk)
     return info.n_walked;
 }
 
-static void
+static inline void
 walk_open(struct fixture *f)
 {
     dpdk_vdpa_walk_open(f->walk, VID);
 }
 
 /* The guest sends 'n' packets, or offers buffers for as many. */
-static void
+static inline void
 guest_sends(struct fixture *f, unsigned int n)
 {
     while (n--) {
@@ -381,7 +383,7 @@ guest_sends(struct fixture *f, unsigned int n)
     }
 }
 
-static void
+static inline void
 guest_offers(struct fixture *f, unsigned int n)
 {
     while (n--) {
@@ -391,7 +393,7 @@ guest_offers(struct fixture *f, unsigned int n)
 }
 
 /* Receives, and returns how many packets. */
-static unsigned int
+static inline unsigned int
 recv_some(struct fixture *f)
 {
     struct rte_mbuf *pkts[BURST];
@@ -403,7 +405,7 @@ recv_some(struct fixture *f)
 }
 
 /* Sends 'n' packets, and returns how many went. */
-static unsigned int
+static inline unsigned int
 send_some(struct fixture *f, unsigned int n)
 {
     struct rte_mbuf *pkts[BURST];
@@ -416,6 +418,50 @@ send_some(struct fixture *f, unsigned int n)
     n_sent = dpdk_vdpa_walk_send(f->walk, VID, 0, pkts, n);
     rte_pktmbuf_free_bulk(&pkts[n_sent], n - n_sent);
     return n_sent;
+}
+
+/* Returns how often ring 'i' was called since the last time. */
+static inline unsigned int
+n_calls(struct fixture *f, unsigned int i)
+{
+    eventfd_t value = 0;
+
+    return eventfd_read(f->call_fds[i], &value) ? 0 : value;
+}
+
+/* The guest wants no interrupts, or one for each packet. */
+static inline void
+guest_wants_calls(struct fixture *f, unsigned int i, bool wants)
+{
+    struct guest *g = &f->guests[i];
+
+    if (g->packed) {
+        g->driver_event->flags = (wants ? VRING_PACKED_EVENT_FLAG_ENABLE
+                                  : VRING_PACKED_EVENT_FLAG_DISABLE);
+    } else {
+        g->avail->flags = wants ? 0 : VRING_AVAIL_F_NO_INTERRUPT;
+        g->avail->ring[g->size] = wants ? g->next_used : g->next_used - 1;
+    }
+}
+
+/* The guest wants an interrupt for what happens to ring 'i' next. */
+static inline void
+guest_wants_next(struct fixture *f, unsigned int i)
+{
+    guest_wants_calls(f, i, true);
+    if (!f->guests[i].packed && f->book.features & F_EVENT_IDX) {
+        f->guests[i].avail->ring[256] = f->used[i];
+    }
+}
+
+/* Checks that the library knows how far ring 'i' has been processed. */
+static inline void
+check_base(const struct fixture *f, unsigned int i, unsigned int n)
+{
+    uint16_t pos = guest_advance(&f->guests[i], 250, n);
+
+    assert_int_equal(f->avail[i], pos);
+    assert_int_equal(f->used[i], pos);
 }
 
 static int

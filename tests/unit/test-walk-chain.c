@@ -1,0 +1,99 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+/* Unit tests of what the walk does with rings whose buffers are not the
+ * rule. */
+
+#include <config.h>
+
+#include "tests/unit/walk-fixture.h"
+
+/* What is not the rule and yet in order never gets to the library. */
+static void
+test_chain(void **state)
+{
+    struct fixture *f = *state;
+    struct rte_mbuf *pkts[BURST];
+    struct guest *g = &f->guests[1];
+
+    walk_open(f);
+    guest_sends(f, 1);
+    /* Over the end of a region. */
+    memset(guest_at(g, GUEST_MIDDLE - 20), 0, 20);
+    guest_offer(g, GUEST_MIDDLE - 20, 100, 0);
+    guest_sends(f, 2);
+    assert_int_equal(recv_some(f), 1);
+    check_trace("S");
+    assert_int_equal(dpdk_vdpa_walk_recv(f->walk, VID, 1, mempool, pkts,
+                                         BURST), 3);
+    check_trace("S");
+    assert_int_equal(pkts[0]->pkt_len, 100 - HEADER_LEN);
+    assert_int_equal(pkts[1]->pkt_len, 60);
+    rte_pktmbuf_free_bulk(pkts, 3);
+}
+
+/* A buffer that no packet fits goes back to the guest, who learns of it; not
+ * one that a packet does fit, nor one of a ring that is the library's. */
+static void
+test_return_short(void **state)
+{
+    struct fixture *f = *state;
+    struct guest *g = &f->guests[0];
+
+    for (int i = 0; i < 3; i++) {
+        guest_offer(g, guest_buf(i), i < 2 ? 5 : HEADER_LEN + 14,
+                    VRING_DESC_F_WRITE);
+    }
+    assert_false(dpdk_vdpa_walk_return_short(f->walk, VID, 0));
+    check_trace("");
+    walk_open(f);
+    for (unsigned int i = 0; i < 2; i++) {
+        uint32_t id, len;
+        uint16_t flags;
+
+        n_calls(f, 0);
+        guest_wants_next(f, 0);
+        assert_true(dpdk_vdpa_walk_return_short(f->walk, VID, 0));
+        check_trace("S");
+        check_base(f, 0, i + 1);
+        assert_int_equal(n_calls(f, 0), 1);
+        assert_true(guest_take_back(g, &id, &len, &flags));
+        assert_int_equal(id, guest_id(g, i));
+        assert_int_equal(len, 0);
+    }
+    assert_false(dpdk_vdpa_walk_return_short(f->walk, VID, 0));
+    check_trace("");
+    check_base(f, 0, 2);
+}
+
+int
+main(void)
+{
+    static uint64_t kinds[] = {
+        F_1, F_1 | F_EVENT_IDX, F_1 | F_PACKED, F_1 | F_PACKED | F_EVENT_IDX,
+    };
+#define TEST_OF(FUNCTION, KIND, I)                                           \
+    { #FUNCTION " (" KIND ")", FUNCTION, setup, teardown, &kinds[I] }
+#define TEST(FUNCTION)                                                       \
+    TEST_OF(FUNCTION, "split", 0),                                           \
+    TEST_OF(FUNCTION, "split, EVENT_IDX", 1),                                \
+    TEST_OF(FUNCTION, "packed", 2),                                          \
+    TEST_OF(FUNCTION, "packed, EVENT_IDX", 3)
+    const struct CMUnitTest tests[] = {
+        TEST(test_chain),
+        TEST(test_return_short),
+    };
+
+    return cmocka_run_group_tests_name("walk-chain", tests, setup_eal, NULL);
+}
