@@ -268,12 +268,9 @@ lane_stuck(struct lane *lane)
     const struct dpdk_vdpa_end *sink = lane->sink;
     struct rte_mbuf **head = &lane->pending[lane->first];
     uint32_t len = (*head)->pkt_len;
-    int reason;
+    int reason = (lane->vain++ % STUCK_CHECK_INTERVAL || !sink->never_fits ? -1
+                  : sink->never_fits(sink->aux, lane->sink_queue, *head));
 
-    if (lane->vain++ % STUCK_CHECK_INTERVAL || !sink->never_fits) {
-        return 0;
-    }
-    reason = sink->never_fits(sink->aux, lane->sink_queue, *head);
     if (reason < 0) {
         return 0;
     }

@@ -111,10 +111,10 @@ struct dpdk_vdpa_end {
     uint16_t (*send)(void *aux, uint16_t queue, struct rte_mbuf **pkts,
                      uint16_t n);
 
-    /* Called after send() took nothing: if 'queue' has now all the room that it
-     * can ever have for 'pkt', so that if send() refuses it again it will
-     * always do so, returns the enum dpdk_vdpa_drop_reason to drop it for, else
-     * -1.  With DPDK_VDPA_DROP_BAD_BUFFER it is not to be tried again: the
+    /* Called after send() took nothing: if 'queue' has now all the room that
+     * it can ever have for 'pkt', so that if send() refuses it again it will
+     * always do so, returns the enum dpdk_vdpa_drop_reason to drop it for,
+     * else -1.  With DPDK_VDPA_DROP_BAD_BUFFER it is not to be tried again: the
      * buffer meant for it is gone.  May be null. */
     int (*never_fits)(void *aux, uint16_t queue, struct rte_mbuf *pkt);
 

@@ -57,7 +57,8 @@ bool dpdk_vdpa_packet_describe(struct rte_mbuf *pkt,
 
 /* Likewise for a packet that came by the vhost library, which does not give us
  * the header, but, with RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS, says as of a
- * received packet what it was.  Returns at once if it asked for nothing. */
+ * received packet what it was.  (For transmission it would keep to itself what
+ * it does not understand.)  Returns at once if it asked for nothing. */
 void dpdk_vdpa_packet_translate(struct rte_mbuf *pkt, uint64_t features);
 
 #endif /* base/packet.h */

@@ -477,9 +477,6 @@ dpdk_vdpa_vm_wait(struct dpdk_vdpa_vm *vm)
 static uint64_t
 vhost_flags(const struct dpdk_vdpa_vm_config *config)
 {
-    /* What a guest asks for is told as of a received packet, which
-     * dpdk_vdpa_packet_translate() knows: for transmission the library would
-     * keep to itself what it does not understand. */
     uint64_t flags = (RTE_VHOST_USER_CLIENT | RTE_VHOST_USER_NO_RECONNECT
                       | RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS);
 
