@@ -2,6 +2,7 @@
 unit_tests = \
 	tests/unit/test-accelerator \
 	tests/unit/test-apply \
+	tests/unit/test-capture-port \
 	tests/unit/test-chain \
 	tests/unit/test-claim \
 	tests/unit/test-connector \
@@ -248,6 +249,13 @@ tests_unit_test_vdpa_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) \
 	$(DPDK_SDK_CPPFLAGS) -DALLOW_INTERNAL_API
 tests_unit_test_vdpa_LDADD = $(unit_LDADD)
 tests_unit_test_vdpa_LINK = $(unit_LINK)
+
+tests_unit_test_capture_port_SOURCES = tests/unit/test-capture-port.c \
+	tests/unit/test-eal.h lib/base/frames.c lib/port/capture-port.c \
+	lib/port/copies.c
+tests_unit_test_capture_port_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_unit_test_capture_port_LDADD = $(unit_LDADD)
+tests_unit_test_capture_port_LINK = $(unit_LINK)
 
 tests_unit_test_frames_SOURCES = tests/unit/test-frames.c lib/base/frames.c
 tests_unit_test_frames_LDADD = $(unit_LDADD)
