@@ -174,7 +174,8 @@ guest_image_dpdk()
                      | sed -n 's/^.*librte_eal\.so[^ ]* => \([^ ]*\) .*/\1/p')")
     # Those that testpmd is not linked with, as the one of the PCI bus.
     for name in mempool_ring net_virtio; do
-        file=$(ls "$dir/librte_$name".so.* | head -n 1)
+        file=$(find "$dir/" -maxdepth 1 -name "librte_$name.so.*" \
+               | sort | head -n 1)
         guest_programs "$1" "$file" && mv "$1/bin/${file##*/}" "$1$file" \
             && echo "-d $file" || return 1
     done > "$1/etc/dpdk-drivers"
@@ -201,8 +202,9 @@ guest_dpdk_start()
         : > /tmp/testpmd
         (echo start; sleep 10000) \
             | dpdk-testpmd --lcores 0@0,1@0 --no-telemetry --in-memory \
-                $(cat /etc/dpdk-drivers) -a $card'"${2:+,$2}"' -- -i --forward-mode=icmpecho \
-                --total-num-mbufs=4096 '"${*:3}"' >/tmp/testpmd 2>&1 &' \
+                $(cat /etc/dpdk-drivers) -a $card'"${2:+,$2}"' -- -i \
+                --forward-mode=icmpecho --total-num-mbufs=4096 \
+                '"${*:3}"' >/tmp/testpmd 2>&1 &' \
         && wait_until "guest_exec '$1' grep -q testpmd..start /tmp/testpmd"
 }
 

@@ -76,7 +76,7 @@ while read -r module; do
 done < /etc/modules
 echo 0 > /proc/sys/kernel/printk
 ip link set lo up
-until [ -e /dev/vport0p1 ] || [ -e /dev/vport1p1 ]; do
+until [ -e "$(echo /dev/vport?p1)" ]; do
     usleep 20000
 done
 exec 3<>"$(echo /dev/vport?p1)"

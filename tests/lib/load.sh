@@ -16,6 +16,7 @@
 # shellcheck shell=bash
 
 # shellcheck disable=SC2154 # As said.
-for vdpa_library in util nic ovs guest guest-more testpmd frontend traffic check; do
+for vdpa_library in util nic ovs guest guest-more testpmd frontend traffic \
+        check; do
     . "$abs_top_srcdir/tests/lib/$vdpa_library.sh" || exit 1
 done
