@@ -116,6 +116,13 @@ expect fails_in_a_hurry 2 0 0 <<EOF
 1 one yes FAILED,ok ok
 2 two yes ok FAILED,ok
 EOF
+times ours 2 1
+times stock 2 2
+new
+expect fails_often 2 0 0 <<EOF
+1 one yes FAILED,FAILED,FAILED,ok ok
+2 two yes ok FAILED,FAILED,FAILED,ok
+EOF
 expect fails_with_ours 1 1 0 <<EOF
 1 one yes FAILED ok
 2 two yes ok ok
@@ -125,7 +132,7 @@ expect fails_with_stock 1 1 0 <<EOF
 1 one yes ok FAILED
 2 two yes ok ok
 EOF
-times stock 2 1
+times stock 4 1
 expect fails_with_both 1 0 2 <<EOF
 1 one yes FAILED FAILED
 2 two yes ok ok
