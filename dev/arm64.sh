@@ -14,9 +14,9 @@
 # run under qemu-user.
 #
 # This needs a root of its own, of the machine's suite: on the machine itself a
-# second architecture would hold the versions of packages.  qemu-user runs the
-# instructions of an arm64, but in the order of the machine that it runs on: see
-# tests/litmus for that.
+# second architecture would hold the versions of packages.  (In another suite's
+# root it is a root in a root.)  qemu-user runs the instructions of an arm64, but
+# in the order of the machine that it runs on: see tests/litmus for that.
 #
 # shellcheck shell=bash
 
@@ -153,9 +153,11 @@ arm64_unit()
         return
     fi
     step "unit tests for arm64, under qemu-user"
+    # What does without libraries has a name of its own in Debian 12 only.
     arm64_run "$root" "cd /plugin; rm -f ${tests[*]/%/.log} ${tests[*]/%/.trs}
+        qemu=\$(command -v qemu-aarch64-static || command -v qemu-aarch64)
         make -k -j$(nproc) check TESTS='${tests[*]}' \\
-            LOG_COMPILER='timeout -s KILL 300 qemu-aarch64-static'" \
+            LOG_COMPILER=\"timeout -s KILL 300 \$qemu\"" \
         > "$BUILD/tests/unit-tests.log" 2>&1
     cd "$BUILD" || exit 1
     for name in "${tests[@]}"; do

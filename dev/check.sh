@@ -35,8 +35,8 @@ if some ran and none failed.
   --all      also what is slow and rarely finds anything: the system tests with
              the keyword "slow", and the fuzzers, for FUZZ_SECONDS (20) each;
              Open vSwitch's own tests with our ovs-vswitchd, which take about an
-             hour; all of it in each suite; and a cross build for arm64 and its
-             unit tests under qemu-user
+             hour; a cross build for arm64 and its unit tests under qemu-user;
+             all of it in each suite
   --each-suite  only what is checked in each suite: that everything compiles by
              gcc and by clang without a warning, the unit tests, and the system
              tests with the keyword "each-suite"; with --all, everything but
@@ -104,7 +104,7 @@ check_parts()
     --system*) echo "$system" ;;
     --perf*) echo "$perf ratios" ;;
     --each-suite) echo "$unit each_suite" ;;
-    --each-suiteyes) echo "$unit sanitized $system openvswitch" ;;
+    --each-suiteyes) echo "$unit sanitized $system openvswitch arm64" ;;
     *)
         if [ "$3" -ne 0 ] || [ -n "$ASAN" ]; then
             echo "$unit$system"
