@@ -14,7 +14,7 @@
 #
 # shellcheck shell=bash
 
-# part_style: one test for each of the tools.
+# part_style: one test for each of these.
 part_style()
 {
     PACKAGES=shellcheck packages_install
@@ -25,6 +25,9 @@ part_style()
     step "checkpatch"
     style_c > "$LOG.style" 2>&1
     style_count checkpatch $?
+    step "README.rst"
+    style_readme > "$LOG.style" 2>&1
+    style_count "the list of packages in README.rst" $?
 }
 
 # style_count TOOL STATUS: counts a tool that ended with STATUS and whose
@@ -69,4 +72,12 @@ style_c()
     grep -vE '^($|== Checking|Lines checked: .*, no obvious)' <<< "$said"
     [ "$(grep -c ', no obvious problems found' <<< "$said")" \
         -eq "${#files[@]}" ]
+}
+
+# style_readme: whoever builds by hand is told to install what quickstart does.
+style_readme()
+{
+    diff <(sed -n '/# apt-get install/,/[^\\]$/p' README.rst \
+           | sed 's/.*install//' | tr -d '\\' | xargs -n 1 | sort) \
+        <(xargs -n 1 <<< "$BUILD_PACKAGES" | sort)
 }
