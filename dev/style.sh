@@ -78,6 +78,6 @@ style_c()
 style_readme()
 {
     diff <(sed -n '/# apt-get install/,/[^\\]$/p' README.rst \
-           | sed 's/.*install//' | tr -d '\\' | xargs -n 1 | sort) \
+           | sed 's/.*install//; s/\\$//' | xargs -n 1 | sort) \
         <(xargs -n 1 <<< "$BUILD_PACKAGES" | sort)
 }
