@@ -35,7 +35,7 @@ ARM64_UNFIT=(tests/unit/test-sim-vdpa tests/unit/test-sim-vdpa-dev
 ARM64_UNFIT_REASON="the simulated vDPA device needs io_setup(2)"
 
 # What single tests ask for and qemu-user has not (tests/unit/test-needs.h).
-ARM64_LACKS="aio terabytes"
+ARM64_LACKS="aio fork ptrace terabytes"
 
 # part_arm64: the build counts as a test, then come the unit tests.
 part_arm64()

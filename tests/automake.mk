@@ -28,6 +28,7 @@ unit_tests = \
 	tests/unit/test-restart \
 	tests/unit/test-ring \
 	tests/unit/test-ring-calls \
+	tests/unit/test-steps \
 	tests/unit/test-undo \
 	tests/unit/test-vdpa \
 	tests/unit/test-vf \
@@ -268,6 +269,14 @@ tests_unit_test_lro_LDADD = $(unit_LDADD)
 tests_unit_test_lro_LINK = $(unit_LINK)
 
 # And this one lib/accel/vf.c.
+# This one includes lib/vhost/positions.c, too.
+tests_unit_test_steps_SOURCES = tests/unit/test-steps.c \
+	tests/unit/test-eal.h tests/unit/test-needs.h \
+	lib/vhost/book.c lib/vhost/ring.c lib/vhost/undo.c
+tests_unit_test_steps_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_unit_test_steps_LDADD = $(unit_LDADD)
+tests_unit_test_steps_LINK = $(unit_LINK)
+
 tests_unit_test_undo_SOURCES = tests/unit/test-undo.c \
 	tests/unit/test-eal.h lib/vhost/ring.c lib/vhost/undo.c
 tests_unit_test_undo_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)

@@ -81,16 +81,18 @@ is_same_ring(const struct dpdk_vdpa_note *a, const struct dpdk_vdpa_note *b)
  * at 'descs', and may be at 'pos'.
  *
  * A driver sets the descriptors to zero before the first one, and sets the
- * flag USED only after a device has been round.  What the device would look at
- * next cannot have been given back in this round, and what it passed last
- * cannot still be as it was given back in the round before. */
+ * flag USED only after a device has been round; none has it at the beginning,
+ * or if each was offered again after an even number of rounds.  What the
+ * device would look at next cannot have been given back in this round, and
+ * what it passed last cannot still be as it was given back in the round
+ * before. */
 static bool
 is_plausible(const struct vring_packed_desc *descs, uint16_t size,
              uint16_t pos)
 {
     uint16_t i = pos & ~PACKED_WRAP;
     uint16_t last = i ? pos - 1 : (pos ^ PACKED_WRAP) | (size - 1);
-    bool is_used = false;
+    bool is_used = pos == PACKED_WRAP;
 
     if (i >= size) {
         return false;

@@ -290,6 +290,19 @@ test_implausible(void **state)
     }
 }
 
+/* A ring that looks as if it were new, after an even number of rounds. */
+static void
+test_even(void **state)
+{
+    struct dpdk_vdpa_book *book = *state;
+
+    book->rings[1].base = 7;
+    live_and_die(book);
+    notes.rings[1].span = dpdk_vdpa_note_span(250, PACKED_WRAP);
+    ring_fill(PACKED_WRAP, 10);
+    assert_int_equal(begin(book), PACKED_WRAP);
+}
+
 /* The connection ends, and the process does not. */
 static void
 test_save(void **state)
@@ -337,6 +350,7 @@ main(void)
         cmocka_unit_test_setup(test_device, setup),
         cmocka_unit_test_setup(test_other, setup),
         cmocka_unit_test_setup(test_implausible, setup),
+        cmocka_unit_test_setup(test_even, setup),
         cmocka_unit_test_setup(test_save, setup),
         cmocka_unit_test_setup(test_told, setup),
     };

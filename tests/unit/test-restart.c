@@ -526,6 +526,7 @@ live_on(void)
 static void
 kill_it_again_and_again(uint64_t features, bool is_varied)
 {
+    test_needs("fork");
     varied = is_varied;
     serial = last_serial = n_again = n_more = 0;
     memset(mem, 0, MEM_SIZE);
