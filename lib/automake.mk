@@ -75,6 +75,8 @@ vdpa_sources = \
 	lib/vhost/door.h \
 	lib/vhost/guard.c \
 	lib/vhost/guard.h \
+	lib/vhost/insert.c \
+	lib/vhost/insert.h \
 	lib/vhost/interrupt.c \
 	lib/vhost/interrupt.h \
 	lib/vhost/layout.c \
@@ -91,6 +93,8 @@ vdpa_sources = \
 	lib/vhost/packed.h \
 	lib/vhost/positions.c \
 	lib/vhost/positions.h \
+	lib/vhost/reset.c \
+	lib/vhost/reset.h \
 	lib/vhost/ring-private.h \
 	lib/vhost/ring.c \
 	lib/vhost/ring.h \

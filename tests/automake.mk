@@ -12,6 +12,7 @@ unit_tests = \
 	tests/unit/test-frames \
 	tests/unit/test-gate \
 	tests/unit/test-guard \
+	tests/unit/test-insert \
 	tests/unit/test-layout \
 	tests/unit/test-lro \
 	tests/unit/test-notes \
@@ -25,6 +26,7 @@ unit_tests = \
 	tests/unit/test-positions \
 	tests/unit/test-relay \
 	tests/unit/test-relay-turns \
+	tests/unit/test-reset \
 	tests/unit/test-restart \
 	tests/unit/test-ring \
 	tests/unit/test-ring-calls \
@@ -64,9 +66,13 @@ tests_unit_test_door_SOURCES = tests/unit/test-door.c lib/vhost/door.c
 tests_unit_test_door_LDADD = $(unit_LDADD)
 tests_unit_test_door_LINK = $(unit_LINK)
 
+tests_unit_test_insert_SOURCES = tests/unit/test-insert.c lib/vhost/insert.c
+tests_unit_test_insert_LDADD = $(unit_LDADD)
+tests_unit_test_insert_LINK = $(unit_LINK)
+
 # This one includes lib/vhost/layout.c, and has the vhost library.
 tests_unit_test_layout_SOURCES = tests/unit/test-layout.c \
-	tests/unit/test-eal.h lib/vhost/door.c
+	tests/unit/test-eal.h lib/vhost/door.c lib/vhost/insert.c
 tests_unit_test_layout_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_layout_LDADD = $(unit_LDADD)
 tests_unit_test_layout_LINK = $(unit_LINK)
@@ -207,7 +213,7 @@ tests_unit_test_packet_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_packet_LDADD = $(unit_LDADD)
 tests_unit_test_packet_LINK = $(unit_LINK)
 
-# These two have the vhost library and all of lib/vhost/.
+# These three have the vhost library and all of lib/vhost/.
 vhost_sources = \
 	lib/base/fault.c \
 	lib/base/packet.c \
@@ -217,6 +223,7 @@ vhost_sources = \
 	lib/vhost/connector.c \
 	lib/vhost/door.c \
 	lib/vhost/guard.c \
+	lib/vhost/insert.c \
 	lib/vhost/interrupt.c \
 	lib/vhost/layout.c \
 	lib/vhost/lro.c \
@@ -224,11 +231,19 @@ vhost_sources = \
 	lib/vhost/mapping.c \
 	lib/vhost/notes.c \
 	lib/vhost/positions.c \
+	lib/vhost/reset.c \
 	lib/vhost/ring.c \
 	lib/vhost/session.c \
 	lib/vhost/undo.c \
 	lib/vhost/vm.c \
 	lib/vhost/walk.c
+tests_unit_test_reset_SOURCES = tests/unit/test-reset.c \
+	tests/unit/test-eal.h tests/unit/test-front.h \
+	tests/unit/test-messages.h $(vhost_sources)
+tests_unit_test_reset_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_unit_test_reset_LDADD = $(unit_LDADD)
+tests_unit_test_reset_LINK = $(unit_LINK)
+
 tests_unit_test_restart_SOURCES = tests/unit/test-restart.c \
 	tests/unit/test-eal.h tests/unit/test-messages.h $(vhost_sources)
 tests_unit_test_restart_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)

@@ -37,15 +37,17 @@ reconnect(struct peer *peer)
 
 /* Sends for a while, so that rings have been processed far. */
 static void
-send_for_a_while(struct peer *peer, unsigned int n)
+send_for_a_while(struct peer *peer, unsigned int pair, unsigned int n)
 {
+    const struct ring *tx = &peer->rings[2 * pair + 1];
     long long int end = now_ms() + 5000;
 
-    while (peer->rings[1].n_done < n && now_ms() < end) {
-        traffic_poll(peer, 0, true, false);
+    while (tx->n_done < n && now_ms() < end) {
+        traffic_poll(peer, pair, true, false);
+        peer_kick(peer, 2 * pair + 1);
     }
-    if (peer->rings[1].n_done < n) {
-        fatal("the back-end takes nothing");
+    if (tx->n_done < n) {
+        fatal("the back-end takes nothing from pair %u", pair);
     }
 }
 
@@ -68,7 +70,7 @@ scenario_shorter(struct peer *peer, int argc, char *argv[])
             }
             peer_start(peer);
         }
-        send_for_a_while(peer, 4000);
+        send_for_a_while(peer, 0, 4000);
 
         peer->ring_size = RING_SIZE;
         peer->keep_rings = true;        /* It looks like one that was used. */
@@ -79,9 +81,84 @@ scenario_shorter(struct peer *peer, int argc, char *argv[])
         if (!peer_is_alive(peer)) {
             fatal("a shorter ring is refused");
         }
-        send_for_a_while(peer, 1000);
+        send_for_a_while(peer, 0, 1000);
     }
     printf("%d times shorter rings\n", n);
+    peer_close(peer);
+    return 0;
+}
+
+/* Ways in which a front-end tells that the driver has gone: it resets the
+ * device, by its owner or its status; disables all rings; stops all of them as
+ * QEMU does.  (The library serves as soon as the first pair is ready, unless
+ * the status says otherwise: so the status is reset with the rings.) */
+static void
+reset(struct peer *peer, unsigned int way)
+{
+    if (way == 0) {
+        peer_send(peer, RESET_OWNER, NULL, 0, NULL, 0);
+    } else if (peer->says_done) {
+        peer_send_u64(peer, SET_STATUS, 0);
+    }
+    for (unsigned int i = 0; way && i < 2 * peer->n_pairs; i++) {
+        peer_send_state(peer, SET_VRING_ENABLE, i, 0);
+    }
+    for (unsigned int i = 0; way == 2 && i < 2 * peer->n_pairs; i++) {
+        struct msg msg;
+
+        peer_send_state(peer, GET_VRING_BASE, i, 0);
+        if (!peer_recv(peer, &msg, 5000) || msg.request != GET_VRING_BASE) {
+            fatal("ring %u does not stop", i);
+        }
+    }
+}
+
+/* The driver of each turn: firmware, an operating system, another one.  (A vDPA
+ * device waits for rings that it has heard of, unless it is told that all are
+ * started.) */
+static void
+choose_driver(struct peer *peer, unsigned int turn, unsigned int n_pairs)
+{
+    static const unsigned int sizes[] = { 256, 1024, 512, 4096 };
+
+    peer->packed = turn % 3 == 1;
+    peer->mergeable = turn % 3;
+    peer->n_pairs = turn % 3 || !peer->says_done ? n_pairs : 1;
+    peer->ring_size = sizes[turn % 4];
+}
+
+int
+scenario_anew(struct peer *peer, int argc, char *argv[])
+{
+    unsigned int n_pairs = peer->n_pairs;
+    int n = argc ? atoi(argv[0]) : 20;
+
+    if (!peer_accept(peer, 30000)) {
+        fatal("the back-end does not connect");
+    }
+    for (int i = 0; i < n; i++) {
+        if (i) {
+            reset(peer, i % 4 % 3);
+        }
+        choose_driver(peer, i, n_pairs);
+        peer_negotiate(peer);
+        if (i) {
+            peer_share_same_memory(peer);
+        } else {
+            peer_share_memory(peer);
+        }
+        for (unsigned int j = 0; j < 2 * peer->n_pairs; j++) {
+            peer_start_ring(peer, j);
+        }
+        peer_say_done(peer);
+        if (!peer_is_alive(peer)) {
+            fatal("driver %d is refused", i);
+        }
+        for (unsigned int j = 0; j < peer->n_pairs; j++) {
+            send_for_a_while(peer, j, 2000);
+        }
+    }
+    printf("%d drivers\n", n);
     peer_close(peer);
     return 0;
 }

@@ -284,7 +284,7 @@ send_memory_too_large(struct peer *peer, unsigned int variant)
     close(fds[2]);
 }
 
-/* Rings that there are only with multiqueue. */
+/* Rings that there are only with multiqueue, from the beginning or no more. */
 static void
 send_ring_without_multiqueue(struct peer *peer, unsigned int variant)
 {
@@ -294,6 +294,7 @@ send_ring_without_multiqueue(struct peer *peer, unsigned int variant)
     peer_send_u64(peer, SET_FEATURES, features | (variant ? F_MQ : 0));
     peer_send_state(peer, SET_VRING_NUM, 2, peer->ring_size);
     peer_send_u64(peer, SET_FEATURES, features | F_LOG_ALL);
+    peer_send_state(peer, SET_VRING_NUM, 2, peer->ring_size);
 }
 
 /* A guest whose firmware knows nothing of multiqueue, and whose driver does:

@@ -258,7 +258,8 @@ void
 peer_negotiate(struct peer *peer)
 {
     uint64_t features = F_VERSION_1 | F_PROTOCOL | F_MQ;
-    uint64_t protocol = 1 << 0 | 1 << 3;        /* MQ, REPLY_ACK. */
+    /* MQ, LOG_SHMFD, REPLY_ACK. */
+    uint64_t protocol = 1 << 0 | 1 << 1 | 1 << 3;
 
     protocol |= peer->says_done ? 1 << 16 : 0;  /* STATUS. */
     features |= peer->packed ? F_PACKED : 0;

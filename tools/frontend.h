@@ -268,6 +268,7 @@ int scenario_files(struct peer *, int argc, char *argv[]);
 int scenario_cuts(struct peer *, int argc, char *argv[]);
 int scenario_rings(struct peer *, int argc, char *argv[]);
 int scenario_shorter(struct peer *, int argc, char *argv[]);
+int scenario_anew(struct peer *, int argc, char *argv[]);
 int scenario_served(struct peer *, int argc, char *argv[]);
 int scenario_flaps(struct peer *, int argc, char *argv[]);
 int scenario_halves(struct peer *, int argc, char *argv[]);

@@ -44,6 +44,10 @@ static const struct scenario scenarios[] = {
     { "shorter", scenario_shorter,
       "shorter [N]      reconnect N times with ever the same memory and\n"
       "                   positions, but shorter rings; 20" },
+    { "anew", scenario_anew,
+      "anew [N]         with -q 2: N drivers take turns in one connection, with\n"
+      "                   other features and rings, and other ways to reset;\n"
+      "                   20" },
     { "served", scenario_served,
       "served           with -q 2 and more, to a vDPA device: start rings late,\n"
       "                   change memory and features" },

@@ -237,6 +237,7 @@ end_features(struct dpdk_vdpa_book *book)
         book->n_rings = MIN(book->n_rings, 2);
         for (unsigned int i = 2; i < DPDK_VDPA_BOOK_N_RINGS; i++) {
             end_stop(&book->rings[i]);
+            book->rings[i].is_on = false;
             dpdk_vdpa_book_set_enabled(book, i, false);
         }
     }
@@ -267,6 +268,9 @@ end_ring(struct dpdk_vdpa_book_ring *ring, const struct dpdk_vdpa_msg *msg)
     case DPDK_VDPA_MSG_SET_VRING_CALL:
         ring->has_call = true;
         break;
+    case DPDK_VDPA_MSG_SET_VRING_ENABLE:
+        ring->is_on = msg->payload.state.num;
+        break;
     case DPDK_VDPA_MSG_GET_VRING_BASE:
         end_stop(ring);
         break;
@@ -285,6 +289,12 @@ dpdk_vdpa_book_end(struct dpdk_vdpa_book *book,
     case DPDK_VDPA_MSG_SET_FEATURES:
         book->features = msg->payload.u64;
         end_features(book);
+        break;
+    case DPDK_VDPA_MSG_SET_PROTOCOL_FEATURES:
+        book->protocol = msg->payload.u64;
+        break;
+    case DPDK_VDPA_MSG_SET_STATUS:
+        book->status = msg->payload.u64;
         break;
     case DPDK_VDPA_MSG_IOTLB_MSG:
         end_iotlb(book, msg);

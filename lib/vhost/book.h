@@ -68,6 +68,8 @@ struct dpdk_vdpa_book_ring {
     bool has_addr;
     bool has_call;              /* The library knows how to interrupt. */
     bool is_started;            /* By VHOST_USER_SET_VRING_KICK. */
+    bool is_on;                 /* By VHOST_USER_SET_VRING_ENABLE; outlives a
+                                 * stop. */
     bool has_iotlb;             /* Translations may be cached; outlives a
                                  * stop. */
     uint32_t base;              /* Where the front-end said it begins: for a
@@ -84,6 +86,8 @@ struct dpdk_vdpa_book_ring {
 
 struct dpdk_vdpa_book {
     uint64_t features;          /* Negotiated virtio features. */
+    uint64_t protocol;          /* Negotiated features of the protocol. */
+    uint8_t status;             /* Of the device, by the front-end. */
     bool has_memory;            /* 'memory' is mapped. */
     bool postcopy;              /* Post-copy migration was offered. */
     bool advised;               /* POSTCOPY_ADVISE without an end. */

@@ -558,6 +558,7 @@ dpdk_vdpa_door_open(struct dpdk_vdpa_door *door, int timeout)
     connected_fd = -1;
     held_conn = c;
     door->conn = c;
+    door->fd = fd;
     return true;
 }
 

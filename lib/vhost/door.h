@@ -34,6 +34,7 @@ struct door_conn;
 /* The door of a connection, null if it is closed. */
 struct dpdk_vdpa_door {
     struct door_conn *conn;
+    int fd;                     /* The library's, while there is 'conn'. */
 };
 
 /* Between these two calls it is known which socket this thread connects, and

@@ -33,6 +33,7 @@
 #include "ovs-atomic.h"
 #include "util.h"
 #include "vhost/door.h"
+#include "vhost/insert.h"
 
 /* How far behind the beginning of a message its files may be. */
 #define FILES_OFS_MAX 8192
@@ -165,10 +166,10 @@ trial_pre_msg_handle(int vid OVS_UNUSED, void *theirs)
 
     if (!trial.found) {
         size_t n = read_memory(bytes, theirs, sizeof bytes);
-
         memcpy(&msg, bytes, BODY_LEN);
         files_ofs = find_files(bytes, n);
-        trial.found = (files_ofs
+        /* vhost/insert.h writes a message where this one was read to. */
+        trial.found = (files_ofs && theirs == dpdk_vdpa_insert_last_header()
                        && msg.request == DPDK_VDPA_MSG_SET_VRING_CALL
                        && msg.size == sizeof msg.payload.u64
                        && msg.payload.u64 == (TRIAL_VALUE | TRIAL_RING));

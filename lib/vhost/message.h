@@ -74,6 +74,9 @@ struct dpdk_vdpa_msg {
     int n_fds;
 } __attribute__((packed));
 
+/* In 'flags': the protocol's version. */
+#define DPDK_VDPA_MSG_VERSION 1
+
 /* In 'flags': an answer is wanted, even to a message that fails. */
 #define DPDK_VDPA_MSG_NEED_REPLY 8
 

@@ -28,6 +28,7 @@
 #include "vhost/guard.h"
 #include "vhost/mapping.h"
 #include "vhost/positions.h"
+#include "vhost/reset.h"
 #include "vhost/walk.h"
 
 VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_session);
@@ -148,11 +149,38 @@ session_set_channel(struct dpdk_vdpa_msg *msg)
     return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 
+/* What the library is to handle before a message: see vhost/insert.h. */
+static bool
+session_before(void *s_, const struct dpdk_vdpa_msg *next,
+               struct dpdk_vdpa_msg *msg)
+{
+    struct dpdk_vdpa_session *s = s_;
+
+    return !s->handling && dpdk_vdpa_reset_step(&s->book, next, msg);
+}
+
+/* Of the log's place the front-end wants to know whether it was taken only if
+ * it says so, or has agreed on shared memory for it; the library answers in
+ * any case. */
+static bool
+session_answers(void *s_, uint32_t request)
+{
+    struct dpdk_vdpa_session *s = s_;
+
+    return (request != DPDK_VDPA_MSG_SET_LOG_BASE || s->wants_answer
+            || s->book.protocol & (1ULL << VHOST_USER_PROTOCOL_F_LOG_SHMFD));
+}
+
+static const struct dpdk_vdpa_insert_ops session_insert_ops = {
+    .before = session_before,
+    .answers = session_answers,
+};
+
 /* Handles in the library's place what it does not handle well.
  *
  * The library of DPDK 22.11 always answers VHOST_USER_GET_QUEUE_NUM with 128;
- * we know better.  VHOST_USER_RESET_OWNER is of no use any more, and may be
- * ignored; the library loses memory at it.  A log that comes again it maps
+ * we know better.  At VHOST_USER_RESET_OWNER it loses memory, and there is
+ * nothing left to do: see vhost/reset.h.  A log that comes again it maps
  * again, and unmaps the one that may be in use.  Each queue pair of QEMU's
  * announces post-copy migration, and the library would open a userfaultfd for
  * each and close one. */
@@ -174,7 +202,7 @@ session_handle_msg(struct dpdk_vdpa_session *s, struct dpdk_vdpa_msg *msg)
     case DPDK_VDPA_MSG_SET_LOG_BASE:
         if (dpdk_vdpa_book_has_log(&s->book, msg)) {
             dpdk_vdpa_msg_close_fds(msg);
-            msg->size = 0;
+            msg->size = 0;      /* As of the library's answer. */
             return RTE_VHOST_MSG_RESULT_REPLY;
         }
         break;
@@ -206,6 +234,10 @@ dpdk_vdpa_session_pre_msg(struct dpdk_vdpa_session *s,
     enum rte_vhost_msg_result result;
 
     why[0] = '\0';
+    if (s->insert.inserted) {
+        msg->size = s->insert.inserted;
+    }
+    s->wants_answer = msg->flags & DPDK_VDPA_MSG_NEED_REPLY;
     if (session_check_msg(s, msg, is_up, why, size)) {
         dpdk_vdpa_walk_close(s->walk);
         dpdk_vdpa_msg_close_fds(msg);
@@ -266,6 +298,7 @@ dpdk_vdpa_session_post_msg(struct dpdk_vdpa_session *s,
     bool was_started;
 
     if (changes_nothing(msg)) {
+        dpdk_vdpa_book_end(&s->book, msg);      /* Nothing of a ring. */
         return;
     }
     dpdk_vdpa_mapping_end();
@@ -327,13 +360,19 @@ dpdk_vdpa_session_begin(struct dpdk_vdpa_session *s)
     dpdk_vdpa_book_init(&s->book, s->postcopy);
     s->handling = false;
     s->ufd = -1;
-    return dpdk_vdpa_door_open(&s->door, MESSAGE_TIMEOUT);
+    if (!dpdk_vdpa_door_open(&s->door, MESSAGE_TIMEOUT)) {
+        return false;
+    }
+    s->insert.ops = &session_insert_ops;
+    s->insert.aux = s;
+    return dpdk_vdpa_insert_open(&s->insert, s->door.fd);
 }
 
 void
 dpdk_vdpa_session_end(struct dpdk_vdpa_session *s)
 {
     dpdk_vdpa_mapping_end();
+    dpdk_vdpa_insert_close(&s->insert);
     dpdk_vdpa_door_close(&s->door);
     dpdk_vdpa_walk_drop_calls(s->walk);
 }

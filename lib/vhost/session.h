@@ -30,6 +30,7 @@
 #include "ovs-atomic.h"
 #include "vhost/book.h"
 #include "vhost/door.h"
+#include "vhost/insert.h"
 #include "vhost/message.h"
 
 struct dpdk_vdpa_notes;
@@ -48,8 +49,10 @@ struct dpdk_vdpa_session {
      * sizes of rings that are enabled. */
     struct dpdk_vdpa_book book;
     struct dpdk_vdpa_door door;
+    struct dpdk_vdpa_insert insert;
     struct dpdk_vdpa_fault_owner memory;        /* Which may go away. */
     int ufd;                    /* The library's userfaultfd, or -1. */
+    bool wants_answer;          /* To the message that is being handled. */
     bool handling;              /* A message that may change virtqueues. */
 
     /* Queue pairs to offer.  Written by the main thread. */

@@ -523,6 +523,7 @@ dpdk_vdpa_vm_create(const struct dpdk_vdpa_vm_config *config,
     vm->callbacks = config->callbacks;
     vm->aux = config->aux;
     vm->vid = -1;
+    vm->session.insert.fd = -1;
     vm->lost_seq = seq_create();
     atomic_init(&vm->numa_node, -1);
     ovs_mutex_lock(&vm_list_mutex);

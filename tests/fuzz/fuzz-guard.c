@@ -17,7 +17,8 @@
  * The input is a connection: each message is its request, the number of files
  * and their kinds, the length of its payload, and the payload.  Of the rings
  * we keep a model of our own, of what the library would have done: what it is
- * allowed to start must make sense. */
+ * allowed to start must make sense.  Before a message there may be some of our
+ * own (vhost/reset.h), which must not be refused. */
 
 #include <config.h>
 
@@ -32,6 +33,7 @@
 #include <unistd.h>
 
 #include "util.h"
+#include "vhost/reset.h"
 
 #define FILE_SIZE 0x10000
 
@@ -46,6 +48,7 @@ struct model {
         uint32_t addr_size;     /* What it has found addresses good for. */
         uint64_t areas[3];      /* Where descriptors, avail and used are. */
         uint32_t base;
+        bool started, has_call, on;
     } rings[256];
 };
 
@@ -187,6 +190,13 @@ carry_out(struct model *m, const struct dpdk_vdpa_msg *msg)
     case DPDK_VDPA_MSG_GET_VRING_BASE:
         m->rings[i].size = 0;
         m->rings[i].addr_size = 0;
+        m->rings[i].started = m->rings[i].has_call = false;
+        break;
+    case DPDK_VDPA_MSG_SET_VRING_ENABLE:
+        m->rings[i].on = num;
+        break;
+    case DPDK_VDPA_MSG_SET_VRING_CALL:
+        m->rings[msg->payload.u64 & 0xff].has_call = true;
         break;
     case DPDK_VDPA_MSG_SET_VRING_KICK:
         i = msg->payload.u64 & 0xff;
@@ -194,7 +204,59 @@ carry_out(struct model *m, const struct dpdk_vdpa_msg *msg)
         ovs_assert(is_packed(m) ? m->rings[i].base < m->rings[i].size
                                 : IS_POW2(m->rings[i].size));
         ovs_assert(m->rings[i].addr_size == m->rings[i].size);
+        m->rings[i].started = true;
         break;
+    }
+}
+
+static bool
+is_used(const struct model *m, unsigned int i)
+{
+    return m->rings[i].started && m->rings[i].has_call && m->rings[i].on;
+}
+
+/* The message is taken: by the library, and by the book, which the library
+ * tells what rings are in use. */
+static void
+handle(struct model *m, struct dpdk_vdpa_book *book,
+       const struct dpdk_vdpa_msg *msg)
+{
+    /* The format of rings that are in use stays as it is. */
+    if (msg->request == DPDK_VDPA_MSG_SET_FEATURES) {
+        for (unsigned int i = 0; i < 256; i++) {
+            ovs_assert(!is_used(m, i)
+                       || !((m->features ^ msg->payload.u64)
+                            & (1ULL << VIRTIO_F_RING_PACKED)));
+        }
+    }
+    carry_out(m, msg);
+    dpdk_vdpa_book_begin(book, msg);
+    dpdk_vdpa_book_end(book, msg);
+    for (unsigned int i = 0; i < 256; i++) {
+        dpdk_vdpa_book_set_enabled(book, i, is_used(m, i));
+    }
+}
+
+/* Handles what is to be before 'next'. */
+static void
+handle_inserted(struct model *m, struct dpdk_vdpa_book *book, bool hw,
+                const struct dpdk_vdpa_msg *next)
+{
+    struct dpdk_vdpa_msg msg;
+    unsigned int n = 0;
+    char why[80];
+
+    memset(&msg, 0, sizeof msg);
+    while (dpdk_vdpa_reset_step(book, next, &msg)) {
+        /* What is in use stops only if the device is reset. */
+        ovs_assert(msg.request != DPDK_VDPA_MSG_GET_VRING_BASE
+                   || !is_used(m, msg.payload.state.index)
+                   || next->request == DPDK_VDPA_MSG_RESET_OWNER
+                   || next->request == DPDK_VDPA_MSG_SET_STATUS);
+        ovs_assert(!dpdk_vdpa_guard_check(book, &msg, hw, why, sizeof why));
+        handle(m, book, &msg);
+        ovs_assert(++n <= 2 * 256 + 1);
+        memset(&msg, 0, sizeof msg);
     }
 }
 
@@ -214,10 +276,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (get_msg(&data, &size, &msg)) {
         char why[80];
 
+        handle_inserted(&model, &book, how & 2, &msg);
         if (!dpdk_vdpa_guard_check(&book, &msg, how & 2, why, sizeof why)) {
-            carry_out(&model, &msg);
-            dpdk_vdpa_book_begin(&book, &msg);
-            dpdk_vdpa_book_end(&book, &msg);
+            handle(&model, &book, &msg);
         }
     }
     return 0;

@@ -81,14 +81,16 @@ tell_kick(uint32_t ring)
     return tell_eventfd(DPDK_VDPA_MSG_SET_VRING_KICK, ring);
 }
 
-/* Sets up ring 'ring' of 'num' descriptors, without notifications. */
+/* Sets up ring 'ring' of 'num' descriptors, all zero, without notifications. */
 static inline bool
 place_ring(uint32_t ring, uint32_t num)
 {
     uint64_t area = USER + ring * 0x10000;
     uint64_t addr[5] = { ring, area, area + 0x8000, area + 0x4000, 0 };
+    static const uint8_t zero[0x10000];
 
-    return (tell_state(DPDK_VDPA_MSG_SET_VRING_NUM, ring, num)
+    return (pwrite(mem_fd, zero, sizeof zero, area - USER) == sizeof zero
+            && tell_state(DPDK_VDPA_MSG_SET_VRING_NUM, ring, num)
             && tell_state(DPDK_VDPA_MSG_SET_VRING_BASE, ring, 0)
             && tell(DPDK_VDPA_MSG_SET_VRING_ADDR, addr, sizeof addr, -1));
 }

@@ -232,6 +232,54 @@ test_no_multiqueue(void **state OVS_UNUSED)
     assert_non_null(strstr(refused, "without multiqueue after ring 3"));
 }
 
+/* The next driver begins with other features and 'n' rings. */
+static void
+serve_anew(uint64_t features, unsigned int n, bool status)
+{
+    assert_false(dpdk_vdpa_hw_is_running(hw));
+    atomic_count_set(&n_confs, 0);
+    assert_true(tell_u64(DPDK_VDPA_MSG_SET_FEATURES, features, -1));
+    for (unsigned int i = 0; i < n; i++) {
+        assert_true(start_ring_of(i, 64 << i));
+    }
+    assert_true(!status || tell_u64(DPDK_VDPA_MSG_SET_STATUS, 0xf, -1));
+    check_served(n);
+    assert_string_equal(refused, "");
+}
+
+static void
+test_reset(void **state OVS_UNUSED)
+{
+    serve_two_pairs();
+    for (int i = 0; i < 20; i++) {
+        assert_true(i % 4 < 2
+                    ? tell(DPDK_VDPA_MSG_RESET_OWNER, NULL, 0, -1)
+                    : tell_u64(DPDK_VDPA_MSG_SET_STATUS, 0, -1));
+        serve_anew(i % 2 ? FEATURES | F_MQ : FEATURES, i % 2 ? 4 : 2, true);
+    }
+}
+
+/* A front-end without a status: its rings are disabled, all of them before the
+ * library stops the first. */
+static void
+test_disabled(void **state OVS_UNUSED)
+{
+    begin(FEATURES | F_MQ, 1);
+    for (int i = 0; i < 10; i++) {
+        for (int ring = 0; ring < 4; ring++) {
+            assert_true(tell_state(DPDK_VDPA_MSG_SET_VRING_ENABLE, ring, 0));
+        }
+        if (i) {
+            assert_true(tell_u64(DPDK_VDPA_MSG_SET_FEATURES, FEATURES, -1));
+            for (int ring = 2; ring < 4; ring++) {
+                assert_true(tell_state(DPDK_VDPA_MSG_SET_VRING_ENABLE, ring,
+                                       0));
+            }
+        }
+        serve_anew(FEATURES | F_MQ, 4, false);
+    }
+}
+
 /* Of the protocol only that is offered which the guard knows. */
 static void
 test_protocol(void **state OVS_UNUSED)
@@ -312,6 +360,8 @@ main(void)
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_late_pair),
         cmocka_unit_test(test_no_multiqueue),
+        cmocka_unit_test(test_reset),
+        cmocka_unit_test(test_disabled),
         cmocka_unit_test(test_protocol),
         cmocka_unit_test(test_no_status),
         cmocka_unit_test(test_no_status_in_vain),

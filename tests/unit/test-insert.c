@@ -1,0 +1,200 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+/* Unit tests of messages that the vhost library handles though nobody has sent
+ * them. */
+
+#include <config.h>
+
+#include "vhost/insert.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "util.h"
+
+/* Makes a connection: the library has 'client', and the front-end, as far as
+ * it can tell, 'server'. */
+static void
+make_pair(int *client, int *server)
+{
+    int fds[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    *client = fds[0];
+    *server = fds[1];
+}
+
+/* Messages of our own, before each of the front-end's: so many. */
+static struct {
+    unsigned int n_left;
+    unsigned int n_asked;
+    struct dpdk_vdpa_msg next;          /* At the last time. */
+    bool answers;
+} inserter;
+
+static bool
+insert_before(void *aux, const struct dpdk_vdpa_msg *next,
+              struct dpdk_vdpa_msg *msg)
+{
+    assert_ptr_equal(aux, &inserter);
+    inserter.next = *next;
+    inserter.n_asked++;
+    if (!inserter.n_left) {
+        return false;
+    }
+    msg->request = DPDK_VDPA_MSG_GET_VRING_BASE;
+    msg->payload.state.index = --inserter.n_left;
+    msg->size = sizeof msg->payload.state;
+    return true;
+}
+
+static bool
+insert_answers(void *aux, uint32_t request OVS_UNUSED)
+{
+    assert_ptr_equal(aux, &inserter);
+    return inserter.answers;
+}
+
+static const struct dpdk_vdpa_insert_ops insert_ops = {
+    .before = insert_before,
+    .answers = insert_answers,
+};
+
+/* Receives a header as the library does, to the beginning of '*msg'. */
+static void
+recv_msg(int fd, struct dpdk_vdpa_msg *msg)
+{
+    char control[CMSG_SPACE(DPDK_VDPA_MSG_MAX_FDS * sizeof(int))];
+    struct iovec iov = { msg, DPDK_VDPA_MSG_HEADER_LEN };
+    struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1,
+                        .msg_control = control,
+                        .msg_controllen = sizeof control };
+
+    memset(msg, 0xff, sizeof *msg);
+    assert_int_equal(recvmsg(fd, &h, 0), DPDK_VDPA_MSG_HEADER_LEN);
+    assert_ptr_equal(dpdk_vdpa_insert_last_header(), msg);
+    assert_true(!h.msg_controllen);
+}
+
+/* Answers 'request' as the library does.  Returns how many bytes the
+ * front-end, which has the other end of the connection, gets. */
+static ssize_t
+answer(int fd, int server, uint32_t request, uint32_t size,
+       struct dpdk_vdpa_msg *got)
+{
+    struct dpdk_vdpa_msg msg = {
+        .request = request, .flags = 5, .size = size, .payload.u64 = 7,
+    };
+    struct iovec iov = { &msg, DPDK_VDPA_MSG_HEADER_LEN + size };
+    struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+    assert_int_equal(sendmsg(fd, &h, 0), iov.iov_len);
+    return recv(server, got, sizeof *got, MSG_DONTWAIT);
+}
+
+static void
+test_insert(void **state OVS_UNUSED)
+{
+    struct dpdk_vdpa_insert insert = { .ops = &insert_ops, .aux = &inserter };
+    struct dpdk_vdpa_msg sent = { .request = 2, .flags = 1, .size = 8,
+                                  .payload.u64 = 0x1234567890 };
+    size_t len = DPDK_VDPA_MSG_HEADER_LEN + 8;
+    int client, server, other, other_server;
+    struct dpdk_vdpa_msg msg;
+
+    make_pair(&client, &server);
+    make_pair(&other, &other_server);
+    assert_false(dpdk_vdpa_insert_open(&insert, -1));
+    assert_true(dpdk_vdpa_insert_open(&insert, client));
+    inserter.n_left = 3;
+    inserter.answers = true;
+    assert_int_equal(send(server, &sent, len, 0), len);
+    for (int i = 2; i >= 0; i--) {
+        recv_msg(client, &msg);
+        assert_int_equal(msg.request, DPDK_VDPA_MSG_GET_VRING_BASE);
+        assert_int_equal(msg.flags, 1);
+        assert_int_equal(msg.size, 0);
+        assert_int_equal(insert.inserted, 8);
+        assert_int_equal(msg.payload.state.index, i);
+        assert_int_equal(msg.payload.state.num, 0);
+        assert_int_equal(inserter.next.payload.u64, sent.payload.u64);
+        /* Its answer is not for the front-end; what goes elsewhere is. */
+        assert_int_equal(answer(client, server, msg.request, 8, &msg), -1);
+        assert_int_equal(answer(other, other_server, 11, 8, &msg), len);
+    }
+
+    /* Then the front-end's, of which nothing has been taken. */
+    recv_msg(client, &msg);
+    assert_int_equal(insert.inserted, 0);
+    assert_int_equal(recv(client, &msg.payload, 8, 0), 8);
+    assert_int_equal(memcmp(&msg, &sent, len), 0);
+    assert_int_equal(inserter.n_asked, 4);
+
+    /* Answers. */
+    assert_int_equal(answer(client, server, 11, 8, &msg), len);
+    assert_int_equal(msg.payload.u64, 7);
+    assert_int_equal(answer(client, server, DPDK_VDPA_MSG_SET_LOG_BASE, 8,
+                            &msg), len);
+    assert_int_equal(msg.payload.u64, 7);
+    assert_int_equal(answer(client, server, DPDK_VDPA_MSG_SET_LOG_BASE, 0,
+                            &msg), len);
+    assert_int_equal(msg.size, 8);
+    assert_int_equal(msg.flags, 5);
+    assert_int_equal(msg.payload.u64, 0);
+    inserter.answers = false;
+    assert_int_equal(answer(client, server, DPDK_VDPA_MSG_SET_LOG_BASE, 0,
+                            &msg), -1);
+
+    /* Of half a message nothing is known yet. */
+    inserter.n_left = 1;
+    assert_int_equal(send(server, &sent, DPDK_VDPA_MSG_HEADER_LEN + 7, 0),
+                     DPDK_VDPA_MSG_HEADER_LEN + 7);
+    recv_msg(client, &msg);
+    assert_int_equal(msg.request, 2);
+    assert_int_equal(recv(client, &msg, 7, 0), 7);
+
+    /* Another connection, and this one when it is closed. */
+    assert_int_equal(send(other_server, &sent, len, 0), len);
+    recv_msg(other, &msg);
+    assert_int_equal(msg.request, 2);
+    assert_int_equal(answer(client, server, DPDK_VDPA_MSG_SET_LOG_BASE, 0,
+                            &msg), DPDK_VDPA_MSG_HEADER_LEN);
+    dpdk_vdpa_insert_close(&insert);
+    assert_int_equal(send(server, &sent, len, 0), len);
+    recv_msg(client, &msg);
+    assert_int_equal(msg.request, 2);
+    assert_int_equal(inserter.n_asked, 4);
+    close(client);
+    close(server);
+    close(other);
+    close(other_server);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_insert),
+    };
+
+    return cmocka_run_group_tests_name("insert", tests, NULL, NULL);
+}
