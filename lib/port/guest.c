@@ -101,6 +101,16 @@ guest_migration_changed(void *port_, struct dpdk_vdpa_vm *vm OVS_UNUSED,
 }
 
 static void
+guest_features_lost(void *port_, struct dpdk_vdpa_vm *vm OVS_UNUSED)
+{
+    struct vdpa_port *port = port_;
+
+    vdpa_port_event(port, "front-end has lost the features that the guest's "
+                    "driver took (QEMU before 8.0 does if nobody serves the "
+                    "socket meanwhile): load the driver again");
+}
+
+static void
 guest_refused(void *port_, struct dpdk_vdpa_vm *vm OVS_UNUSED,
               const char *what)
 {
@@ -114,6 +124,7 @@ static const struct dpdk_vdpa_vm_callbacks guest_callbacks = {
     .down = guest_down,
     .queue_changed = guest_queue_changed,
     .migration_changed = guest_migration_changed,
+    .features_lost = guest_features_lost,
     .refused = guest_refused,
 };
 

@@ -26,6 +26,9 @@
 
 #define IOTLB_UPDATE 2
 
+/* Of the used part of a legacy driver's ring; more on some machines. */
+#define LEGACY_ALIGN 4096
+
 void
 dpdk_vdpa_book_init(struct dpdk_vdpa_book *book, bool postcopy)
 {
@@ -145,6 +148,26 @@ dpdk_vdpa_book_ring_fits(const struct dpdk_vdpa_book_ring *ring,
     return (dpdk_vdpa_book_find(memory, ring->desc, areas.desc)
             && dpdk_vdpa_book_find(memory, ring->avail, areas.avail)
             && dpdk_vdpa_book_find(memory, ring->used, areas.used));
+}
+
+bool
+dpdk_vdpa_book_lost_features(const struct dpdk_vdpa_book *book)
+{
+    if (book->features & (1ULL << VIRTIO_F_VERSION_1
+                          | 1ULL << VIRTIO_F_RING_PACKED)) {
+        return false;
+    }
+    for (unsigned int i = 0; i < DPDK_VDPA_BOOK_N_RINGS; i++) {
+        const struct dpdk_vdpa_book_ring *ring = &book->rings[i];
+
+        if (ring->is_started
+            && (ring->avail != ring->desc
+                               + ring->size * sizeof(struct vring_desc)
+                || ring->used % LEGACY_ALIGN)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool

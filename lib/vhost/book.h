@@ -159,6 +159,14 @@ bool dpdk_vdpa_book_ring_fits(const struct dpdk_vdpa_book_ring *ring,
 void *dpdk_vdpa_book_at(const struct dpdk_vdpa_book *, uint64_t user,
                         uint64_t len);
 
+/* Returns true if the front-end says that the guest's driver is a legacy one,
+ * and the place of a ring that is started shows that it is none: so the
+ * front-end has lost the features that the driver took.
+ *
+ * A legacy driver tells the device one address.  The available part of its
+ * rings follows the descriptors, and the used part begins on the next page. */
+bool dpdk_vdpa_book_lost_features(const struct dpdk_vdpa_book *);
+
 /* Returns true if ring 'i' is ready and enabled.  Any thread. */
 bool dpdk_vdpa_book_is_enabled(const struct dpdk_vdpa_book *, unsigned int i);
 void dpdk_vdpa_book_set_enabled(struct dpdk_vdpa_book *, unsigned int i,

@@ -28,8 +28,8 @@
 
 /* Features of the protocol whose messages the guard knows, by their bits: of
  * what the library would offer, no other may be.  They are MQ, LOG_SHMFD,
- * RARP, REPLY_ACK, NET_MTU, the back-end's channel, PAGEFAULT, CONFIG, files on that
- * channel, HOST_NOTIFIER and STATUS. */
+ * RARP, REPLY_ACK, NET_MTU, the back-end's channel, PAGEFAULT, CONFIG, files
+ * on that channel, HOST_NOTIFIER and STATUS. */
 #define DPDK_VDPA_GUARD_PROTOCOL                                             \
     (1ULL << 0 | 1ULL << 1 | 1ULL << 2 | 1ULL << 3 | 1ULL << 4               \
      | 1ULL << 5 | 1ULL << 8 | 1ULL << 9 | 1ULL << 10 | 1ULL << 11           \

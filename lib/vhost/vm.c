@@ -190,6 +190,9 @@ vm_new_device(int vid)
     vm_suppress_kicks(vm, vid);
     dpdk_vdpa_session_open_walk(&vm->session, vid);
     vm->callbacks->up(vm->aux, vm);
+    if (dpdk_vdpa_book_lost_features(&vm->session.book)) {
+        vm->callbacks->features_lost(vm->aux, vm);
+    }
     return 0;
 }
 

@@ -52,6 +52,10 @@ struct dpdk_vdpa_vm_callbacks {
                           unsigned int pair, bool is_guest_rx, bool enabled);
     void (*migration_changed)(void *aux, struct dpdk_vdpa_vm *, bool started);
 
+    /* The front-end has lost the features that the guest's driver took: what
+     * is relayed is wrong until the driver is loaded again.  May not wait. */
+    void (*features_lost)(void *aux, struct dpdk_vdpa_vm *);
+
     /* The front-end sent 'what', or did it to its memory, which is against the
      * protocol and could have done harm.  The connection ends.  This may not
      * wait either. */

@@ -270,15 +270,21 @@ guest_boot_arguments()
     fi
 }
 
+# guest_qemu_release: prints the first number of QEMU's version.
+guest_qemu_release()
+{
+    qemu-system-x86_64 --version \
+        | sed -nE 's/^QEMU emulator version ([0-9]+)\..*/\1/p'
+}
+
 # guest_interrupts PAIRS: prints how many MSI-X vectors the network card of a
 # guest with so many queue pairs has: none with a QEMU older than 10, of which 7.2
 # crashes without KVM.
 guest_interrupts()
 {
-    local version
-    version=$(qemu-system-x86_64 --version \
-              | sed -nE 's/^QEMU emulator version ([0-9]+)\..*/\1/p')
-    echo $((version < 10 ? 0 : 2 * $1 + 2))
+    local release
+    release=$(guest_qemu_release)
+    echo $((release < 10 ? 0 : 2 * $1 + 2))
 }
 
 # guest_card: prints guest_start()'s network card, as -device takes it.

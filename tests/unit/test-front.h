@@ -177,4 +177,12 @@ front_migration_changed(void *aux OVS_UNUSED,
 {
 }
 
+static unsigned int n_lost;             /* Times that features were. */
+
+static inline void
+front_features_lost(void *aux OVS_UNUSED, struct dpdk_vdpa_vm *vm OVS_UNUSED)
+{
+    n_lost++;
+}
+
 #endif /* test-front.h */

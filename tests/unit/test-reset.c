@@ -316,6 +316,65 @@ test_not_started(void **state OVS_UNUSED)
     check_changes(1, 0);
 }
 
+/* Places of rings, by their offsets, and whether a legacy driver's can be
+ * there. */
+static const struct {
+    uint32_t num;
+    uint64_t avail;
+    uint64_t used;
+    bool legacy;
+} places[] = {
+    { 256, 0x1000, 0x2000, true },
+    { 64, 0x400, 0x1000, true },
+    { 256, 0x1000, 0x10000, true },     /* Pages of 64 KB. */
+    { 256, 0x1000, 0x1240, false },     /* Linux, virtio 1. */
+    { 64, 0x400, 0x4c0, false },
+    { 256, 0x2000, 0x3000, false },
+};
+
+static void
+test_lost_features(void **state OVS_UNUSED)
+{
+    static const uint64_t negotiated[] = {
+        1ULL << VHOST_USER_F_PROTOCOL_FEATURES,
+        FEATURES,
+        FEATURES | F_PACKED,
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+        for (size_t j = 0; j < ARRAY_SIZE(negotiated); j++) {
+            uint64_t addr[5] = { 0, USER, USER + places[i].used,
+                                 USER + places[i].avail, 0 };
+            struct dpdk_vdpa_book book;
+            struct dpdk_vdpa_msg msg;
+
+            dpdk_vdpa_book_init(&book, false);
+            book.features = negotiated[j];
+            book.rings[1].size = places[i].num;
+            memset(&msg, 0, sizeof msg);
+            memcpy(&msg.payload, addr, sizeof addr);
+            msg.payload.addr.index = 1;
+            msg.request = DPDK_VDPA_MSG_SET_VRING_ADDR;
+            dpdk_vdpa_book_end(&book, &msg);
+            assert_false(dpdk_vdpa_book_lost_features(&book));
+            book.rings[1].is_started = true;
+            assert_int_equal(dpdk_vdpa_book_lost_features(&book),
+                             !j && !places[i].legacy);
+        }
+    }
+    /* Who owns the VM end is told. */
+    n_lost = 0;
+    begin(FEATURES, 0);
+    start_rings(2, 256);
+    check_changes(1, 0);
+    assert_int_equal(n_lost, 0);
+    begin(1ULL << VHOST_USER_F_PROTOCOL_FEATURES, 0);
+    start_rings(2, 256);
+    check_changes(1, 0);
+    ask_u64(DPDK_VDPA_MSG_GET_FEATURES);
+    assert_int_equal(n_lost, 1);
+}
+
 /* Sends a log; if that is to be 'answered', the answer is a number, else there
  * is none. */
 static void
@@ -391,6 +450,7 @@ make_vm(void)
         .down = vm_down,
         .queue_changed = front_queue_changed,
         .migration_changed = front_migration_changed,
+        .features_lost = front_features_lost,
         .refused = front_refused,
     };
     struct dpdk_vdpa_vm_config config = {
@@ -420,6 +480,7 @@ main(void)
         cmocka_unit_test(test_enabled_again),
         cmocka_unit_test(test_in_use),
         cmocka_unit_test(test_not_started),
+        cmocka_unit_test(test_lost_features),
         cmocka_unit_test(test_log),
     };
     char folder[] = "/tmp/test-reset.XXXXXX";

@@ -331,6 +331,7 @@ make_vm(void)
         .down = vm_changed,
         .queue_changed = front_queue_changed,
         .migration_changed = front_migration_changed,
+        .features_lost = front_features_lost,
         .refused = front_refused,
     };
     struct dpdk_vdpa_vm_config config = {
