@@ -111,82 +111,130 @@ answer(int fd, int server, uint32_t request, uint32_t size,
     return recv(server, got, sizeof *got, MSG_DONTWAIT);
 }
 
+/* A connection, with 'insert' open, and another one. */
+struct fixture {
+    struct dpdk_vdpa_insert insert;
+    int client, server;
+    int other, other_server;
+};
+
+/* What the front-end sends. */
+static const struct dpdk_vdpa_msg sent = {
+    .request = 2, .flags = 1, .size = 8, .payload.u64 = 0x1234567890,
+};
+
+#define SENT_LEN (DPDK_VDPA_MSG_HEADER_LEN + 8)
+
+static void
+setup(struct fixture *f)
+{
+    f->insert.ops = &insert_ops;
+    f->insert.aux = &inserter;
+    make_pair(&f->client, &f->server);
+    make_pair(&f->other, &f->other_server);
+    assert_false(dpdk_vdpa_insert_open(&f->insert, -1));
+    assert_true(dpdk_vdpa_insert_open(&f->insert, f->client));
+    inserter.n_left = inserter.n_asked = 0;
+    inserter.answers = true;
+}
+
+static void
+teardown(struct fixture *f)
+{
+    dpdk_vdpa_insert_close(&f->insert);
+    close(f->client);
+    close(f->server);
+    close(f->other);
+    close(f->other_server);
+}
+
 static void
 test_insert(void **state OVS_UNUSED)
 {
-    struct dpdk_vdpa_insert insert = { .ops = &insert_ops, .aux = &inserter };
-    struct dpdk_vdpa_msg sent = { .request = 2, .flags = 1, .size = 8,
-                                  .payload.u64 = 0x1234567890 };
-    size_t len = DPDK_VDPA_MSG_HEADER_LEN + 8;
-    int client, server, other, other_server;
     struct dpdk_vdpa_msg msg;
+    struct fixture f;
 
-    make_pair(&client, &server);
-    make_pair(&other, &other_server);
-    assert_false(dpdk_vdpa_insert_open(&insert, -1));
-    assert_true(dpdk_vdpa_insert_open(&insert, client));
+    setup(&f);
     inserter.n_left = 3;
-    inserter.answers = true;
-    assert_int_equal(send(server, &sent, len, 0), len);
+    assert_int_equal(send(f.server, &sent, SENT_LEN, 0), SENT_LEN);
     for (int i = 2; i >= 0; i--) {
-        recv_msg(client, &msg);
+        recv_msg(f.client, &msg);
         assert_int_equal(msg.request, DPDK_VDPA_MSG_GET_VRING_BASE);
         assert_int_equal(msg.flags, 1);
         assert_int_equal(msg.size, 0);
-        assert_int_equal(insert.inserted, 8);
+        assert_int_equal(f.insert.inserted, 8);
         assert_int_equal(msg.payload.state.index, i);
         assert_int_equal(msg.payload.state.num, 0);
         assert_int_equal(inserter.next.payload.u64, sent.payload.u64);
         /* Its answer is not for the front-end; what goes elsewhere is. */
-        assert_int_equal(answer(client, server, msg.request, 8, &msg), -1);
-        assert_int_equal(answer(other, other_server, 11, 8, &msg), len);
+        assert_int_equal(answer(f.client, f.server, msg.request, 8, &msg),
+                         -1);
+        assert_int_equal(answer(f.other, f.other_server, 11, 8, &msg),
+                         SENT_LEN);
     }
 
     /* Then the front-end's, of which nothing has been taken. */
-    recv_msg(client, &msg);
-    assert_int_equal(insert.inserted, 0);
-    assert_int_equal(recv(client, &msg.payload, 8, 0), 8);
-    assert_int_equal(memcmp(&msg, &sent, len), 0);
+    recv_msg(f.client, &msg);
+    assert_int_equal(f.insert.inserted, 0);
+    assert_int_equal(recv(f.client, &msg.payload, 8, 0), 8);
+    assert_int_equal(memcmp(&msg, &sent, SENT_LEN), 0);
     assert_int_equal(inserter.n_asked, 4);
+    teardown(&f);
+}
 
-    /* Answers. */
-    assert_int_equal(answer(client, server, 11, 8, &msg), len);
+/* Of half a message nothing is known yet, and other connections, and this one
+ * when it is closed, are left alone. */
+static void
+test_not_asked(void **state OVS_UNUSED)
+{
+    size_t half = SENT_LEN - 1;
+    struct dpdk_vdpa_msg msg;
+    struct fixture f;
+
+    setup(&f);
+    inserter.n_left = 1;
+    assert_int_equal(send(f.server, &sent, half, 0), half);
+    recv_msg(f.client, &msg);
+    assert_int_equal(msg.request, sent.request);
+    assert_int_equal(recv(f.client, &msg, 7, 0), 7);
+
+    assert_int_equal(send(f.other_server, &sent, SENT_LEN, 0), SENT_LEN);
+    recv_msg(f.other, &msg);
+    assert_int_equal(msg.request, sent.request);
+    /* That is the message which is being handled. */
+    inserter.answers = false;
+    assert_int_equal(answer(f.client, f.server, DPDK_VDPA_MSG_SET_LOG_BASE, 0,
+                            &msg), DPDK_VDPA_MSG_HEADER_LEN);
+
+    dpdk_vdpa_insert_close(&f.insert);
+    assert_int_equal(send(f.server, &sent, SENT_LEN, 0), SENT_LEN);
+    recv_msg(f.client, &msg);
+    assert_int_equal(msg.request, sent.request);
+    assert_int_equal(inserter.n_asked, 0);
+    teardown(&f);
+}
+
+static void
+test_answers(void **state OVS_UNUSED)
+{
+    static const uint32_t log = DPDK_VDPA_MSG_SET_LOG_BASE;
+    struct dpdk_vdpa_msg msg;
+    struct fixture f;
+
+    setup(&f);
+    assert_int_equal(send(f.server, &sent, SENT_LEN, 0), SENT_LEN);
+    recv_msg(f.client, &msg);
+    assert_int_equal(answer(f.client, f.server, 11, 8, &msg), SENT_LEN);
     assert_int_equal(msg.payload.u64, 7);
-    assert_int_equal(answer(client, server, DPDK_VDPA_MSG_SET_LOG_BASE, 8,
-                            &msg), len);
+    assert_int_equal(answer(f.client, f.server, log, 8, &msg), SENT_LEN);
     assert_int_equal(msg.payload.u64, 7);
-    assert_int_equal(answer(client, server, DPDK_VDPA_MSG_SET_LOG_BASE, 0,
-                            &msg), len);
+    assert_int_equal(answer(f.client, f.server, log, 0, &msg), SENT_LEN);
     assert_int_equal(msg.size, 8);
     assert_int_equal(msg.flags, 5);
     assert_int_equal(msg.payload.u64, 0);
     inserter.answers = false;
-    assert_int_equal(answer(client, server, DPDK_VDPA_MSG_SET_LOG_BASE, 0,
-                            &msg), -1);
-
-    /* Of half a message nothing is known yet. */
-    inserter.n_left = 1;
-    assert_int_equal(send(server, &sent, DPDK_VDPA_MSG_HEADER_LEN + 7, 0),
-                     DPDK_VDPA_MSG_HEADER_LEN + 7);
-    recv_msg(client, &msg);
-    assert_int_equal(msg.request, 2);
-    assert_int_equal(recv(client, &msg, 7, 0), 7);
-
-    /* Another connection, and this one when it is closed. */
-    assert_int_equal(send(other_server, &sent, len, 0), len);
-    recv_msg(other, &msg);
-    assert_int_equal(msg.request, 2);
-    assert_int_equal(answer(client, server, DPDK_VDPA_MSG_SET_LOG_BASE, 0,
-                            &msg), DPDK_VDPA_MSG_HEADER_LEN);
-    dpdk_vdpa_insert_close(&insert);
-    assert_int_equal(send(server, &sent, len, 0), len);
-    recv_msg(client, &msg);
-    assert_int_equal(msg.request, 2);
-    assert_int_equal(inserter.n_asked, 4);
-    close(client);
-    close(server);
-    close(other);
-    close(other_server);
+    assert_int_equal(answer(f.client, f.server, log, 0, &msg), -1);
+    teardown(&f);
 }
 
 int
@@ -194,6 +242,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_insert),
+        cmocka_unit_test(test_not_asked),
+        cmocka_unit_test(test_answers),
     };
 
     return cmocka_run_group_tests_name("insert", tests, NULL, NULL);
