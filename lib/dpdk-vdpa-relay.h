@@ -114,8 +114,8 @@ struct dpdk_vdpa_end {
     /* Called after send() took nothing: if 'queue' has now all the room that
      * it can ever have for 'pkt', so that if send() refuses it again it will
      * always do so, returns the enum dpdk_vdpa_drop_reason to drop it for,
-     * else -1.  With DPDK_VDPA_DROP_BAD_BUFFER it is not to be tried again: the
-     * buffer meant for it is gone.  May be null. */
+     * else -1.  With DPDK_VDPA_DROP_BAD_BUFFER it is not to be tried again:
+     * the buffer meant for it is gone.  May be null. */
     int (*never_fits)(void *aux, uint16_t queue, struct rte_mbuf *pkt);
 
     /* Called instead of recv() while 'queue' is left alone, because its

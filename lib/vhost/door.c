@@ -286,7 +286,9 @@ conn_has_part(const struct door_conn *c)
 static void
 conn_run_messages(struct door_conn *c)
 {
-    for (int i = 0; c->front >= 0 && i < BATCH; ) {
+    int i = 0;
+
+    while (c->front >= 0 && i < BATCH) {
         int error;
 
         if (message_missing(&c->message)) {
@@ -339,8 +341,10 @@ conn_finish(struct door_conn *c)
 static void
 conn_run_answers(struct door_conn *c)
 {
-    for (int i = 0; i < BATCH; ) {
-        struct parcel *p = &c->answer;
+    struct parcel *p = &c->answer;
+    int i = 0;
+
+    while (i < BATCH) {
         int error;
 
         if (message_missing(p)) {
@@ -484,9 +488,9 @@ start_thread(void)
     }
 }
 
-/* Limits how long the library waits at its 'end' of a pair of sockets.  What it
- * reads there is whole, but it may wait for an answer to a message of its own;
- * and files that come with messages are ours while they wait at our 'back'. */
+/* Limits how long the library waits at its 'end' of a pair of sockets.  What
+ * it reads there is whole, but it may wait for an answer to a message of its
+ * own; and files that come with messages are ours while they wait at our 'back'. */
 static bool
 set_limits(int back, int end, int timeout)
 {

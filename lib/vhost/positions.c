@@ -105,6 +105,14 @@ is_plausible(const struct vring_packed_desc *descs, uint16_t size,
                                       last ^ PACKED_WRAP));
 }
 
+static bool
+is_on_offer(const struct vring_packed_desc *descs, uint16_t pos)
+{
+    uint16_t i = pos & ~PACKED_WRAP;
+
+    return packed_flags_are_avail(descs[i].flags, pos);
+}
+
 /* The last walk went from one end of 'span' to the other, or part of the way,
  * over buffers of one descriptor each, or over a single one. */
 static bool
@@ -118,15 +126,11 @@ find_in_span(uint32_t span, const struct vring_packed_desc *descs,
         return false;
     }
     if (span & DPDK_VDPA_NOTE_CHAIN) {
-        if (!packed_flags_are_avail(descs[*pos & ~PACKED_WRAP].flags, *pos)) {
-            *pos = end;
-        }
+        *pos = is_on_offer(descs, *pos) ? *pos : end;
         return true;
     }
     for (int n = 0; n < size; n++) {
-        if (*pos == end
-            || packed_flags_are_avail(descs[*pos & ~PACKED_WRAP].flags,
-                                      *pos)) {
+        if (*pos == end || is_on_offer(descs, *pos)) {
             return true;
         }
         *pos = packed_advance(*pos, 1, size);
