@@ -490,7 +490,8 @@ start_thread(void)
 
 /* Limits how long the library waits at its 'end' of a pair of sockets.  What
  * it reads there is whole, but it may wait for an answer to a message of its
- * own; and files that come with messages are ours while they wait at our 'back'. */
+ * own; and files that come with messages are ours while they wait at our
+ * 'back'. */
 static bool
 set_limits(int back, int end, int timeout)
 {
