@@ -27,7 +27,7 @@ part_style()
     style_count checkpatch $?
     step "README.rst"
     style_readme > "$LOG.style" 2>&1
-    style_count "the list of packages in README.rst" $?
+    style_count "what README.rst lists" $?
 }
 
 # style_count TOOL STATUS: counts a tool that ended with STATUS and whose
@@ -74,10 +74,17 @@ style_c()
         -eq "${#files[@]}" ]
 }
 
-# style_readme: whoever builds by hand is told to install what quickstart does.
+# style_readme: whoever builds by hand is told to install what quickstart does,
+# and whoever looks for something in lib/ finds each of its files.
 style_readme()
 {
+    local file status=0
     diff <(sed -n '/# apt-get install/,/[^\\]$/p' README.rst \
            | sed 's/.*install//; s/\\$//' | xargs -n 1 | sort) \
-        <(xargs -n 1 <<< "$BUILD_PACKAGES" | sort)
+        <(xargs -n 1 <<< "$BUILD_PACKAGES" | sort) || status=1
+    for file in lib/*.c lib/*/*.c; do
+        grep -qE "[ /]${file##*/}" README.rst \
+            || { echo "README.rst does not name $file"; status=1; }
+    done
+    return $status
 }
