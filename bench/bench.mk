@@ -61,8 +61,8 @@ RELAY_COST_LIBS = $(ovs_builddir)/lib/libopenvswitch.la $(DPDK_LIBS) \
 	$(NUMA_LIBS) $(OVS_LIBS)
 
 bench/relay-cost: bench/relay-cost.c lib/dpdk-vdpa-relay.c \
-		lib/base/counter.h lib/base/packet.c lib/base/packet.h \
-		lib/base/policer.c lib/base/policer.h \
+		lib/base/counter.h lib/base/headers.h lib/base/packet.c \
+		lib/base/packet.h lib/base/policer.c lib/base/policer.h \
 		lib/dpdk-vdpa-relay.h
 	@$(MKDIR_P) $(@D)
 	$(AM_V_CCLD)$(RELAY_COST_LINK) -o $@ $(filter %.c,$^) \

@@ -11,6 +11,7 @@ vdpa_sources = \
 	lib/base/frames.c \
 	lib/base/frames.h \
 	lib/base/gate.h \
+	lib/base/headers.h \
 	lib/base/packet.c \
 	lib/base/packet.h \
 	lib/base/policer.c \

@@ -267,13 +267,14 @@ tests_unit_test_vdpa_LDADD = $(unit_LDADD)
 tests_unit_test_vdpa_LINK = $(unit_LINK)
 
 tests_unit_test_capture_port_SOURCES = tests/unit/test-capture-port.c \
-	tests/unit/test-eal.h lib/base/frames.c lib/port/capture-port.c \
-	lib/port/copies.c
+	tests/unit/test-eal.h lib/base/frames.c lib/base/segment.c \
+	lib/port/capture-port.c lib/port/copies.c
 tests_unit_test_capture_port_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_capture_port_LDADD = $(unit_LDADD)
 tests_unit_test_capture_port_LINK = $(unit_LINK)
 
-tests_unit_test_frames_SOURCES = tests/unit/test-frames.c lib/base/frames.c
+tests_unit_test_frames_SOURCES = tests/unit/test-frames.c lib/base/frames.c \
+	lib/base/segment.c
 tests_unit_test_frames_LDADD = $(unit_LDADD)
 tests_unit_test_frames_LINK = $(unit_LINK)
 

@@ -23,6 +23,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/segment.h"
+
 struct rte_mbuf;
 
 /* The longest packet that is cut, and the longest that is looked at. */
@@ -30,16 +32,8 @@ struct rte_mbuf;
 
 /* A packet that is being turned into frames. */
 struct dpdk_vdpa_frames {
-    uint32_t len;               /* Of the packet. */
-    uint32_t l3;                /* Offsets of its headers, l4 0 if there is */
-    uint32_t l4;                /* none that we know. */
-    uint8_t protocol;           /* IPPROTO_*. */
-    bool ipv6;
-    bool csum;                  /* Its checksum is to be computed. */
-    uint32_t header_len;        /* What each segment has, 0 if it is not to be
-                                 * cut. */
-    uint32_t segment_len;       /* What it has beyond, but for the last. */
-    uint32_t done;              /* How far it went out. */
+    struct dpdk_vdpa_cut cut;   /* Without headers if it is one frame. */
+    unsigned int next;
     uint8_t data[DPDK_VDPA_MAX_PACKET];
 };
 

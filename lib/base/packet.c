@@ -19,16 +19,16 @@
 #include <linux/virtio_net.h>
 #include <netinet/in.h>
 #include <stdbool.h>
-#include <string.h>
 
 #include <rte_config.h>
 #include <rte_ip.h>
 #include <rte_mbuf.h>
 #include <rte_net.h>
 
+#include "base/headers.h"
+#include "csum.h"
 #include "dpdk-vdpa-relay.h"
 #include "packets.h"
-#include "unaligned.h"
 #include "util.h"
 
 /* Longest packet to be segmented, or put together, without Ethernet header:
@@ -37,19 +37,6 @@
 
 /* No VF is asked for this, whatever it can do, nor is a guest offered it. */
 #define BAD_OFFLOAD RTE_MBUF_F_TX_UDP_SEG
-
-/* Where checksums are, behind the start of their header. */
-#define TCP_CSUM_OFS offsetof(struct tcp_header, tcp_csum)
-#define UDP_CSUM_OFS offsetof(struct udp_header, udp_csum)
-#define SCTP_CSUM_OFS offsetof(struct sctp_header, sctp_csum)
-
-/* The headers of a packet that any VF knows. */
-struct headers {
-    uint64_t ip;                /* RTE_MBUF_F_TX_IPV4 or _IPV6. */
-    uint16_t l2_len;
-    uint16_t l3_len;
-    uint8_t proto;              /* IPPROTO_TCP or IPPROTO_UDP. */
-};
 
 /* Checks that segmentation by the VF makes sense of 'pkt', and says all that
  * the VF must know: vhost does not. */
@@ -101,81 +88,34 @@ dpdk_vdpa_packet_check(const struct dpdk_vdpa_packet_rules *rules,
 
 /* What a guest asks for. */
 
-/* Sets 'h' to what an IPv4 header, at 'ip', says, of which there are 'len'
- * bytes.  Returns false if it is cut off, or a fragment's. */
-static bool
-find_ipv4(const uint8_t *ip, uint32_t len, struct headers *h)
-{
-    if (len < IP_HEADER_LEN) {
-        return false;
-    }
-    h->ip = RTE_MBUF_F_TX_IPV4;
-    h->l3_len = (ip[0] & 0xf) * 4;
-    h->proto = ip[offsetof(struct ip_header, ip_proto)];
-    return (h->l3_len >= IP_HEADER_LEN
-            && !IP_IS_FRAGMENT(get_unaligned_be16(
-                (const void *) &ip[offsetof(struct ip_header,
-                                            ip_frag_off)])));
-}
-
-/* The same for IPv6. */
-static bool
-find_ipv6(const uint8_t *ip, uint32_t len, struct headers *h)
-{
-    if (len < IPV6_HEADER_LEN) {
-        return false;
-    }
-    h->ip = RTE_MBUF_F_TX_IPV6;
-    h->l3_len = IPV6_HEADER_LEN;
-    h->proto = ip[offsetof(struct ovs_16aligned_ip6_hdr, ip6_nxt)];
-    return true;
-}
-
 /* Finds the headers of 'pkt' if they are of a kind that any VF knows: one tag
- * at most, IPv4, but no fragment, or IPv6 without extension headers, and TCP
- * or UDP.  Returns false if they are not. */
+ * at most, of type 0x8100.  Returns false if they are not. */
 static bool
-find_headers(const struct rte_mbuf *pkt, struct headers *h)
+find_headers(const struct rte_mbuf *pkt, struct dpdk_vdpa_headers *h)
 {
     const uint8_t *data = rte_pktmbuf_mtod(pkt, const uint8_t *);
-    uint32_t len = pkt->data_len;
-    ovs_be16 type;
-    bool is_ip;
 
-    if (len < ETH_HEADER_LEN + VLAN_HEADER_LEN) {
-        return false;
-    }
-    h->l2_len = ETH_HEADER_LEN;
-    type = get_unaligned_be16((const void *) &data[h->l2_len - 2]);
-    if (type == htons(ETH_TYPE_VLAN_8021Q)) {
-        h->l2_len += VLAN_HEADER_LEN;
-        type = get_unaligned_be16((const void *) &data[h->l2_len - 2]);
-    }
-    data += h->l2_len;
-    len -= h->l2_len;
-    is_ip = (type == htons(ETH_TYPE_IP) ? find_ipv4(data, len, h)
-             : type == htons(ETH_TYPE_IPV6) && find_ipv6(data, len, h));
-    return (is_ip
-            && ((h->proto == IPPROTO_TCP
-                 && len >= h->l3_len + TCP_HEADER_LEN)
-                || (h->proto == IPPROTO_UDP
-                    && len >= h->l3_len + UDP_HEADER_LEN)));
+    return (dpdk_vdpa_headers_find(data, pkt->data_len, h)
+            && (h->l3 == ETH_HEADER_LEN
+                || (h->l3 == ETH_HEADER_LEN + VLAN_HEADER_LEN
+                    && dpdk_vdpa_get_be16(&data[ETH_HEADER_LEN - 2])
+                       == ETH_TYPE_VLAN_8021Q)));
 }
 
 /* Returns true if 'hdr' asks for the checksum of the header that 'h' says. */
 static bool
-is_known_sum(const struct virtio_net_hdr *hdr, const struct headers *h)
+is_known_sum(const struct virtio_net_hdr *hdr,
+             const struct dpdk_vdpa_headers *h)
 {
-    return (hdr->csum_start == h->l2_len + h->l3_len
-            && hdr->csum_offset == (h->proto == IPPROTO_TCP ? TCP_CSUM_OFS
-                                    : UDP_CSUM_OFS));
+    return (hdr->csum_start == h->l4
+            && hdr->csum_offset == dpdk_vdpa_csum_ofs(h->proto));
 }
 
-/* Returns the sum of all bytes of 'pkt' from 'ofs' on, of which there is one
- * at least, as 16-bit words.  (rte_raw_cksum_mbuf() of DPDK 22.11 loses a
+/* Returns the checksum of all bytes of 'pkt' from 'ofs' on, of which there is
+ * one at least.  (rte_raw_cksum_mbuf() of DPDK 22.11 loses a
  * carry at a segment of odd length.) */
-static uint16_t
-sum_from(const struct rte_mbuf *pkt, uint32_t ofs)
+static ovs_be16
+csum_from(const struct rte_mbuf *pkt, uint32_t ofs)
 {
     bool odd = false;
     uint32_t sum = 0;
@@ -192,8 +132,7 @@ sum_from(const struct rte_mbuf *pkt, uint32_t ofs)
         odd ^= len & 1;
         ofs = 0;
     }
-    sum = (sum & 0xffff) + (sum >> 16);
-    return (sum & 0xffff) + (sum >> 16);
+    return csum_finish(sum);
 }
 
 /* Finishes a checksum: it covers all from 'csum_start' on, and has the sum of
@@ -203,35 +142,32 @@ static bool
 finish_checksum(struct rte_mbuf *pkt, const struct virtio_net_hdr *hdr)
 {
     uint32_t at = hdr->csum_start + hdr->csum_offset;
-    uint16_t sum;
 
-    if (at + sizeof sum > pkt->data_len) {
+    if (at + sizeof(ovs_be16) > pkt->data_len) {
         return false;
     }
-    sum = ~sum_from(pkt, hdr->csum_start);
-    /* To UDP 0 means that there is none; the other ones know both zeros. */
-    sum = sum ? sum : UINT16_MAX;
-    memcpy(rte_pktmbuf_mtod_offset(pkt, void *, at), &sum, sizeof sum);
+    dpdk_vdpa_put_csum(rte_pktmbuf_mtod_offset(pkt, uint8_t *, at),
+                       csum_from(pkt, hdr->csum_start));
     return true;
 }
 
 /* Has the VF do to 'pkt' what 'flags' say. */
 static void
-ask_vf(struct rte_mbuf *pkt, const struct headers *h, uint64_t flags)
+ask_vf(struct rte_mbuf *pkt, const struct dpdk_vdpa_headers *h, uint64_t flags)
 {
-    pkt->ol_flags |= h->ip | flags;
-    pkt->l2_len = h->l2_len;
-    pkt->l3_len = h->l3_len;
+    pkt->ol_flags |= (h->v6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4) | flags;
+    pkt->l2_len = h->l3;
+    pkt->l3_len = h->l4 - h->l3;
 }
 
 /* Has the VF cut 'pkt' into segments.  Returns false if it cannot do so by
  * 'h', the headers, or null, or if the guest was not offered that. */
 static bool
 ask_for_segments(struct rte_mbuf *pkt, const struct virtio_net_hdr *hdr,
-                 const struct headers *h, uint64_t features)
+                 const struct dpdk_vdpa_headers *h, uint64_t features)
 {
     uint8_t type = hdr->gso_type & ~VIRTIO_NET_HDR_GSO_ECN;
-    bool v4 = h && h->ip == RTE_MBUF_F_TX_IPV4;
+    bool v4 = h && !h->v6;
     const uint8_t *tcp;
 
     if (!h || h->proto != IPPROTO_TCP || !hdr->gso_size
@@ -242,8 +178,7 @@ ask_for_segments(struct rte_mbuf *pkt, const struct virtio_net_hdr *hdr,
             && !is_known_sum(hdr, h))) {
         return false;
     }
-    tcp = rte_pktmbuf_mtod_offset(pkt, const uint8_t *,
-                                  h->l2_len + h->l3_len);
+    tcp = rte_pktmbuf_mtod_offset(pkt, const uint8_t *, h->l4);
     pkt->l4_len = (tcp[offsetof(struct tcp_header, tcp_ctl)] >> 4) * 4;
     pkt->tso_segsz = hdr->gso_size;
     ask_vf(pkt, h, RTE_MBUF_F_TX_TCP_SEG);
@@ -254,7 +189,7 @@ ask_for_segments(struct rte_mbuf *pkt, const struct virtio_net_hdr *hdr,
  * or null.  Returns false if nobody can. */
 static bool
 ask_for_checksum(struct rte_mbuf *pkt, const struct virtio_net_hdr *hdr,
-                 const struct headers *h, uint64_t features)
+                 const struct dpdk_vdpa_headers *h, uint64_t features)
 {
     if (!(features & (1ULL << VIRTIO_NET_F_CSUM))) {
         return false;
@@ -272,7 +207,7 @@ dpdk_vdpa_packet_describe(struct rte_mbuf *pkt,
                           const struct virtio_net_hdr *hdr, uint64_t features)
 {
     bool gso = hdr->gso_type != VIRTIO_NET_HDR_GSO_NONE;
-    struct headers headers, *h;
+    struct dpdk_vdpa_headers headers, *h;
     bool good;
 
     if (!gso && !(hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)) {
@@ -306,10 +241,10 @@ dpdk_vdpa_packet_translate(struct rte_mbuf *pkt, uint64_t features)
         == RTE_MBUF_F_RX_L4_CKSUM_NONE) {
         hdr.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
         hdr.csum_start = lens.l2_len + lens.l3_len;
-        hdr.csum_offset = (
-            (type & RTE_PTYPE_L4_MASK) == RTE_PTYPE_L4_TCP ? TCP_CSUM_OFS
-            : (type & RTE_PTYPE_L4_MASK) == RTE_PTYPE_L4_UDP ? UDP_CSUM_OFS
-            : SCTP_CSUM_OFS);
+        hdr.csum_offset = dpdk_vdpa_csum_ofs(
+            (type & RTE_PTYPE_L4_MASK) == RTE_PTYPE_L4_TCP ? IPPROTO_TCP
+            : (type & RTE_PTYPE_L4_MASK) == RTE_PTYPE_L4_UDP ? IPPROTO_UDP
+            : IPPROTO_SCTP);
     }
     if (pkt->ol_flags & RTE_MBUF_F_RX_LRO) {
         hdr.gso_type = (RTE_ETH_IS_IPV4_HDR(type) ? VIRTIO_NET_HDR_GSO_TCPV4

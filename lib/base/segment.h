@@ -15,27 +15,39 @@
 #ifndef DPDK_VDPA_SEGMENT_H
 #define DPDK_VDPA_SEGMENT_H 1
 
-/* Cuts TCP packets into segments where a VF might not know how: behind several
- * VLAN tags, or behind IPv6 extension headers.
+/* Cuts TCP packets into segments where a VF might not know how, behind several
+ * VLAN tags or IPv6 extension headers, and for base/frames.h.
  *
  * Any thread that owns the packets. */
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/headers.h"
+
 struct rte_mbuf;
 struct rte_mempool;
 struct virtio_net_hdr;
 
-/* How a packet is to be cut: where its headers are, in bytes from its start,
- * and how much is in a segment behind them. */
+/* How a packet is to be cut. */
 struct dpdk_vdpa_cut {
-    uint32_t ip_ofs;
-    uint32_t tcp_ofs;
-    uint32_t payload_ofs;
-    uint32_t segment_len;
-    bool v6;
+    struct dpdk_vdpa_headers headers;
+    uint16_t sum_len;           /* In the place of TCP's checksum is the sum of
+                                 * a pseudo-header with this length. */
+    uint32_t payload_ofs;       /* In bytes from the start of the packet, */
+    uint32_t len;               /* which is so long. */
+    uint32_t segment_len;       /* What a segment has behind the headers. */
 };
+
+/* Sets '*cut' to cut the packet of 'len' bytes whose headers are 'h', of TCP,
+ * in 'data', every 'segment_len' bytes.  In the place of its checksum is the
+ * sum of a pseudo-header without length.  Returns false if there is nothing to
+ * cut.  Then, or if 'payload_ofs' is beyond what is in 'data', it must not be
+ * used. */
+bool dpdk_vdpa_cut_init(struct dpdk_vdpa_cut *cut,
+                        const struct dpdk_vdpa_headers *h,
+                        const uint8_t *data, uint32_t len,
+                        uint32_t segment_len);
 
 /* If 'pkt', which a guest sent with 'hdr' and these negotiated virtio
  * features, is to be cut and can be cut, says how in '*cut' and returns true.
@@ -45,8 +57,17 @@ bool dpdk_vdpa_cut_plan(const struct rte_mbuf *pkt,
                         struct dpdk_vdpa_cut *cut);
 
 /* Returns how many segments there will be, at least one. */
-unsigned int dpdk_vdpa_cut_n(const struct rte_mbuf *pkt,
-                             const struct dpdk_vdpa_cut *);
+unsigned int dpdk_vdpa_cut_n(const struct dpdk_vdpa_cut *);
+
+/* Return, in bytes, where in the packet that begins what segment 'i' has
+ * behind the headers, and how long the segment is with them. */
+uint32_t dpdk_vdpa_cut_ofs(const struct dpdk_vdpa_cut *, unsigned int i);
+uint32_t dpdk_vdpa_cut_len(const struct dpdk_vdpa_cut *, unsigned int i);
+
+/* Makes of 'segment', where the packet's headers have been copied to and what
+ * is to be behind them, segment 'i', with its lengths and checksums. */
+void dpdk_vdpa_cut_finish(const struct dpdk_vdpa_cut *, uint8_t *segment,
+                          unsigned int i);
 
 /* Returns segment 'i' of 'pkt', with its checksums, in an mbuf of 'mp', or
  * null if there is none, or it has no room. */

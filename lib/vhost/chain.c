@@ -386,7 +386,7 @@ cut_some(struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
          const struct rte_mbuf *pkt, const struct dpdk_vdpa_cut *cut,
          struct rte_mbuf **segments, unsigned int max, bool *donep)
 {
-    unsigned int total = dpdk_vdpa_cut_n(pkt, cut);
+    unsigned int total = dpdk_vdpa_cut_n(cut);
     unsigned int n = 0;
 
     /* A guest that changes the packet meanwhile gets what it asks for. */

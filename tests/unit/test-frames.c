@@ -166,7 +166,15 @@ test_frames_nonsense(void **state OVS_UNUSED)
     ip->version_ihl = 0x41;
     pkt.ol_flags = RTE_MBUF_F_TX_TCP_CKSUM;
     check_unchanged();
-    make_packet(RTE_ETHER_TYPE_IPV4, 4, 100);
+    make_ipv4(5, IPPROTO_UDP, 100);
+    pkt.ol_flags = RTE_MBUF_F_TX_UDP_CKSUM;
+    check_unchanged();
+    ip = make_ipv4(0, IPPROTO_UDP, 100);
+    ip->fragment_offset = RTE_BE16(RTE_IPV4_HDR_MF_FLAG);
+    pkt.ol_flags = RTE_MBUF_F_TX_UDP_CKSUM;
+    check_unchanged();
+    ip = make_ipv4(0, IPPROTO_UDP, 100);
+    ip->version_ihl = 0x55;
     pkt.ol_flags = RTE_MBUF_F_TX_UDP_CKSUM;
     check_unchanged();
 }
@@ -175,7 +183,7 @@ static void
 test_frames_checksum(void **state OVS_UNUSED)
 {
     /* An odd number of bytes, and padding. */
-    for (int n_tags = 0; n_tags < 3; n_tags++) {
+    for (int n_tags = 0; n_tags < 5; n_tags++) {
         struct rte_ipv4_hdr *ip = make_ipv4(n_tags, IPPROTO_UDP, 33);
         uint32_t l3 = (uint8_t *) ip - data;
 
@@ -258,6 +266,7 @@ test_frames_segments_ipv6(void **state OVS_UNUSED)
     uint32_t header_len = (RTE_ETHER_HDR_LEN + sizeof *ip
                            + sizeof(struct rte_tcp_hdr) + options);
 
+    ip->payload_len = 0;                        /* As it may say. */
     make_tcp((void *) (ip + 1));
     pkt.ol_flags = RTE_MBUF_F_RX_LRO;
     pkt.tso_segsz = SEGMENT_LEN;
