@@ -288,7 +288,8 @@ tests_unit_test_lro_LINK = $(unit_LINK)
 # This one includes lib/vhost/positions.c, too.
 tests_unit_test_steps_SOURCES = tests/unit/test-steps.c \
 	tests/unit/test-eal.h tests/unit/test-needs.h \
-	lib/vhost/book.c lib/vhost/ring.c lib/vhost/undo.c
+	lib/base/packet.c lib/base/segment.c lib/vhost/book.c \
+	lib/vhost/chain.c lib/vhost/ring.c lib/vhost/undo.c
 tests_unit_test_steps_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_steps_LDADD = $(unit_LDADD)
 tests_unit_test_steps_LINK = $(unit_LINK)

@@ -181,6 +181,32 @@ test_span(void **state)
     assert_int_equal(begin(*state), 0);
 }
 
+/* A buffer of several descriptors, of which only the first one tells whether
+ * it was given back. */
+static void
+test_chain(void **state)
+{
+    static const uint16_t begins[] = {
+        POS, 100, BASE, BASE | (SIZE - 1), BASE | (SIZE - 3),
+    };
+
+    for (int i = 0; i < ARRAY_SIZE(begins); i++) {
+        uint16_t first = begins[i];
+        uint16_t end = packed_advance(first, 5, SIZE);
+        struct vring_packed_desc *d = &memory.desc[first & ~PACKED_WRAP];
+
+        notes.rings[1].span
+            = dpdk_vdpa_note_span(first | DPDK_VDPA_NOTE_CHAIN, end);
+        ring_fill(first, 10);
+        assert_int_equal(begin(*state), first);
+
+        notes.rings[1].span
+            = dpdk_vdpa_note_span(first | DPDK_VDPA_NOTE_CHAIN, end);
+        d->flags = first & PACKED_WRAP ? PACKED_AVAIL | PACKED_USED : 0;
+        assert_int_equal(begin(*state), end);
+    }
+}
+
 /* The library was in the middle of a burst. */
 static void
 test_undo(void **state)
@@ -284,6 +310,14 @@ test_implausible(void **state)
         notes.rings[1].span = dpdk_vdpa_note_span(POS, odd[i]);
         assert_int_equal(begin(book), BASE);
         live_and_die(book);
+        notes.rings[1].span = dpdk_vdpa_note_span(
+            odd[i] | DPDK_VDPA_NOTE_CHAIN, POS);
+        assert_int_equal(begin(book), BASE);
+        live_and_die(book);
+        notes.rings[1].span = dpdk_vdpa_note_span(
+            POS | DPDK_VDPA_NOTE_CHAIN, odd[i]);
+        assert_int_equal(begin(book), BASE);
+        live_and_die(book);
         notes.undos[1].begin = odd[i];
         notes.rings[1].n_undo = 1 + i;
         assert_int_equal(begin(book), BASE);
@@ -346,6 +380,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_same, setup),
         cmocka_unit_test_setup(test_span, setup),
+        cmocka_unit_test_setup(test_chain, setup),
         cmocka_unit_test_setup(test_undo, setup),
         cmocka_unit_test_setup(test_device, setup),
         cmocka_unit_test_setup(test_other, setup),

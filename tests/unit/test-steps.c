@@ -45,14 +45,24 @@ static int script_set_base(int vid, uint16_t i, uint16_t avail, uint16_t used);
 
 #include "tests/unit/test-eal.h"
 #include "tests/unit/test-needs.h"
+#include "vhost/chain.h"
 #include "vhost/ring.h"
 
 #define SIZE 16
 #define START 9                 /* Wrap counter 0, and the end comes soon. */
-#define N_PKTS 11
+#define N_PKTS 11               /* Most that are walked. */
 #define LEN 76                  /* Of a buffer, with a header. */
 #define USER 0x7f0000000000ULL
 #define F_PACKED (1ULL << VIRTIO_F_RING_PACKED)
+
+/* A way to process a ring. */
+struct way {
+    unsigned int (*walk)(struct dpdk_vdpa_ring *, struct rte_mbuf **pkts,
+                         unsigned int n);
+    uint16_t flags;             /* Of the buffers. */
+    unsigned int n_slots;       /* Descriptors of each. */
+    unsigned int n;             /* So many are given back. */
+};
 
 /* What the process shares with the guest and with the next process. */
 struct shared {
@@ -120,29 +130,63 @@ begin(struct shared *memory)
 
 /* The guest offers buffers all around the ring. */
 static void
-fill(uint16_t flags)
+fill(const struct way *way)
 {
     uint16_t pos = START;
 
     memset(shared, 0, sizeof *shared);
     for (int i = 0; i < SIZE; i++, pos = packed_advance(pos, 1, SIZE)) {
         struct vring_packed_desc *d = &shared->descs[pos & ~PACKED_WRAP];
+        bool is_last = i + 1 == SIZE || !((i + 1) % way->n_slots);
 
         d->addr = offsetof(struct shared, buffers[i]);
         d->len = LEN;
         d->id = i;
-        d->flags = flags | (pos & PACKED_WRAP ? PACKED_AVAIL : PACKED_USED);
+        d->flags = (way->flags | (is_last ? 0 : VRING_DESC_F_NEXT)
+                    | (pos & PACKED_WRAP ? PACKED_AVAIL : PACKED_USED));
     }
     assert_int_equal(begin(shared), START);
 }
 
+static unsigned int
+walk_recv(struct dpdk_vdpa_ring *ring, struct rte_mbuf **pkts, unsigned int n)
+{
+    return dpdk_vdpa_ring_recv(ring, mempool, pkts, n);
+}
+
+static unsigned int
+walk_send(struct dpdk_vdpa_ring *ring, struct rte_mbuf **pkts, unsigned int n)
+{
+    return dpdk_vdpa_ring_send(ring, pkts, n);
+}
+
+static unsigned int
+walk_chains(struct dpdk_vdpa_ring *ring, struct rte_mbuf **pkts,
+            unsigned int n)
+{
+    return dpdk_vdpa_chain_recv(ring, mempool, pkts, n);
+}
+
+static unsigned int
+walk_short(struct dpdk_vdpa_ring *ring, struct rte_mbuf **pkts OVS_UNUSED,
+           unsigned int n)
+{
+    unsigned int done = 0;
+
+    while (done < n && dpdk_vdpa_chain_return_short(ring, SIZE * LEN)) {
+        done++;
+    }
+    return done;
+}
+
 /* Walks the ring in a process that can be stopped at each instruction. */
 static void OVS_NO_RETURN
-child_main(bool send)
+child_main(const struct way *way)
 {
     struct dpdk_vdpa_memory memory = { 1, {
         { 0, sizeof *shared, (uintptr_t) shared },
     } };
+    bool sends = way->flags & VRING_DESC_F_WRITE;
     struct rte_mbuf *pkts[N_PKTS];
     struct dpdk_vdpa_ring ring;
     unsigned int n;
@@ -156,37 +200,36 @@ child_main(bool send)
     ring.memory = &memory;
     ring.region = memory.regions;
     ring.span = &shared->notes.rings[0].span;
-    if (send && rte_pktmbuf_alloc_bulk(mempool, pkts, N_PKTS)) {
+    if (sends && rte_pktmbuf_alloc_bulk(mempool, pkts, N_PKTS)) {
         _exit(1);
     }
-    for (int i = 0; send && i < N_PKTS; i++) {
+    for (int i = 0; sends && i < N_PKTS; i++) {
         rte_pktmbuf_append(pkts[i], 64);
     }
     ptrace(PTRACE_TRACEME, 0, NULL, NULL);
     raise(SIGSTOP);
-    n = (send ? dpdk_vdpa_ring_send(&ring, pkts, N_PKTS)
-         : dpdk_vdpa_ring_recv(&ring, mempool, pkts, N_PKTS));
+    n = way->walk(&ring, pkts, way->n);
     raise(SIGSTOP);
-    _exit(n != N_PKTS);
+    _exit(n != way->n);
 }
 
 /* Checks that the next process would begin where the guest looks.  Returns how
  * many buffers the guest has got back. */
 static unsigned int
-check_left(void)
+check_left(unsigned int n_slots)
 {
     uint16_t pos = START;
     unsigned int n = 0;
 
     memcpy(&left, shared, sizeof left);
     while (packed_flags_are_used(left.descs[pos & ~PACKED_WRAP].flags, pos)) {
-        pos = packed_advance(pos, 1, SIZE);
+        pos = packed_advance(pos, n_slots, SIZE);
         n++;
     }
     assert_int_equal(begin(&left), pos);
 
     /* What is behind that is on offer. */
-    for (unsigned int i = n; i < SIZE; i++) {
+    for (unsigned int i = n * n_slots; i < SIZE; i++) {
         const struct vring_packed_desc *d = &left.descs[pos & ~PACKED_WRAP];
 
         assert_true(packed_flags_are_avail(d->flags, pos));
@@ -197,28 +240,28 @@ check_left(void)
 }
 
 static void
-step_through(bool send)
+step_through(const struct way *way)
 {
     unsigned int n = 0, n_steps = 0;
     int status;
     pid_t pid;
 
     test_needs("ptrace");
-    fill(send ? VRING_DESC_F_WRITE : 0);
+    fill(way);
     pid = fork();
     assert_true(pid >= 0);
     if (!pid) {
-        child_main(send);
+        child_main(way);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFSTOPPED(status));
-    while (n < N_PKTS) {
+    while (n < way->n) {
         unsigned int now;
 
         assert_int_equal(ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL), 0);
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_true(WIFSTOPPED(status) && WSTOPSIG(status) == SIGTRAP);
-        now = check_left();
+        now = check_left(way->n_slots);
         assert_in_range(now, n, n + 1);
         n = now;
         n_steps++;
@@ -232,13 +275,27 @@ step_through(bool send)
 static void
 test_recv(void **state OVS_UNUSED)
 {
-    step_through(false);
+    step_through(&(struct way) { walk_recv, 0, 1, N_PKTS });
 }
 
 static void
 test_send(void **state OVS_UNUSED)
 {
-    step_through(true);
+    step_through(&(struct way) { walk_send, VRING_DESC_F_WRITE, 1, N_PKTS });
+}
+
+/* Buffers of several descriptors, of which the guest sees only the first one
+ * change.  The ring ends amid one of them. */
+static void
+test_recv_chains(void **state OVS_UNUSED)
+{
+    step_through(&(struct way) { walk_chains, 0, 3, 5 });
+}
+
+static void
+test_return_short(void **state OVS_UNUSED)
+{
+    step_through(&(struct way) { walk_short, VRING_DESC_F_WRITE, 3, 5 });
 }
 
 static int
@@ -256,6 +313,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_recv),
         cmocka_unit_test(test_send),
+        cmocka_unit_test(test_recv_chains),
+        cmocka_unit_test(test_return_short),
     };
 
     return cmocka_run_group_tests_name("steps", tests, setup_all, NULL);
