@@ -77,8 +77,23 @@ is_same_ring(const struct dpdk_vdpa_note *a, const struct dpdk_vdpa_note *b)
 
 /* Where it goes on. */
 
-/* Returns true if a device has ever processed the ring of 'size' descriptors
- * at 'descs', and may be at 'pos'.
+/* Returns true if the last buffer was one of several descriptors, ended at
+ * 'pos', and is back with the guest.  A descriptor that no driver has used is
+ * zero. */
+static bool
+chain_is_used(const struct dpdk_vdpa_note *note,
+              const struct vring_packed_desc *descs, uint16_t pos)
+{
+    uint16_t begin = note->span & ~DPDK_VDPA_NOTE_CHAIN;
+    uint16_t i = begin & ~PACKED_WRAP;
+
+    return (note->span & DPDK_VDPA_NOTE_CHAIN && note->span >> 16 == pos
+            && i < note->size && descs[i].addr
+            && packed_flags_are_used(descs[i].flags, begin));
+}
+
+/* Returns true if a device has ever processed the ring at 'descs', which
+ * 'note' is about, and may be at 'pos'.
  *
  * A driver sets the descriptors to zero before the first one, and sets the
  * flag USED only after a device has been round; none has it at the beginning,
@@ -87,12 +102,13 @@ is_same_ring(const struct dpdk_vdpa_note *a, const struct dpdk_vdpa_note *b)
  * what it passed last cannot still be as it was given back in the round
  * before. */
 static bool
-is_plausible(const struct vring_packed_desc *descs, uint16_t size,
-             uint16_t pos)
+is_plausible(const struct dpdk_vdpa_note *note,
+             const struct vring_packed_desc *descs, uint16_t pos)
 {
+    uint16_t size = note->size;
     uint16_t i = pos & ~PACKED_WRAP;
     uint16_t last = i ? pos - 1 : (pos ^ PACKED_WRAP) | (size - 1);
-    bool is_used = pos == PACKED_WRAP;
+    bool is_used = pos == PACKED_WRAP || chain_is_used(note, descs, pos);
 
     if (i >= size) {
         return false;
@@ -193,7 +209,7 @@ ring_restore(const struct dpdk_vdpa_notes *notes,
     } else if (!note_read(note, &notes->undos[i], descs, &pos)) {
         VLOG_WARN("where packed ring %u of connection %d was cannot be told",
                   i, vid);
-    } else if (is_plausible(descs, note->size, pos)) {
+    } else if (is_plausible(note, descs, pos)) {
         VLOG_DBG("packed ring %u of connection %d goes on from %u", i, vid,
                  pos & ~PACKED_WRAP);
         rte_vhost_set_vring_base(vid, i, pos, pos);

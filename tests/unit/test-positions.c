@@ -187,7 +187,7 @@ static void
 test_chain(void **state)
 {
     static const uint16_t begins[] = {
-        POS, 100, BASE, BASE | (SIZE - 1), BASE | (SIZE - 3),
+        POS, 100, BASE, SIZE - 1, BASE | (SIZE - 1), BASE | (SIZE - 3),
     };
 
     for (int i = 0; i < ARRAY_SIZE(begins); i++) {
@@ -203,7 +203,9 @@ test_chain(void **state)
         notes.rings[1].span
             = dpdk_vdpa_note_span(first | DPDK_VDPA_NOTE_CHAIN, end);
         d->flags = first & PACKED_WRAP ? PACKED_AVAIL | PACKED_USED : 0;
+        d->addr = 1;
         assert_int_equal(begin(*state), end);
+        d->addr = 0;
     }
 }
 
@@ -301,6 +303,18 @@ test_implausible(void **state)
     live_and_die(book);
     ring_fill(POS - 1, 0);                      /* It is not so far. */
     assert_int_equal(begin(book), BASE);
+
+    /* A new driver has not been where a buffer is noted, or has offered one
+     * there. */
+    for (int i = 0; i < 2; i++) {
+        live_and_die(book);
+        notes.rings[1].span = dpdk_vdpa_note_span(
+            (SIZE - 1) | DPDK_VDPA_NOTE_CHAIN, 4 | PACKED_WRAP);
+        ring_fill(PACKED_WRAP, i ? SIZE : 10);
+        memory.desc[SIZE - 1].addr = i;
+        assert_int_equal(begin(book), BASE);
+    }
+    memory.desc[SIZE - 1].addr = 0;
 
     for (int i = 0; i < ARRAY_SIZE(odd); i++) {
         live_and_die(book);
