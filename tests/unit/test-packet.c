@@ -32,6 +32,7 @@
 #include "dpdk-vdpa-relay.h"
 #include "packets.h"
 #include "tests/unit/test-eal.h"
+#include "unaligned.h"
 #include "util.h"
 
 #define F_CSUM (1ULL << VIRTIO_NET_F_CSUM)
@@ -143,7 +144,8 @@ put_ip(struct frame *f, const struct shape *s)
         }
     } else {
         put(f, (s->odd ? 0x55 : 0x45) + s->ext_len / 4, 1);
-        put(f, 0, 5);
+        put(f, 0, 1);
+        put(f, 0, 4);
         put(f, s->fragment ? IP_MORE_FRAGMENTS : 0, 2);
         put(f, 64, 1);
         put(f, proto, 1);
@@ -504,6 +506,12 @@ sum_of(const uint8_t *data, unsigned int len, uint32_t sum)
     return sum;
 }
 
+static uint32_t
+get_be32(const uint8_t *p)
+{
+    return ntohl(get_unaligned_be32((const void *) p));
+}
+
 /* Checks segment 'i' of 'f', cut every 'size' bytes. */
 static void
 check_segment(struct rte_mbuf *seg, const struct frame *f, bool v6,
@@ -536,8 +544,7 @@ check_segment(struct rte_mbuf *seg, const struct frame *f, bool v6,
                                         | old[f->l2_len + 5])), i);
         assert_int_equal(sum_of(ip, f->l4_ofs - f->l2_len, 0), 0xffff);
     }
-    assert_int_equal(ntohl(*(const uint32_t *) (tcp + 4))
-                     - ntohl(*(const uint32_t *) (old + f->l4_ofs + 4)),
+    assert_int_equal(get_be32(tcp + 4) - get_be32(old + f->l4_ofs + 4),
                      i * size);
     /* CWR in the first, FIN and PSH in the last. */
     assert_int_equal(tcp[13], 0x10 | (i ? 0 : 0x80) | (last ? 0x09 : 0));
