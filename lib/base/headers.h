@@ -27,8 +27,8 @@
 #include "packets.h"
 #include "unaligned.h"
 
-/* Tags that are looked behind. */
-#define DPDK_VDPA_MAX_TAGS 4
+/* Four tags are looked behind. */
+#define DPDK_VDPA_MAX_L3 (ETH_HEADER_LEN + 4 * VLAN_HEADER_LEN)
 
 /* Where the headers of a packet are, in bytes from its start. */
 struct dpdk_vdpa_headers {
@@ -47,20 +47,18 @@ dpdk_vdpa_get_be16(const uint8_t *p)
 
 /* Finds the IP header in the 'len' bytes at 'data', behind any tags, and sets
  * 'h->l3'.  Returns its Ethernet type, or 0 if there is none. */
-static inline uint16_t
+static inline ovs_be16
 dpdk_vdpa_find_l3(const uint8_t *data, uint32_t len,
                   struct dpdk_vdpa_headers *h)
 {
-    uint32_t ofs = ETH_HEADER_LEN;
+    for (uint32_t ofs = ETH_HEADER_LEN; ofs <= len && ofs <= DPDK_VDPA_MAX_L3;
+         ofs += VLAN_HEADER_LEN) {
+        ovs_be16 type = get_unaligned_be16((const void *) &data[ofs - 2]);
 
-    for (int n = 0; n <= DPDK_VDPA_MAX_TAGS && ofs <= len; n++) {
-        uint16_t type = dpdk_vdpa_get_be16(&data[ofs - 2]);
-
-        if (!eth_type_vlan(htons(type))) {
+        if (OVS_LIKELY(!eth_type_vlan(type))) {
             h->l3 = ofs;
             return type;
         }
-        ofs += VLAN_HEADER_LEN;
     }
     return 0;
 }
@@ -71,15 +69,14 @@ static inline bool
 dpdk_vdpa_read_ipv4(const uint8_t *ip, uint32_t len,
                     struct dpdk_vdpa_headers *h)
 {
-    if (len < IP_HEADER_LEN || IP_VER(ip[0]) != 4) {
+    /* The version, and a length that is enough. */
+    if (len < IP_HEADER_LEN || ip[0] < 0x45 || ip[0] > 0x4f) {
         return false;
     }
     h->l4 = h->l3 + IP_IHL(ip[0]) * 4;
     h->proto = ip[offsetof(struct ip_header, ip_proto)];
-    return (h->l4 >= h->l3 + IP_HEADER_LEN
-            && !IP_IS_FRAGMENT(get_unaligned_be16(
-                (const void *) &ip[offsetof(struct ip_header,
-                                            ip_frag_off)])));
+    return !IP_IS_FRAGMENT(get_unaligned_be16(
+        (const void *) &ip[offsetof(struct ip_header, ip_frag_off)]));
 }
 
 /* The same for IPv6. */
@@ -102,11 +99,11 @@ static inline bool
 dpdk_vdpa_headers_find(const uint8_t *data, uint32_t len,
                        struct dpdk_vdpa_headers *h)
 {
-    uint16_t type = dpdk_vdpa_find_l3(data, len, h);
+    ovs_be16 type = dpdk_vdpa_find_l3(data, len, h);
 
-    h->v6 = type == ETH_TYPE_IPV6;
+    h->v6 = type == htons(ETH_TYPE_IPV6);
     return ((h->v6 ? dpdk_vdpa_read_ipv6(&data[h->l3], len - h->l3, h)
-             : type == ETH_TYPE_IP
+             : type == htons(ETH_TYPE_IP)
                && dpdk_vdpa_read_ipv4(&data[h->l3], len - h->l3, h))
             && ((h->proto == IPPROTO_TCP && len >= h->l4 + TCP_HEADER_LEN)
                 || (h->proto == IPPROTO_UDP

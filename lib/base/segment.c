@@ -91,7 +91,7 @@ dpdk_vdpa_cut_plan(const struct rte_mbuf *pkt,
         || h.l4 + TCP_HEADER_LEN > pkt->data_len
         || hdr->gso_size < DPDK_VDPA_MIN_SEGMENT_LEN
         || dpdk_vdpa_find_l3(data, pkt->data_len, &h)
-           != (h.v6 ? ETH_TYPE_IPV6 : ETH_TYPE_IP)
+           != (h.v6 ? htons(ETH_TYPE_IPV6) : htons(ETH_TYPE_IP))
         || !ip_is_good(data, &h)
         || !dpdk_vdpa_cut_init(cut, &h, data, pkt->pkt_len, hdr->gso_size)
         || cut->payload_ofs > pkt->data_len
