@@ -21,8 +21,8 @@
 #include <netinet/in.h>
 #include <netinet/ip6.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "packets.h"
 #include "unaligned.h"
