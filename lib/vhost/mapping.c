@@ -80,11 +80,11 @@ mapping_align(int fd, size_t len)
     return MAX(mapping_page(fd), len >= HUGE_PAGE ? HUGE_PAGE : 1);
 }
 
-/* Returns how much is mapped for 'len' bytes. */
+/* Returns how much is mapped for 'len' bytes, which are whole pages. */
 static size_t
 mapping_room(size_t len)
 {
-    return ROUND_UP(len, sysconf(_SC_PAGESIZE)) + DPDK_VDPA_MAPPING_GUARD;
+    return len + DPDK_VDPA_MAPPING_GUARD;
 }
 
 /* Maps 'len' bytes of 'fd', with the guard behind them. */
@@ -130,10 +130,15 @@ static void *
 map_memory(size_t len, int prot, int flags, int fd, off_t ofs)
 {
     static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 1);
-    void *p = map_guarded(len, prot, flags, fd, ofs);
+    size_t page = mapping_page(fd);
+    void *p;
 
+    /* The kernel maps whole pages of the file's, over whatever is behind the
+     * room that was made for less. */
+    len = ROUND_UP(len, page);
+    p = map_guarded(len, prot, flags, fd, ofs);
     if (p != MAP_FAILED
-        && !dpdk_vdpa_fault_add(p, len, mapping_room(len), mapping_page(fd),
+        && !dpdk_vdpa_fault_add(p, len, mapping_room(len), page,
                                 mapping_owner)) {
         /* It could not be told from other memory when it is unmapped. */
         VLOG_ERR_RL(&rl, "too many regions of guests' memory");

@@ -453,13 +453,13 @@ is_mapped(const volatile uint8_t *addr)
 }
 
 static struct file
-map_for(uint32_t request, size_t len)
+map_for(uint32_t request, size_t len, unsigned int flags)
 {
     struct dpdk_vdpa_msg msg = { .request = request };
     struct file f;
 
     dpdk_vdpa_mapping_begin(&owner, &msg);
-    f = map_file(len, 0);
+    f = map_file(len, flags);
     dpdk_vdpa_mapping_end();
     return f;
 }
@@ -467,7 +467,7 @@ map_for(uint32_t request, size_t len)
 static void
 check_mapping(uint32_t request, size_t len)
 {
-    struct file f = map_for(request, len);
+    struct file f = map_for(request, len, 0);
     size_t sum = 0;
 
     setup();
@@ -488,6 +488,36 @@ check_mapping(uint32_t request, size_t len)
     assert_int_equal(dpdk_vdpa_fault_remove((void *) f.mem), 0);
 }
 
+/* Of a file in hugepages whole ones are mapped, however little is asked for:
+ * there must be room for them, or they take the place of something else. */
+static void
+test_part_of_hugepage(void **state OVS_UNUSED)
+{
+    const size_t len = 100, page = 2 * 1024 * 1024;
+    const int fd = memfd_create("test-fault", MFD_CLOEXEC | MFD_HUGETLB);
+    struct dpdk_vdpa_msg msg = { .request = DPDK_VDPA_MSG_SET_LOG_BASE };
+    volatile uint8_t *mem;
+
+    test_needs("hugetlb");
+    setup();
+    assert_true(fd >= 0);
+    assert_int_equal(ftruncate(fd, page), 0);
+    dpdk_vdpa_mapping_begin(&owner, &msg);
+    mem = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
+               fd, 0);
+    dpdk_vdpa_mapping_end();
+    assert_true(mem != MAP_FAILED);
+    assert_int_equal(mem[page + DPDK_VDPA_MAPPING_GUARD - 1], 0);
+    assert_int_equal(ftruncate(fd, 0), 0);
+    mem[len - 1] = 1;
+    assert_true(dpdk_vdpa_fault_is_hit(&owner));
+    assert_int_equal(munmap((void *) mem, len), 0);
+    assert_false(is_mapped(mem));
+    assert_false(is_mapped(mem + page - 1));
+    assert_false(is_mapped(mem + page + DPDK_VDPA_MAPPING_GUARD - 1));
+    close(fd);
+}
+
 static void
 test_mappings(void **state OVS_UNUSED)
 {
@@ -499,7 +529,7 @@ test_mappings(void **state OVS_UNUSED)
     check_mapping(DPDK_VDPA_MSG_SET_LOG_BASE, 100);
 
     /* Not with other messages, and after the last. */
-    f = map_for(DPDK_VDPA_MSG_SET_VRING_ADDR, LEN);
+    f = map_for(DPDK_VDPA_MSG_SET_VRING_ADDR, LEN, 0);
     assert_int_equal(dpdk_vdpa_fault_remove((void *) f.mem), 0);
     unmap_file(&f);
     f = map_file(LEN, 0);
@@ -520,6 +550,7 @@ main(void)
         cmocka_unit_test(test_other_handlers),
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_mappings),
+        cmocka_unit_test(test_part_of_hugepage),
     };
 
     return cmocka_run_group_tests_name("fault", tests, NULL, NULL);
