@@ -17,6 +17,7 @@
 #include "vhost/insert.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -83,6 +84,15 @@ peek(int fd, struct dpdk_vdpa_msg *msg)
             && n >= DPDK_VDPA_MSG_HEADER_LEN + MIN(msg->size, PEEK_LEN));
 }
 
+/* Returns true if nothing at all has come to 'fd', not even its end. */
+static bool
+is_empty(int fd)
+{
+    char c;
+
+    return recv(fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
 /* Returns true if 'h' is how the library reads the header of a message. */
 static bool
 is_header(const struct msghdr *h)
@@ -93,17 +103,30 @@ is_header(const struct msghdr *h)
                == CMSG_SPACE(DPDK_VDPA_MSG_MAX_FDS * sizeof(int)));
 }
 
+/* Asks 'insert' for a message before the next from 'fd', if that is there or
+ * there is none. */
+static bool
+ask(struct dpdk_vdpa_insert *insert, int fd, struct dpdk_vdpa_msg *msg)
+{
+    struct dpdk_vdpa_msg next;
+
+    memset(&next, 0, sizeof next);
+    if (peek(fd, &next)) {
+        return insert->ops->before(insert->aux, &next, msg);
+    }
+    return is_empty(fd) && insert->ops->before(insert->aux, NULL, msg);
+}
+
 /* The library is to receive a header from connection 'fd' to 'h', before which
  * 'insert' is asked.  Stores a message there, if there is to be one. */
 static bool
 insert_message(struct dpdk_vdpa_insert *insert, int fd, struct msghdr *h)
 {
-    struct dpdk_vdpa_msg next, msg;
+    struct dpdk_vdpa_msg msg;
 
     insert->inserted = 0;
-    memset(&next, 0, sizeof next);
     memset(&msg, 0, sizeof msg);
-    if (!peek(fd, &next) || !insert->ops->before(insert->aux, &next, &msg)) {
+    if (!ask(insert, fd, &msg)) {
         return false;
     }
     ovs_assert(msg.size && msg.size <= sizeof msg.payload.u64);

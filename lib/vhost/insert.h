@@ -36,7 +36,10 @@ struct dpdk_vdpa_insert_ops {
     /* Message 'next' has come, of which this knows the beginning only: up to
      * 40 bytes of payload, and no files.  Returns true if the library is to
      * handle another one first, and fills in its 'request', 'size' and
-     * 'payload', of at most 8 bytes.  Then this is asked again. */
+     * 'payload', of at most 8 bytes.  Then this is asked again.
+     *
+     * If 'next' is null, the library waits for a message, and none has come
+     * yet. */
     bool (*before)(void *aux, const struct dpdk_vdpa_msg *next,
                    struct dpdk_vdpa_msg *msg);
 

@@ -149,14 +149,26 @@ session_set_channel(struct dpdk_vdpa_msg *msg)
     return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 
-/* What the library is to handle before a message: see vhost/insert.h. */
+/* What the library is to handle before a message: see vhost/insert.h.
+ *
+ * In the middle of one it may wait for another.  Else it waits for nothing: it
+ * was told that there is something to read from a connection that is gone, and
+ * this one has its file descriptor.  All ports would wait with it, so it gets
+ * a message that changes nothing. */
 static bool
 session_before(void *s_, const struct dpdk_vdpa_msg *next,
                struct dpdk_vdpa_msg *msg)
 {
     struct dpdk_vdpa_session *s = s_;
 
-    return !s->handling && dpdk_vdpa_reset_step(&s->book, next, msg);
+    if (s->handling) {
+        return false;
+    } else if (!next) {
+        msg->request = DPDK_VDPA_MSG_GET_QUEUE_NUM;
+        msg->size = sizeof msg->payload.u64;
+        return true;
+    }
+    return dpdk_vdpa_reset_step(&s->book, next, msg);
 }
 
 /* Of the log's place the front-end wants to know whether it was taken only if

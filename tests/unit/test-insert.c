@@ -48,6 +48,7 @@ static struct {
     unsigned int n_left;
     unsigned int n_asked;
     struct dpdk_vdpa_msg next;          /* At the last time. */
+    bool is_none;                       /* There was none then. */
     bool answers;
 } inserter;
 
@@ -56,7 +57,10 @@ insert_before(void *aux, const struct dpdk_vdpa_msg *next,
               struct dpdk_vdpa_msg *msg)
 {
     assert_ptr_equal(aux, &inserter);
-    inserter.next = *next;
+    inserter.is_none = !next;
+    if (next) {
+        inserter.next = *next;
+    }
     inserter.n_asked++;
     if (!inserter.n_left) {
         return false;
@@ -80,19 +84,27 @@ static const struct dpdk_vdpa_insert_ops insert_ops = {
 };
 
 /* Receives a header as the library does, to the beginning of '*msg'. */
-static void
-recv_msg(int fd, struct dpdk_vdpa_msg *msg)
+static ssize_t
+recv_header(int fd, struct dpdk_vdpa_msg *msg)
 {
     char control[CMSG_SPACE(DPDK_VDPA_MSG_MAX_FDS * sizeof(int))];
     struct iovec iov = { msg, DPDK_VDPA_MSG_HEADER_LEN };
     struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1,
                         .msg_control = control,
                         .msg_controllen = sizeof control };
+    ssize_t n;
 
     memset(msg, 0xff, sizeof *msg);
-    assert_int_equal(recvmsg(fd, &h, 0), DPDK_VDPA_MSG_HEADER_LEN);
+    n = recvmsg(fd, &h, 0);
     assert_ptr_equal(dpdk_vdpa_insert_last_header(), msg);
     assert_true(!h.msg_controllen);
+    return n;
+}
+
+static void
+recv_msg(int fd, struct dpdk_vdpa_msg *msg)
+{
+    assert_int_equal(recv_header(fd, msg), DPDK_VDPA_MSG_HEADER_LEN);
 }
 
 /* Answers 'request' as the library does.  Returns how many bytes the
@@ -214,6 +226,36 @@ test_not_asked(void **state OVS_UNUSED)
     teardown(&f);
 }
 
+/* The library comes for what a connection had to be read that is gone. */
+static void
+test_nothing(void **state OVS_UNUSED)
+{
+    struct dpdk_vdpa_msg msg;
+    struct fixture f;
+
+    setup(&f);
+    inserter.n_left = 1;
+    recv_msg(f.client, &msg);
+    assert_int_equal(msg.request, DPDK_VDPA_MSG_GET_VRING_BASE);
+    assert_true(inserter.is_none);
+    assert_int_equal(f.insert.inserted, 8);
+    assert_int_equal(answer(f.client, f.server, msg.request, 8, &msg), -1);
+
+    assert_int_equal(send(f.server, &sent, SENT_LEN, 0), SENT_LEN);
+    recv_msg(f.client, &msg);
+    assert_int_equal(msg.request, sent.request);
+    assert_false(inserter.is_none);
+    assert_int_equal(inserter.n_asked, 2);
+
+    /* The end is something. */
+    assert_int_equal(recv(f.client, &msg, 8, 0), 8);
+    inserter.n_left = 1;
+    shutdown(f.server, SHUT_WR);
+    assert_int_equal(recv_header(f.client, &msg), 0);
+    assert_int_equal(inserter.n_asked, 2);
+    teardown(&f);
+}
+
 static void
 test_answers(void **state OVS_UNUSED)
 {
@@ -243,6 +285,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_insert),
         cmocka_unit_test(test_not_asked),
+        cmocka_unit_test(test_nothing),
         cmocka_unit_test(test_answers),
     };
 
