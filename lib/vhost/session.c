@@ -173,12 +173,15 @@ session_before(void *s_, const struct dpdk_vdpa_msg *next,
 
 /* Of the log's place the front-end wants to know whether it was taken only if
  * it says so, or has agreed on shared memory for it; the library answers in
- * any case. */
+ * any case.
+ *
+ * After a message that fails there may be an answer, and no word to us. */
 static bool
 session_answers(void *s_, uint32_t request)
 {
     struct dpdk_vdpa_session *s = s_;
 
+    dpdk_vdpa_mapping_end();
     return (request != DPDK_VDPA_MSG_SET_LOG_BASE || s->wants_answer
             || s->book.protocol & (1ULL << VHOST_USER_PROTOCOL_F_LOG_SHMFD));
 }
