@@ -70,6 +70,7 @@ struct door_conn {
     int front;                  /* Of the front-end, or -1. */
     int back;                   /* Whose other end the library has, or -1. */
     int timeout;
+    bool is_channel;            /* For messages of the library's. */
     bool held;                  /* The library is not to get messages yet. */
     bool closed;                /* Nobody will ask for 'reason' any more. */
     const char *reason;
@@ -318,13 +319,17 @@ conn_has_answer(const struct door_conn *c)
     return c->answer.len && !message_missing(&c->answer);
 }
 
-/* Returns true if the front-end does not read its answers. */
+/* Returns true if the front-end does not read its answers.  Of what waits in
+ * a channel each is for a ring that does not go on, so there are few unless
+ * somebody wants PMD threads to wait for room. */
 static bool
 conn_is_clogged(const struct door_conn *c)
 {
     int unread;
 
-    return ((conn_has_answer(c) && time_msec() >= c->answer.since + c->timeout)
+    return ((conn_has_answer(c)
+             && (c->is_channel
+                 || time_msec() >= c->answer.since + c->timeout))
             || (!ioctl(c->front, SIOCOUTQ, &unread) && unread > UNREAD_MAX));
 }
 
@@ -577,7 +582,7 @@ dpdk_vdpa_door_channel(int fd, int timeout)
     if (!c) {
         return -1;
     }
-    c->closed = true;
+    c->is_channel = c->closed = true;
     conn_start(c);
     return end;
 }

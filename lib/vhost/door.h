@@ -53,8 +53,8 @@ bool dpdk_vdpa_door_open(struct dpdk_vdpa_door *door, int timeout);
 
 /* The same for a socket 'fd' of the front-end's for messages of the library's:
  * returns another one for the library, or -1 if it cannot be had.  If not,
- * 'fd' belongs to the door, until the library closes the other one.  Any
- * thread. */
+ * 'fd' belongs to the door, until the library closes the other one.  The
+ * front-end must always have room for a message.  Any thread. */
 int dpdk_vdpa_door_channel(int fd, int timeout);
 
 /* The connection ends, as soon as the library closes its socket.  Any

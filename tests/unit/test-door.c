@@ -406,7 +406,7 @@ test_channel(void **state OVS_UNUSED)
 {
     struct small msg = { 1, 1, 8, 7 }, got;
     long long int start = time_msec();
-    int front[2], fd;
+    int front[2], fd, little = 1;
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, front), 0);
     fd = dpdk_vdpa_door_channel(front[1], TIMEOUT);
@@ -417,6 +417,19 @@ test_channel(void **state OVS_UNUSED)
         send_bytes(front[0], &msg, sizeof msg, -1);
         recv_small(fd, &got, 0);
     }
+    for (int i = 0; i < 20000; i++) {
+        send_bytes(fd, &msg, sizeof msg, -1);
+    }
+    assert_true(time_msec() - start < LONG);
+    close(fd);
+    close(front[0]);
+
+    /* Nor for a front-end that has hardly room for anything. */
+    start = time_msec();
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, front), 0);
+    assert_int_equal(setsockopt(front[1], SOL_SOCKET, SO_SNDBUF, &little,
+                                sizeof little), 0);
+    fd = dpdk_vdpa_door_channel(front[1], LONG);
     for (int i = 0; i < 20000; i++) {
         send_bytes(fd, &msg, sizeof msg, -1);
     }
