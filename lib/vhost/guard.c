@@ -182,6 +182,27 @@ check_regions(const struct check *c)
     return false;
 }
 
+struct map {
+    void *addr;
+    size_t len;
+};
+
+/* Maps 'len' bytes of 'fd' as the library will: with hugepages to be had for
+ * all of it.  Returns false if that cannot be. */
+static bool
+map_file(int fd, uint64_t len, struct map *map)
+{
+    struct stat s;
+
+    if (fstat(fd, &s)) {
+        return false;
+    }
+    map->len = ROUND_UP(len, (uint64_t) s.st_blksize);
+    map->addr = mmap(NULL, map->len, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+                     0);
+    return map->addr != MAP_FAILED;
+}
+
 /* The library unmaps the memory that it has before it maps the new one, and
  * if it cannot do that, leaves rings behind that point nowhere.  So see
  * whether it can: all of it at once, and beside what is mapped now. */
@@ -189,31 +210,17 @@ static bool
 check_can_map(const struct check *c)
 {
     const struct dpdk_vdpa_msg *msg = c->msg;
-    struct {
-        void *addr;
-        size_t len;
-    } maps[DPDK_VDPA_MSG_MAX_FDS];
+    struct map maps[DPDK_VDPA_MSG_MAX_FDS];
     unsigned int n = msg->payload.memory.n_regions;
     unsigned int n_mapped;
 
     for (n_mapped = 0; n_mapped < n; n_mapped++) {
-        struct stat s;
-        size_t len;
-        void *addr;
-
-        if (fstat(msg->fds[n_mapped], &s)) {
+        if (!map_file(msg->fds[n_mapped],
+                      msg->payload.memory.regions[n_mapped].memory_size
+                      + msg->payload.memory.regions[n_mapped].mmap_offset,
+                      &maps[n_mapped])) {
             break;
         }
-        len = ROUND_UP(msg->payload.memory.regions[n_mapped].memory_size
-                       + msg->payload.memory.regions[n_mapped].mmap_offset,
-                       (uint64_t) s.st_blksize);
-        addr = mmap(NULL, len, PROT_READ | PROT_WRITE,
-                    MAP_SHARED | MAP_NORESERVE, msg->fds[n_mapped], 0);
-        if (addr == MAP_FAILED) {
-            break;
-        }
-        maps[n_mapped].addr = addr;
-        maps[n_mapped].len = len;
     }
     for (unsigned int i = 0; i < n_mapped; i++) {
         munmap(maps[i].addr, maps[i].len);
@@ -287,18 +294,26 @@ check_mem_table(const struct check *c)
 
 /* The library adds the offset to an address that it has already applied it
  * to; QEMU's offset is 0.  It unmaps the log that it has before it takes the
- * new one, behind the back of a driver that is just writing there. */
+ * new one, behind the back of a driver that is just writing there.  What
+ * cannot be mapped must not get as far as vhost/mapping: at a place of our
+ * choice the kernel may leave a hole then, which others fill. */
 static bool
 check_log_base(const struct check *c)
 {
     uint64_t offset = c->msg->payload.log.mmap_offset;
     uint64_t len = c->msg->payload.log.mmap_size;
+    struct map map;
 
     if (c->msg->n_fds != 1 || offset || !len
         || is_bad_memory(c->msg->fds[0], len)) {
         return refuse(c, "dirty log of %#"PRIx64" bytes at offset "
                       "%#"PRIx64" of its file", len, offset);
     }
+    if (!map_file(c->msg->fds[0], len, &map)) {
+        return refuse(c, "dirty log of %#"PRIx64" bytes, which cannot be "
+                      "mapped", len);
+    }
+    munmap(map.addr, map.len);
     if (c->hw && has_feature(c, VHOST_F_LOG_ALL)
         && !dpdk_vdpa_book_has_log(c->book, c->msg)) {
         return refuse(c, "another dirty log while one is in use");

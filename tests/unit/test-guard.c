@@ -526,6 +526,31 @@ test_memory_too_large(void **state OVS_UNUSED)
     }
 }
 
+/* Memory and a log for which there are not enough hugepages. */
+static void
+test_no_hugepages(void **state OVS_UNUSED)
+{
+    const uint64_t size = 1ULL << 40;
+    struct dpdk_vdpa_msg msg;
+
+    test_needs("hugetlb");
+    for (int i = 0; i < 2; i++) {
+        msg = (i ? make_table(1)
+               : make_msg(DPDK_VDPA_MSG_SET_LOG_BASE, 16, 1));
+        close(msg.fds[0]);
+        msg.fds[0] = memfd_create("test-guard", MFD_CLOEXEC | MFD_HUGETLB);
+        assert_true(msg.fds[0] >= 0);
+        assert_int_equal(ftruncate(msg.fds[0], size), 0);
+        if (i) {
+            msg.payload.memory.regions[0].memory_size = size;
+        } else {
+            msg.payload.log.mmap_size = size;
+        }
+        check(&msg, true);
+        assert_non_null(strstr(said, "which cannot be mapped"));
+    }
+}
+
 static void
 test_features(void **state OVS_UNUSED)
 {
@@ -763,6 +788,7 @@ main(void)
         cmocka_unit_test(test_ring_behind_iommu),
         cmocka_unit_test(test_memory_of_rings),
         cmocka_unit_test(test_memory_too_large),
+        cmocka_unit_test(test_no_hugepages),
         cmocka_unit_test(test_features),
         cmocka_unit_test(test_multiqueue),
         cmocka_unit_test(test_second_log),
