@@ -372,6 +372,8 @@ conn_run_answers(struct door_conn *c)
     }
     if (c->front >= 0 && conn_is_clogged(c)) {
         conn_end(c, "answers are not read");
+        /* Or nobody would wait for what else comes from 'back'. */
+        parcel_clear(&c->answer);
     }
 }
 
