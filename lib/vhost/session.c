@@ -357,8 +357,7 @@ dpdk_vdpa_session_post_msg(struct dpdk_vdpa_session *s,
 void
 dpdk_vdpa_session_open_walk(struct dpdk_vdpa_session *s, int vid)
 {
-    /* With post-copy, memory may come only after the front-end was served. */
-    if (!s->hw && !s->postcopy) {
+    if (!s->hw) {
         dpdk_vdpa_walk_open(s->walk, vid);
     }
 }

@@ -360,7 +360,9 @@ dpdk_vdpa_walk_open(struct dpdk_vdpa_walk *walk, int vid)
     const struct dpdk_vdpa_book *book = walk->book;
 
     atomic_store_relaxed(&walk->features, book->features);
-    if (!book->has_memory || book->features & FEATURES_FOR_LIBRARY) {
+    /* With post-copy, memory may come only after the front-end was served. */
+    if (!book->has_memory || book->postcopy
+        || book->features & FEATURES_FOR_LIBRARY) {
         return;
     }
     if (!walk_n_open(walk)) {
