@@ -121,7 +121,7 @@ static void
 receive_feed(struct capture_port *port, struct vdpa_feed *feed,
              struct dp_packet_batch *batch)
 {
-    while (!dp_packet_batch_is_full(batch)) {
+    while (dp_packet_batch_size(batch) < NETDEV_MAX_BURST) {
         if (!feed->pending && !next_packet(feed)) {
             return;
         }

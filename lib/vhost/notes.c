@@ -33,7 +33,7 @@
 VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_notes);
 
 /* The first bytes of a file whose layout is that of notes.h. */
-static const char magic[16] = "dpdkvdpa notes 1";
+static const char magic[16] = "dpdkvdpa notes1";
 
 /* Sockets without a port of which something is remembered. */
 #define MAX_ORPHANS 64
