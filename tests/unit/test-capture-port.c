@@ -139,7 +139,7 @@ check_counts(uint64_t n_written, uint64_t n_missed)
 }
 
 static void
-stop(void)
+stop_capture(void)
 {
     vdpa_feed_stop(feed);
     feed = NULL;
@@ -174,7 +174,7 @@ test_port_receives(void **state OVS_UNUSED)
     check_counts(40, 0);
     /* What is left at the end is missed. */
     capture(3, 60, 2);
-    stop();
+    stop_capture();
     assert_int_equal(receive(60), 0);
     check_counts(40, 3);
     assert_int_equal(n_gone, 0);
@@ -189,7 +189,7 @@ test_port_snaplen(void **state OVS_UNUSED)
     capture(1, 1000, 1);
     assert_int_equal(receive(64), 1);
     check_counts(1, 0);
-    stop();
+    stop_capture();
 }
 
 /* A packet counts when all of its frames are there. */
@@ -206,7 +206,7 @@ test_port_segments(void **state OVS_UNUSED)
     check_counts(1, 0);
     capture_large();
     assert_int_equal(receive(HEADER_LEN + SEGMENT_LEN), 32);
-    stop();
+    stop_capture();
     check_counts(1, 1);
 }
 
@@ -230,7 +230,7 @@ test_port_down(void **state OVS_UNUSED)
     assert_int_equal(stats.rx_packets, 2);
     assert_int_equal(stats.rx_bytes, 120);
     assert_int_equal(stats.rx_dropped, 5);
-    stop();
+    stop_capture();
 }
 
 /* Two captures feed a port, and one ends. */
@@ -249,7 +249,7 @@ test_port_two_feeds(void **state OVS_UNUSED)
     capture(3, 60, 2);
     assert_int_equal(receive(60), 5);
     check_counts(3, 0);
-    stop();
+    stop_capture();
     vdpa_copies_destroy(copies);
     copies = first_copies;
     capture(1, 60, 1);
@@ -277,7 +277,7 @@ test_port_goes(void **state OVS_UNUSED)
     assert_true(vdpa_feed_is_gone(feed));
     assert_true(vdpa_copies_is_done(copies));
     capture(4, 60, 1);          /* Nobody is to take these. */
-    stop();
+    stop_capture();
     check_counts(1, 2);
 }
 

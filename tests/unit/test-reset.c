@@ -148,10 +148,10 @@ check_served(unsigned int n, uint64_t features)
     assert_int_equal(info.features, features);
 }
 
-/* Drivers take turns, 'n' times; in between 'stop' is called with how many
+/* Drivers take turns, 'n' times; in between 'stop_rings' is called with how many
  * rings the last one had. */
 static void
-check_drivers(unsigned int n, void (*stop)(unsigned int n_rings))
+check_drivers(unsigned int n, void (*stop_rings)(unsigned int n_rings))
 {
     struct rte_malloc_socket_stats before, after;
 
@@ -160,7 +160,7 @@ check_drivers(unsigned int n, void (*stop)(unsigned int n_rings))
         unsigned int d = i % ARRAY_SIZE(drivers);
 
         if (i) {
-            stop(drivers[(i - 1) % ARRAY_SIZE(drivers)].n);
+            stop_rings(drivers[(i - 1) % ARRAY_SIZE(drivers)].n);
             assert_true(set_features(drivers[d].features));
         }
         start_rings(drivers[d].n, drivers[d].num);
