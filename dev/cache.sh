@@ -96,9 +96,9 @@ dpdk_prepare()
         rm -rf "$dir"
         DPDK_TREE=
         step "going on without DPDK's driver headers, and without the" \
-             "simulated NIC: no package source offers dpdk $version." \
-             "Bringing libdpdk-dev up to date may help; or name DPDK's source" \
-             "tree, of the same release series, in DPDK_SOURCE"
+             "simulated NIC: no mirror has the source package of dpdk" \
+             "$version, or of another version of its release series; name" \
+             "DPDK's source tree, of that series, in DPDK_SOURCE"
     fi
 }
 
@@ -134,21 +134,45 @@ dpdk_headers()
     ) | tar -C "$1" -cf - -T - | tar -C "$2" -xf -
 }
 
-# dpdk_fetch VERSION FOLDER: fetches the source package into FOLDER/source.
-# The machine may have no "deb-src" entry, so one is derived from each "deb"
-# entry, in files that only these calls use.
+# dpdk_fetch VERSION FOLDER: fetches header files into FOLDER/source, from the
+# source package of VERSION, or else of the newest other version of its release
+# series that can be had: a mirror may list what it does not have, and have
+# brought out another point release since.  The machine may have no "deb-src"
+# entry, so one is derived from each "deb" entry, in files that only these calls
+# use.
 dpdk_fetch()
 {
-    local dir=$2 apt
+    local dir=$2 version
+    local apt=(-o Dir::Etc::sourcelist=/dev/null
+        -o Dir::Etc::sourceparts="$dir/sources"
+        -o Dir::State::Lists="$dir/lists"
+        -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=)
     mkdir -p "$dir/sources" "$dir/lists/partial" || return 1
     apt_sources_as_source "$dir/sources" || return 1
-    apt="apt-get -o Dir::Etc::sourcelist=/dev/null
-        -o Dir::Etc::sourceparts=$dir/sources -o Dir::State::Lists=$dir/lists
-        -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache="
-    $apt update
-    (cd "$dir" && $apt source "dpdk=$1") || return 1
-    dpdk_headers "$(echo "$dir"/dpdk-*/)" "$dir/source" || return 1
-    rm -rf "$dir"/sources "$dir"/lists "$dir"/dpdk[_-]*
+    apt-get "${apt[@]}" update
+    for version in $(dpdk_versions "$1" "${apt[@]}"); do
+        if (cd "$dir" && apt-get "${apt[@]}" source "dpdk=$version"); then
+            dpdk_headers "$(echo "$dir"/dpdk-*/)" "$dir/source" || return 1
+            rm -rf "$dir"/sources "$dir"/lists "$dir"/dpdk[_-]*
+            return 0
+        fi
+        rm -rf "$dir"/dpdk[_-]*
+    done
+    return 1
+}
+
+# dpdk_versions VERSION OPTION...: prints VERSION, and then what else apt, with
+# these options, knows of its release series, the newest first.
+dpdk_versions()
+{
+    local version
+    echo "$1"
+    apt-cache "${@:2}" showsrc --only-source dpdk \
+        | sed -n 's/^Version: //p' | sort -ruV | while read -r version; do
+        [ "$version" = "$1" ] \
+            || [ "$(dpdk_series "$version")" != "$(dpdk_series "$1")" ] \
+            || echo "$version"
+    done
 }
 
 # apt_sources_as_source FOLDER: writes into FOLDER the machine's package

@@ -347,5 +347,9 @@ EXTRA_DIST += \
 TESTS += tests/unit/test-ovs-tests.sh
 EXTRA_DIST += tests/unit/test-ovs-tests.sh
 
+# Where the header files of DPDK's drivers come from.
+TESTS += tests/unit/test-dpdk-headers.sh
+EXTRA_DIST += tests/unit/test-dpdk-headers.sh
+
 include tests/system.mk
 include tests/checks.mk
