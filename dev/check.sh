@@ -284,7 +284,7 @@ suite_result()
 # part_fuzz: lets each fuzzer run for a while.
 part_fuzz()
 {
-    PACKAGES=clang packages_install
+    PACKAGES="clang libclang-rt-dev" packages_install
     if logged "fuzzing" make -s fuzz FUZZ_SECONDS="${FUZZ_SECONDS:-20}"; then
         passed 1
     else
