@@ -97,7 +97,8 @@ find_table(const struct dpdk_vdpa_ring *ring, uint64_t addr, uint32_t len,
 /* Split rings: virtio 1.1, section 2.6. */
 
 /* Follows the chain that begins with number 'i' of 'n' descriptors at 'descs',
- * which is an indirect table if 'indirect' is true. */
+ * which is an indirect table if 'indirect' is true.  Others may come before
+ * one with a table, and none behind it (section 2.6.5.3). */
 static bool
 split_follow(const struct dpdk_vdpa_ring *ring, const struct vring_desc *descs,
              unsigned int n, unsigned int i, bool indirect,
@@ -111,8 +112,8 @@ split_follow(const struct dpdk_vdpa_ring *ring, const struct vring_desc *descs,
         if (flags & VRING_DESC_F_INDIRECT) {
             const struct vring_desc *table = find_table(ring, addr, len, &n);
 
-            return (!indirect && !chain->n && !(flags & VRING_DESC_F_NEXT)
-                    && table && split_follow(ring, table, n, 0, true, chain));
+            return (!indirect && !(flags & VRING_DESC_F_NEXT) && table
+                    && split_follow(ring, table, n, 0, true, chain));
         }
         if (!chain_add(chain, addr, len)) {
             return false;
@@ -179,7 +180,8 @@ packed_add_table(const struct dpdk_vdpa_ring *ring, uint64_t addr,
     return table;
 }
 
-/* Follows the chain at 'pos', whose first descriptor has these flags. */
+/* Follows the chain at 'pos', whose first descriptor has these flags.  Here
+ * a driver must not have one with a table be part of a chain. */
 static bool
 packed_follow(const struct dpdk_vdpa_ring *ring, unsigned int pos,
               uint16_t flags, struct chain *chain)

@@ -403,8 +403,14 @@ static const struct offer broken[] = {
     { "empty table", false, 1, { { GUEST_START, 0, VRING_DESC_F_INDIRECT } } },
     { "unaligned table", false, 1,
       { { GUEST_START + 1, 16, VRING_DESC_F_INDIRECT } } },
-    { "table in a chain", false, 2,
-      { { GUEST_START, 16, 0 }, { GUEST_START, 16, VRING_DESC_F_INDIRECT } } },
+    { "table with more behind it", false, 2,
+      { { GUEST_START, 16, VRING_DESC_F_INDIRECT }, { GUEST_START, 16, 0 } } },
+    { "table in a chain with more behind it", false, 3,
+      { { GUEST_START, 16, 0 }, { GUEST_START, 16, VRING_DESC_F_INDIRECT },
+        { GUEST_START, 16, 0 } } },
+    { "two tables", false, 2,
+      { { GUEST_START, 16, VRING_DESC_F_INDIRECT },
+        { GUEST_START, 16, VRING_DESC_F_INDIRECT } } },
 };
 
 /* Checks that nothing happens, however often one tries. */
@@ -431,6 +437,48 @@ static void
 start_over(struct fixture *f)
 {
     guest_reset(&f->guest, f->ring.next_avail);
+}
+
+/* In a split ring a table may be the last of a chain (virtio 1.1, section
+ * 2.6.5.3.2); in a packed one it is alone. */
+static void
+test_recv_table_last(void **state)
+{
+    static const uint32_t lens[] = { 12, 3, 100, 2000, 1 };
+    struct fixture *f = *state;
+
+    for (unsigned int n_direct = 1; n_direct <= 3; n_direct++) {
+        unsigned int first = f->guest.n_offered;
+        struct offer all, direct;
+        uint32_t len = 0;
+
+        make_offer(&all, false, lens, ARRAY_SIZE(lens));
+        fill(f, &all, n_direct);
+        for (unsigned int i = 0; i < all.n; i++) {
+            len += lens[i];
+        }
+        direct = all;
+        direct.n = n_direct + 1;
+        direct.parts[n_direct].addr = TABLE;
+        direct.parts[n_direct].len = (all.n - n_direct) * 16;
+        direct.parts[n_direct].flags = VRING_DESC_F_INDIRECT;
+        for (unsigned int i = n_direct; i < all.n; i++) {
+            struct vring_desc *d = (void *) guest_at(&f->guest, TABLE);
+
+            d[i - n_direct].addr = all.parts[i].addr;
+            d[i - n_direct].len = lens[i];
+            d[i - n_direct].flags = i + 1 < all.n ? VRING_DESC_F_NEXT : 0;
+            d[i - n_direct].next = i - n_direct + 1;
+        }
+        offer(f, &direct);
+        if (f->guest.packed) {
+            check_refused(f);
+            start_over(f);
+        } else {
+            check_packet(recv_one(f), n_direct, len - f->header_len);
+            check_back(f, first, 1, 0);
+        }
+    }
 }
 
 static void
@@ -581,6 +629,7 @@ main(void)
         TEST(test_recv_header),
         TEST(test_recv_cut),
         TEST(test_recv_many),
+        TEST(test_recv_table_last),
         TEST(test_recv_broken),
         TEST(test_recv_endless),
         TEST(test_recv_no_mbufs),
