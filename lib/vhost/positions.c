@@ -92,8 +92,8 @@ chain_is_used(const struct dpdk_vdpa_note *note,
             && packed_flags_are_used(descs[i].flags, begin));
 }
 
-/* Returns true if a device has ever processed the ring at 'descs', which
- * 'note' is about, and may be at 'pos'.
+/* Returns null if a device has ever processed the ring at 'descs', which
+ * 'note' is about, and may be at 'pos'; else why not.
  *
  * A driver sets the descriptors to zero before the first one, and sets the
  * flag USED only after a device has been round; none has it at the beginning,
@@ -101,9 +101,9 @@ chain_is_used(const struct dpdk_vdpa_note *note,
  * device would look at next cannot have been given back in this round, and
  * what it passed last cannot still be as it was given back in the round
  * before. */
-static bool
-is_plausible(const struct dpdk_vdpa_note *note,
-             const struct vring_packed_desc *descs, uint16_t pos)
+static const char *
+why_implausible(const struct dpdk_vdpa_note *note,
+                const struct vring_packed_desc *descs, uint16_t pos)
 {
     uint16_t size = note->size;
     uint16_t i = pos & ~PACKED_WRAP;
@@ -111,14 +111,17 @@ is_plausible(const struct dpdk_vdpa_note *note,
     bool is_used = pos == PACKED_WRAP || chain_is_used(note, descs, pos);
 
     if (i >= size) {
-        return false;
+        return "the notes lead behind the end of the ring";
     }
     for (unsigned int j = 0; j < size; j++) {
         is_used |= descs[j].flags & PACKED_USED;
     }
-    return (is_used && !packed_flags_are_used(descs[i].flags, pos)
-            && !packed_flags_are_used(descs[last & ~PACKED_WRAP].flags,
-                                      last ^ PACKED_WRAP));
+    return (!is_used ? "no device has processed the ring since it was set up"
+            : packed_flags_are_used(descs[i].flags, pos)
+            ? "the ring has been processed further than noted"
+            : packed_flags_are_used(descs[last & ~PACKED_WRAP].flags,
+                                    last ^ PACKED_WRAP)
+            ? "the ring has not been processed as far as noted" : NULL);
 }
 
 static bool
@@ -193,25 +196,46 @@ note_read(const struct dpdk_vdpa_note *note,
     return find_in_ring(descs, note->size, pos);
 }
 
-/* Has ring 'i', which the notes are about, go on where it was. */
-static void
-ring_restore(const struct dpdk_vdpa_notes *notes,
-             const struct dpdk_vdpa_book *book, int vid, unsigned int i)
+/* Stores in '*pos' where ring 'i', which the notes are about, is to go on.
+ * Returns null, or why that cannot be told. */
+static const char *
+ring_find(const struct dpdk_vdpa_notes *notes,
+          const struct dpdk_vdpa_book *book, unsigned int i, uint16_t *pos)
 {
     const struct dpdk_vdpa_book_ring *ring = &book->rings[i];
     const struct dpdk_vdpa_note *note = &notes->rings[i];
     struct vring_packed_desc *descs
         = dpdk_vdpa_book_at(book, ring->desc, ring->size * sizeof *descs);
-    uint16_t pos;
 
     if (!descs) {
-        return;
-    } else if (!note_read(note, &notes->undos[i], descs, &pos)) {
-        VLOG_WARN("where packed ring %u of connection %d was cannot be told",
-                  i, vid);
-    } else if (is_plausible(note, descs, pos)) {
-        VLOG_DBG("packed ring %u of connection %d goes on from %u", i, vid,
-                 pos & ~PACKED_WRAP);
+        return "the ring is behind an IOMMU";
+    } else if (!note_read(note, &notes->undos[i], descs, pos)) {
+        return (note->state == DPDK_VDPA_NOTE_EXACT || note->n_undo
+                ? "the notes are not about a ring of this length"
+                : "nobody noted anything, and there are buffers of several "
+                  "descriptors");
+    }
+    return why_implausible(note, descs, *pos);
+}
+
+/* Has ring 'i', which the notes are about, go on where it was. */
+static void
+ring_restore(const struct dpdk_vdpa_notes *notes,
+             const struct dpdk_vdpa_book *book, int vid, unsigned int i)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(60, 600);
+    uint16_t base = book->rings[i].base;
+    uint16_t pos;
+    const char *why = ring_find(notes, book, i, &pos);
+
+    if (why) {
+        VLOG_WARN_RL(&rl, "packed ring %u of connection %d begins at %u as "
+                     "the front-end says, for %s", i, vid,
+                     base & ~PACKED_WRAP, why);
+    } else {
+        VLOG_INFO_RL(&rl, "packed ring %u of connection %d goes on from %u "
+                     "(the front-end says %u)", i, vid, pos & ~PACKED_WRAP,
+                     base & ~PACKED_WRAP);
         rte_vhost_set_vring_base(vid, i, pos, pos);
     }
 }

@@ -26,10 +26,35 @@ static int script_set_base(int vid, uint16_t i, uint16_t avail, uint16_t used);
 #define rte_vhost_get_vring_base script_get_base
 #define rte_vhost_set_vring_base script_set_base
 
+/* What is logged. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "openvswitch/vlog.h"
+
+#undef VLOG_INFO_RL
+#undef VLOG_WARN_RL
+
+static char said[256];
+static unsigned int n_said;
+
+#define VLOG_INFO_RL(RL, ...) said_set(RL, "INFO: " __VA_ARGS__)
+#define VLOG_WARN_RL(RL, ...) said_set(RL, "WARN: " __VA_ARGS__)
+
+static void OVS_PRINTF_FORMAT(2, 3)
+said_set(struct vlog_rate_limit *rl OVS_UNUSED, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(said, sizeof said, format, args);
+    va_end(args);
+    n_said++;
+}
+
 #include "lib/vhost/positions.c"
 
 #include <setjmp.h>
-#include <stdarg.h>
 
 #include <cmocka.h>
 
@@ -117,6 +142,8 @@ static uint16_t
 begin(const struct dpdk_vdpa_book *book)
 {
     base = book->rings[1].base;
+    said[0] = '\0';
+    n_said = 0;
     dpdk_vdpa_positions_begin(&notes, book, VID, 1, false);
 
     /* Notes are about this ring from now on. */
@@ -127,6 +154,24 @@ begin(const struct dpdk_vdpa_book *book)
         assert_int_equal(notes.rings[1].state, DPDK_VDPA_NOTE_NONE);
     }
     return base;
+}
+
+/* Checks that one thing was logged, which ends with 'end'. */
+static void
+check_said(const char *end)
+{
+    assert_int_equal(n_said, 1);
+    assert_true(strlen(said) >= strlen(end));
+    assert_string_equal(said + strlen(said) - strlen(end), end);
+}
+
+/* Checks that the notes were refused, and that was said. */
+static void
+check_refused(const char *why)
+{
+    check_said(why);
+    assert_memory_equal(said, "WARN: packed ring 1 of connection 3 begins at "
+                        "0 as the front-end says, for ", 75);
 }
 
 /* A ring that was processed until the process ended. */
@@ -157,6 +202,8 @@ test_same(void **state)
     struct dpdk_vdpa_book *book = *state;
 
     assert_int_equal(begin(book), POS);
+    check_said("INFO: packed ring 1 of connection 3 goes on from 100 (the "
+               "front-end says 0)");
 
     /* Again, if nobody did anything meanwhile. */
     assert_int_equal(begin(book), POS);
@@ -294,15 +341,24 @@ test_implausible(void **state)
 
     memset(&memory, 0, sizeof memory);
     assert_int_equal(begin(book), BASE);
+    check_refused("no device has processed the ring since it was set up");
     live_and_die(book);
     ring_fill(BASE, 0);
     assert_int_equal(begin(book), BASE);
+    check_refused("no device has processed the ring since it was set up");
     live_and_die(book);
     ring_fill(POS + 1, 10);                     /* It is further. */
     assert_int_equal(begin(book), BASE);
+    check_refused("the ring has been processed further than noted");
+    live_and_die(book);
+    ring_fill(POS & ~PACKED_WRAP, SIZE - 1);    /* In the round before. */
+    memory.desc[(POS & ~PACKED_WRAP) - 1].flags = 0;
+    assert_int_equal(begin(book), BASE);
+    check_refused("the ring has not been processed as far as noted");
     live_and_die(book);
     ring_fill(POS - 1, 0);                      /* It is not so far. */
     assert_int_equal(begin(book), BASE);
+    check_refused("");
 
     /* A new driver has not been where a buffer is noted, or has offered one
      * there. */
@@ -313,6 +369,7 @@ test_implausible(void **state)
         ring_fill(PACKED_WRAP, i ? SIZE : 10);
         memory.desc[SIZE - 1].addr = i;
         assert_int_equal(begin(book), BASE);
+        check_refused("");
     }
     memory.desc[SIZE - 1].addr = 0;
 
@@ -320,6 +377,7 @@ test_implausible(void **state)
         live_and_die(book);
         notes.rings[1].span = dpdk_vdpa_note_span(odd[i], odd[i]);
         assert_int_equal(begin(book), BASE);
+        check_refused("the notes are not about a ring of this length");
         live_and_die(book);
         notes.rings[1].span = dpdk_vdpa_note_span(POS, odd[i]);
         assert_int_equal(begin(book), BASE);
@@ -335,6 +393,7 @@ test_implausible(void **state)
         notes.undos[1].begin = odd[i];
         notes.rings[1].n_undo = 1 + i;
         assert_int_equal(begin(book), BASE);
+        check_refused("the notes are not about a ring of this length");
     }
 }
 
@@ -381,6 +440,7 @@ test_told(void **state)
 {
     dpdk_vdpa_positions_forget(&notes, 1);
     assert_int_equal(begin(*state), BASE);
+    assert_int_equal(n_said, 0);
 
     dpdk_vdpa_positions_forget(&notes, 1);
     base = POS;
