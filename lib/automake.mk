@@ -74,6 +74,8 @@ vdpa_sources = \
 	lib/vhost/connector.h \
 	lib/vhost/door.c \
 	lib/vhost/door.h \
+	lib/vhost/files.c \
+	lib/vhost/files.h \
 	lib/vhost/guard.c \
 	lib/vhost/guard.h \
 	lib/vhost/insert.c \

@@ -9,6 +9,7 @@ unit_tests = \
 	tests/unit/test-door \
 	tests/unit/test-events \
 	tests/unit/test-fault \
+	tests/unit/test-files \
 	tests/unit/test-frames \
 	tests/unit/test-gate \
 	tests/unit/test-guard \
@@ -62,9 +63,17 @@ tests_unit_test_connector_SOURCES = tests/unit/test-connector.c \
 tests_unit_test_connector_LDADD = $(unit_LDADD)
 tests_unit_test_connector_LINK = $(unit_LINK)
 
-tests_unit_test_door_SOURCES = tests/unit/test-door.c lib/vhost/door.c
+tests_unit_test_door_SOURCES = tests/unit/test-door.c \
+	tests/unit/test-slow.h lib/vhost/door.c lib/vhost/files.c
+tests_unit_test_door_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_door_LDADD = $(unit_LDADD)
 tests_unit_test_door_LINK = $(unit_LINK)
+
+tests_unit_test_files_SOURCES = tests/unit/test-files.c \
+	tests/unit/test-slow.h lib/vhost/files.c
+tests_unit_test_files_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+tests_unit_test_files_LDADD = $(unit_LDADD)
+tests_unit_test_files_LINK = $(unit_LINK)
 
 tests_unit_test_insert_SOURCES = tests/unit/test-insert.c lib/vhost/insert.c
 tests_unit_test_insert_LDADD = $(unit_LDADD)
@@ -72,7 +81,8 @@ tests_unit_test_insert_LINK = $(unit_LINK)
 
 # This one includes lib/vhost/layout.c, and has the vhost library.
 tests_unit_test_layout_SOURCES = tests/unit/test-layout.c \
-	tests/unit/test-eal.h lib/vhost/door.c lib/vhost/insert.c
+	tests/unit/test-eal.h lib/vhost/door.c lib/vhost/files.c \
+	lib/vhost/insert.c
 tests_unit_test_layout_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_layout_LDADD = $(unit_LDADD)
 tests_unit_test_layout_LINK = $(unit_LINK)
@@ -113,7 +123,8 @@ tests_unit_test_gate_LDADD = $(unit_LDADD)
 tests_unit_test_gate_LINK = $(unit_LINK)
 
 tests_unit_test_guard_SOURCES = tests/unit/test-guard.c \
-	tests/unit/test-needs.h lib/vhost/book.c lib/vhost/guard.c
+	tests/unit/test-needs.h lib/vhost/book.c lib/vhost/files.c \
+	lib/vhost/guard.c
 tests_unit_test_guard_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_guard_LDADD = $(unit_LDADD)
 tests_unit_test_guard_LINK = $(unit_LINK)
@@ -222,6 +233,7 @@ vhost_sources = \
 	lib/vhost/chain.c \
 	lib/vhost/connector.c \
 	lib/vhost/door.c \
+	lib/vhost/files.c \
 	lib/vhost/guard.c \
 	lib/vhost/insert.c \
 	lib/vhost/interrupt.c \

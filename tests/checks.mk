@@ -38,7 +38,7 @@ FUZZ_LINK = $(SHELL) $(ovs_builddir)/libtool --silent --tag=CC --mode=link \
 	$(FUZZ_CFLAGS)
 
 tests/fuzz/fuzz-guard: tests/fuzz/fuzz-guard.c lib/vhost/guard.c \
-	lib/vhost/book.c lib/vhost/reset.c
+	lib/vhost/book.c lib/vhost/files.c lib/vhost/reset.c
 tests/fuzz/fuzz-options: tests/fuzz/fuzz-options.c lib/port/features.c \
 		lib/port/options.c
 tests/fuzz/fuzz-packet: tests/fuzz/fuzz-packet.c lib/base/packet.c

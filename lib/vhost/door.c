@@ -30,11 +30,15 @@
 #include "openvswitch/list.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/thread.h"
+#include "openvswitch/vlog.h"
 #include "ovs-thread.h"
 #include "seq.h"
 #include "timeval.h"
 #include "util.h"
+#include "vhost/files.h"
 #include "vhost/message.h"
+
+VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_door);
 
 /* Longest message that is handed on; the library takes less. */
 #define MESSAGE_MAX 4096
@@ -61,12 +65,14 @@ struct parcel {
     size_t sent;                /* Of these. */
     int fds[DPDK_VDPA_MSG_MAX_FDS];
     int n_fds;
+    struct dpdk_vdpa_closing *closing;  /* The connection's. */
     long long int since;        /* When its first byte came, in ms. */
 };
 
-/* A connection.  All with 'door_mutex'. */
+/* A connection.  All with 'door_mutex', but for 'closing'. */
 struct door_conn {
     struct ovs_list list_node;  /* In 'conns'. */
+    const struct dpdk_vdpa_door *door;  /* Whose it is, if only by name. */
     int front;                  /* Of the front-end, or -1. */
     int back;                   /* Whose other end the library has, or -1. */
     int timeout;
@@ -74,6 +80,7 @@ struct door_conn {
     bool held;                  /* The library is not to get messages yet. */
     bool closed;                /* Nobody will ask for 'reason' any more. */
     const char *reason;
+    struct dpdk_vdpa_closing closing;   /* Files of the front-end's. */
     struct parcel message;      /* From 'front' to 'back'. */
     struct parcel answer;       /* From 'back' to 'front'. */
 };
@@ -94,21 +101,23 @@ static __thread struct door_conn *held_conn;
 
 /* Parcels. */
 
-/* Returns true if files may come with 'request', of which we let the library
- * see any: it loses those that come with a message about a ring that it cannot
- * have. */
+/* Returns true if 'fd' is a file as should come with 'request'.  The library
+ * gets no other: it waits for who is behind a file when it closes it, and loses
+ * those that come with a message about a ring that it cannot have. */
 static bool
-takes_files(uint32_t request)
+is_file_for(uint32_t request, int fd)
 {
     switch (request) {
     case DPDK_VDPA_MSG_SET_MEM_TABLE:
     case DPDK_VDPA_MSG_SET_LOG_BASE:
+        return dpdk_vdpa_file_is_memory(fd);
     case DPDK_VDPA_MSG_SET_LOG_FD:
     case DPDK_VDPA_MSG_SET_VRING_KICK:
     case DPDK_VDPA_MSG_SET_VRING_CALL:
     case DPDK_VDPA_MSG_SET_VRING_ERR:
+        return dpdk_vdpa_file_is_eventfd(fd);
     case DPDK_VDPA_MSG_SET_SLAVE_REQ_FD:
-        return true;
+        return dpdk_vdpa_file_is_local_socket(fd);
     default:
         return false;
     }
@@ -118,7 +127,7 @@ static void
 parcel_close_files(struct parcel *p)
 {
     while (p->n_fds) {
-        close(p->fds[--p->n_fds]);
+        dpdk_vdpa_file_close(p->fds[--p->n_fds], p->closing);
     }
 }
 
@@ -127,6 +136,22 @@ parcel_clear(struct parcel *p)
 {
     parcel_close_files(p);
     p->len = p->sent = 0;
+}
+
+/* Closes files that should not have come with 'request'. */
+static void
+parcel_sift_files(struct parcel *p, uint32_t request)
+{
+    int n = 0;
+
+    for (int i = 0; i < p->n_fds; i++) {
+        if (is_file_for(request, p->fds[i])) {
+            p->fds[n++] = p->fds[i];
+        } else {
+            dpdk_vdpa_file_close(p->fds[i], p->closing);
+        }
+    }
+    p->n_fds = n;
 }
 
 /* Takes the files that came with 'msg'; there is no room for more than a
@@ -149,7 +174,7 @@ parcel_take_files(struct parcel *p, struct msghdr *msg)
             if (p->n_fds < DPDK_VDPA_MSG_MAX_FDS) {
                 p->fds[p->n_fds++] = fd;
             } else {
-                close(fd);
+                dpdk_vdpa_file_close(fd, p->closing);
             }
         }
     }
@@ -241,11 +266,19 @@ conn_end(struct door_conn *c, const char *reason)
 {
     if (c->front >= 0) {
         c->reason = reason;
-        close(c->front);
+        dpdk_vdpa_file_close_socket(c->front, &c->closing);
         c->front = -1;
         shutdown(c->back, SHUT_WR);
         parcel_clear(&c->message);
     }
+}
+
+/* Returns true if files of the front-end's wait to be closed: there may be no
+ * end of them, so no more are taken from it. */
+static bool
+conn_is_closing(const struct door_conn *c)
+{
+    return atomic_count_get(&CONST_CAST(struct door_conn *, c)->closing.n) > 0;
 }
 
 /* Reads some more of a message.  Returns false if there is nothing to read. */
@@ -253,8 +286,12 @@ static bool
 conn_read_message(struct door_conn *c)
 {
     struct parcel *p = &c->message;
-    ssize_t n = parcel_read(p, c->front, message_missing(p));
+    ssize_t n;
 
+    if (conn_is_closing(c)) {
+        return false;
+    }
+    n = parcel_read(p, c->front, message_missing(p));
     if (n <= 0) {
         if (!n || (errno != EAGAIN && errno != EINTR)) {
             conn_end(c, NULL);
@@ -266,9 +303,7 @@ conn_read_message(struct door_conn *c)
 
         memcpy(&request, p->data, sizeof request);
         memcpy(&size, p->data + SIZE_OFS, sizeof size);
-        if (!takes_files(request)) {
-            parcel_close_files(p);
-        }
+        parcel_sift_files(p, request);
         if (size > MESSAGE_MAX) {
             conn_end(c, "message of more than 4096 bytes");
             return false;
@@ -408,7 +443,7 @@ conn_wait(const struct door_conn *c)
     if (c->front < 0) {
         return;
     }
-    wait_for(c->front, !has_message, has_answer);
+    wait_for(c->front, !has_message && !conn_is_closing(c), has_answer);
     if (conn_has_part(c)) {
         poll_timer_wait_until(c->message.since + c->timeout);
     }
@@ -427,7 +462,7 @@ door_main(void *aux OVS_UNUSED)
         ovs_mutex_lock(&door_mutex);
         LIST_FOR_EACH_SAFE (c, next, list_node, &conns) {
             conn_run(c);
-            if (c->back < 0 && c->closed) {
+            if (c->back < 0 && c->closed && !conn_is_closing(c)) {
                 ovs_list_remove(&c->list_node);
                 free(c);
             } else {
@@ -519,6 +554,7 @@ conn_create(int front, int timeout, int *end)
     struct door_conn *c;
     int pair[2];
 
+    start_thread();
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair)) {
         return NULL;
     }
@@ -531,6 +567,8 @@ conn_create(int front, int timeout, int *end)
     c->front = front;
     c->back = pair[0];
     c->timeout = timeout;
+    c->closing.wake = door_seq;
+    c->message.closing = c->answer.closing = &c->closing;
     *end = pair[1];
     return c;
 }
@@ -539,22 +577,45 @@ conn_create(int front, int timeout, int *end)
 static void
 conn_start(struct door_conn *c)
 {
-    start_thread();
     ovs_mutex_lock(&door_mutex);
     ovs_list_push_back(&conns, &c->list_node);
     ovs_mutex_unlock(&door_mutex);
     seq_change(door_seq);
 }
 
+/* Returns true if files of a connection before wait to be closed, which was
+ * that of 'door'. */
+static bool
+door_is_closing(const struct dpdk_vdpa_door *door)
+{
+    struct door_conn *c;
+    bool closing = false;
+
+    ovs_mutex_lock(&door_mutex);
+    LIST_FOR_EACH (c, list_node, &conns) {
+        closing |= c->door == door && conn_is_closing(c);
+    }
+    ovs_mutex_unlock(&door_mutex);
+    return closing;
+}
+
 bool
 dpdk_vdpa_door_open(struct dpdk_vdpa_door *door, int timeout)
 {
     int fd = is_holding ? connected_fd : -1;
-    int front = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
     struct door_conn *c;
-    int end;
+    int front, end;
 
     door->conn = NULL;
+    if (fd < 0) {
+        return false;
+    } else if (door_is_closing(door)) {
+        static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 1);
+
+        VLOG_WARN_RL(&rl, "files of the connection before cannot be closed");
+        return false;
+    }
+    front = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (front < 0) {
         return false;
     }
@@ -566,6 +627,7 @@ dpdk_vdpa_door_open(struct dpdk_vdpa_door *door, int timeout)
     dup2(end, fd);
     close(end);
     c->held = true;
+    c->door = door;
     conn_start(c);
     connected_fd = -1;
     held_conn = c;

@@ -18,7 +18,6 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/magic.h>
 #include <linux/vhost_types.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
@@ -27,15 +26,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "seam/compat-dpdk.h"
 #include "util.h"
-
-#ifndef FUSE_SUPER_MAGIC
-#define FUSE_SUPER_MAGIC 0x65735546
-#endif
 
 /* Longest ring, 4 times what QEMU allows.  A bad chain of descriptors may be
  * as long as the ring, and the library walks it at each poll. */
@@ -92,24 +86,13 @@ has_no_lock(const struct check *c)
 static bool
 is_bad_memory(int fd, uint64_t size)
 {
-    struct statfs fs;
     struct stat s;
 
+    if (!dpdk_vdpa_file_is_memory(fd)) {
+        return true;
+    }
     fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK);
-    return (fstat(fd, &s) || !S_ISREG(s.st_mode) || s.st_size < size
-            || fstatfs(fd, &fs) || fs.f_type == FUSE_SUPER_MAGIC);
-}
-
-static bool
-is_eventfd(int fd)
-{
-    char path[32], target[32];
-    ssize_t n;
-
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    n = readlink(path, target, sizeof target - 1);
-    target[MAX(n, 0)] = '\0';
-    return !strcmp(target, "anon_inode:[eventfd]");
+    return fstat(fd, &s) || !S_ISREG(s.st_mode) || s.st_size < size;
 }
 
 /* Who writes to 'fd' must not be made to wait. */
@@ -283,8 +266,9 @@ check_mem_table(const struct check *c)
     }
     if (!n || n != msg->n_fds
         || msg->size < head + n * sizeof msg->payload.memory.regions[0]) {
-        return refuse(c, "memory table of %"PRIu32" regions in %"PRIu32" "
-                      "bytes with %d files", n, msg->size, msg->n_fds);
+        return refuse(c, "memory table of %"PRIu32" regions, %"PRIu32" "
+                      "bytes, %d files in tmpfs, hugetlbfs or disk", n,
+                      msg->size, msg->n_fds);
     }
     if (has_no_lock(c) && is_other_memory(c)) {
         return refuse(c, "other memory, while a vDPA device uses it");
@@ -425,6 +409,20 @@ check_vring_addr(const struct check *c, const struct dpdk_vdpa_book_ring *ring,
     return false;
 }
 
+/* The library reads from, writes to or closes what it gets: nothing else than
+ * an eventfd is sure never to make it wait. */
+static bool
+check_eventfd(const struct check *c)
+{
+    bool none = c->msg->payload.u64 & DPDK_VDPA_MSG_NO_FD;
+
+    if (c->msg->n_fds != !none
+        || (!none && !dpdk_vdpa_file_is_eventfd(c->msg->fds[0]))) {
+        return refuse(c, "notifications by something else than an eventfd");
+    }
+    return false;
+}
+
 static bool
 check_vring_kick(const struct check *c, const struct dpdk_vdpa_book_ring *ring,
                  unsigned int i)
@@ -436,18 +434,17 @@ check_vring_kick(const struct check *c, const struct dpdk_vdpa_book_ring *ring,
         return refuse(c, "ring %u is to start, while a vDPA device serves "
                       "others", i);
     }
-    return false;
+    return check_eventfd(c);
 }
 
 static bool
 check_vring_call(const struct check *c)
 {
-    for (int i = 0; i < c->msg->n_fds; i++) {
-        if (!is_eventfd(c->msg->fds[i])) {
-            return refuse(c, "notifications by something else than an "
-                          "eventfd");
-        }
-        set_nonblocking(c->msg->fds[i]);
+    if (check_eventfd(c)) {
+        return true;
+    }
+    if (c->msg->n_fds) {
+        set_nonblocking(c->msg->fds[0]);
     }
     return false;
 }
@@ -474,6 +471,8 @@ check_ring_msg(const struct check *c)
         return check_vring_kick(c, ring, i);
     case DPDK_VDPA_MSG_SET_VRING_CALL:
         return check_vring_call(c);
+    case DPDK_VDPA_MSG_SET_VRING_ERR:
+        return check_eventfd(c);
     default:
         return false;
     }
@@ -516,6 +515,7 @@ check_request(const struct check *c)
     case DPDK_VDPA_MSG_SET_VRING_ADDR:
     case DPDK_VDPA_MSG_SET_VRING_KICK:
     case DPDK_VDPA_MSG_SET_VRING_CALL:
+    case DPDK_VDPA_MSG_SET_VRING_ERR:
     case DPDK_VDPA_MSG_SET_VRING_ENABLE:
         return check_ring_msg(c);
     case DPDK_VDPA_MSG_IOTLB_MSG:
@@ -532,7 +532,6 @@ check_request(const struct check *c)
     case DPDK_VDPA_MSG_SET_OWNER:
     case DPDK_VDPA_MSG_RESET_OWNER:
     case DPDK_VDPA_MSG_SET_LOG_FD:
-    case DPDK_VDPA_MSG_SET_VRING_ERR:
     case DPDK_VDPA_MSG_GET_PROTOCOL_FEATURES:
     case DPDK_VDPA_MSG_SET_PROTOCOL_FEATURES:
     case DPDK_VDPA_MSG_GET_QUEUE_NUM:

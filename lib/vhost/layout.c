@@ -20,6 +20,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -75,8 +76,7 @@ dpdk_vdpa_layout_write(void *theirs, const struct dpdk_vdpa_msg *msg)
 }
 
 /* What the messages of the trial carry. */
-#define TRIAL_RING 1
-#define TRIAL_VALUE 0xfedcba9876543200ULL
+#define TRIAL_VALUE 0xfedcba9876543201ULL
 
 /* A trial: one connection, whose messages this looks at.  Written by the
  * thread that handles them, read by the one that made the connection once a
@@ -170,9 +170,9 @@ trial_pre_msg_handle(int vid OVS_UNUSED, void *theirs)
         files_ofs = find_files(bytes, n);
         /* vhost/insert.h writes a message where this one was read to. */
         trial.found = (files_ofs && theirs == dpdk_vdpa_insert_last_header()
-                       && msg.request == DPDK_VDPA_MSG_SET_VRING_CALL
+                       && msg.request == DPDK_VDPA_MSG_SET_LOG_BASE
                        && msg.size == sizeof msg.payload.u64
-                       && msg.payload.u64 == (TRIAL_VALUE | TRIAL_RING));
+                       && msg.payload.u64 == TRIAL_VALUE);
     } else {
         dpdk_vdpa_layout_read(&msg, theirs);
         trial.passed = (msg.request == DPDK_VDPA_MSG_GET_FEATURES
@@ -210,7 +210,7 @@ trial_send(int fd, int file, uint32_t request, uint32_t size)
 {
     struct dpdk_vdpa_msg msg = {
         .request = request, .flags = 1 | DPDK_VDPA_MSG_NEED_REPLY,
-        .size = size, .payload.u64 = TRIAL_VALUE | TRIAL_RING,
+        .size = size, .payload.u64 = TRIAL_VALUE,
     };
     union {
         struct cmsghdr align;
@@ -272,7 +272,7 @@ trial_run(const char *path, int listener, int file)
     fd = accept(listener, NULL, NULL);
     if (fd >= 0
         && !setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv)
-        && trial_send(fd, file, DPDK_VDPA_MSG_SET_VRING_CALL,
+        && trial_send(fd, file, DPDK_VDPA_MSG_SET_LOG_BASE,
                       sizeof(uint64_t))) {
         trial_send(fd, file, DPDK_VDPA_MSG_GET_FEATURES, 0);
     }
@@ -318,14 +318,14 @@ bool
 dpdk_vdpa_layout_find(const char *rundir, char **errp)
 {
     int folder = open(rundir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    int pipefd[2];
+    int file = memfd_create("dpdkvdpa-trial", MFD_CLOEXEC);
     char *path;
     int listener;
 
     keep_thread();
     memset(&trial, 0, sizeof trial);
     files_ofs = 0;
-    if (folder < 0 || pipe2(pipefd, O_CLOEXEC)) {
+    if (folder < 0 || file < 0) {
         *errp = xasprintf("%s: cannot be used (%s)", rundir,
                           ovs_strerror(errno));
         goto exit;
@@ -335,14 +335,12 @@ dpdk_vdpa_layout_find(const char *rundir, char **errp)
         *errp = xasprintf("%s: no socket can be made there (%s)", rundir,
                           ovs_strerror(errno));
     } else {
-        fstat(pipefd[0], &trial.file);
-        trial_run(path, listener, pipefd[0]);
+        fstat(file, &trial.file);
+        trial_run(path, listener, file);
         close(listener);
         unlink(path);
     }
     free(path);
-    close(pipefd[0]);
-    close(pipefd[1]);
     if (!trial.passed && !*errp) {
         *errp = xasprintf("the vhost library that is loaded hands its "
                           "messages over in %s", trial.found
@@ -352,6 +350,9 @@ dpdk_vdpa_layout_find(const char *rundir, char **errp)
 exit:
     if (folder >= 0) {
         close(folder);
+    }
+    if (file >= 0) {
+        close(file);
     }
     return trial.passed;
 }

@@ -20,9 +20,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <unistd.h>
 
 #include "util.h"
+#include "vhost/files.h"
 
 #define DPDK_VDPA_MSG_MAX_FDS 8
 #define DPDK_VDPA_MSG_HEADER_LEN 12
@@ -144,12 +144,12 @@ dpdk_vdpa_msg_ring(const struct dpdk_vdpa_msg *msg, unsigned int *ring)
     }
 }
 
-/* Closes the files that came with 'msg'. */
+/* Closes the files that came with 'msg'; never waits. */
 static inline void
 dpdk_vdpa_msg_close_fds(struct dpdk_vdpa_msg *msg)
 {
     for (int i = 0; i < MIN(msg->n_fds, DPDK_VDPA_MSG_MAX_FDS); i++) {
-        close(msg->fds[i]);
+        dpdk_vdpa_file_close(msg->fds[i], NULL);
         msg->fds[i] = -1;
     }
     msg->n_fds = 0;

@@ -24,12 +24,15 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "tests/unit/test-slow.h"
 #include "timeval.h"
 #include "util.h"
 #include "vhost/message.h"
@@ -59,24 +62,46 @@ listen_at(struct sockaddr_un *un)
 }
 
 /* Connects a socket to a server of ours, as the library does in the middle of
- * rte_vhost_driver_start(): with the door held, until the caller releases
- * it. */
-static void
-connect_held(struct pair *p)
+ * rte_vhost_driver_start(): with the door held, until the caller releases it.
+ * Returns whether the door is open. */
+static bool
+connect_to(struct pair *p)
 {
     struct sockaddr_un un;
     int listener = listen_at(&un);
+    bool opened;
 
     p->client = socket(AF_UNIX, SOCK_STREAM, 0);
     dpdk_vdpa_door_hold();
     assert_false(dpdk_vdpa_door_open(&p->door, TIMEOUT));       /* Not yet. */
     assert_int_equal(connect(p->client, (struct sockaddr *) &un, sizeof un),
                      0);
-    assert_true(dpdk_vdpa_door_open(&p->door, TIMEOUT));
+    opened = dpdk_vdpa_door_open(&p->door, TIMEOUT);
     p->server = accept(listener, NULL, NULL);
     assert_true(p->server >= 0);
     close(listener);
     unlink(un.sun_path);
+    return opened;
+}
+
+static void
+connect_held(struct pair *p)
+{
+    assert_true(connect_to(p));
+}
+
+/* Connects, with the door open, or not. */
+static bool
+try_connect(struct pair *p)
+{
+    bool opened = connect_to(p);
+
+    dpdk_vdpa_door_release();
+    if (!opened) {
+        close(p->client);
+        close(p->server);
+    }
+    return opened;
 }
 
 static void
@@ -339,7 +364,45 @@ test_clogged(void **state OVS_UNUSED)
     close_pair(&p);
 }
 
-/* A pipe tells whether anybody still has its other end. */
+/* Kinds of files, of which a message takes one or none. */
+enum kind { EVENTFD, MEMORY, LOCAL_SOCKET, PIPE, N_KINDS };
+
+static int
+make_file(enum kind kind)
+{
+    int fds[2];
+
+    switch (kind) {
+    case EVENTFD:
+        return eventfd(0, 0);
+    case MEMORY:
+        return memfd_create("test-door", 0);
+    case LOCAL_SOCKET:
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+        break;
+    case PIPE:
+    case N_KINDS:
+        assert_int_equal(pipe(fds), 0);
+        break;
+    }
+    close(fds[0]);
+    return fds[1];
+}
+
+static enum kind
+kind_for(uint32_t request)
+{
+    return (request == DPDK_VDPA_MSG_SET_MEM_TABLE
+            || request == DPDK_VDPA_MSG_SET_LOG_BASE ? MEMORY
+            : request == DPDK_VDPA_MSG_SET_LOG_FD
+              || (request >= DPDK_VDPA_MSG_SET_VRING_KICK
+                  && request <= DPDK_VDPA_MSG_SET_VRING_ERR) ? EVENTFD
+            : request == DPDK_VDPA_MSG_SET_SLAVE_REQ_FD ? LOCAL_SOCKET
+            : N_KINDS);
+}
+
+/* Only files of the right kind get to the library, in whatever pieces they
+ * come. */
 static void
 test_files(void **state OVS_UNUSED)
 {
@@ -347,27 +410,110 @@ test_files(void **state OVS_UNUSED)
 
     connect_pair(&p);
     for (uint32_t request = 0; request < 64; request++) {
-        bool takes = (request >= 5 && request <= 7)
-                     || (request >= 12 && request <= 14) || request == 21;
         struct small msg = { request, 1, 8, 0 }, got;
         const char *bytes = (const char *) &msg;
-        int fds[2];
-        char byte;
 
-        for (size_t cut = 0; cut < sizeof msg; cut += 13) {
-            assert_int_equal(pipe(fds), 0);
-            if (cut) {
-                send_bytes(p.server, bytes, cut, -1);
+        for (enum kind kind = 0; kind < N_KINDS; kind++) {
+            for (size_t cut = 0; cut < sizeof msg; cut += 7) {
+                int fd = make_file(kind);
+
+                if (cut) {
+                    send_bytes(p.server, bytes, cut, -1);
+                }
+                send_bytes(p.server, bytes + cut, sizeof msg - cut, fd);
+                close(fd);
+                recv_small(p.client, &got, kind == kind_for(request));
             }
-            send_bytes(p.server, bytes + cut, sizeof msg - cut, fds[1]);
-            close(fds[1]);
-            recv_small(p.client, &got, takes);
-            assert_true(is_readable(fds[0], LONG));
-            assert_int_equal(read(fds[0], &byte, 1), 0);
-            close(fds[0]);
         }
     }
     close_pair(&p);
+}
+
+/* Nor is it noticed elsewhere that a file is closed which was not to come. */
+static void
+test_closed(void **state OVS_UNUSED)
+{
+    struct small msg = { 2, 1, 8, 0 }, got;
+    struct pair p;
+    int fds[2];
+    char byte;
+
+    connect_pair(&p);
+    assert_int_equal(pipe(fds), 0);
+    send_bytes(p.server, &msg, sizeof msg, fds[1]);
+    close(fds[1]);
+    recv_small(p.client, &got, 0);
+    assert_true(is_readable(fds[0], LONG));
+    assert_int_equal(read(fds[0], &byte, 1), 0);
+    close(fds[0]);
+    close_pair(&p);
+}
+
+/* Makes connection 'p', which brings a file that is slow to close, with the end
+ * of a message that takes none, or with the beginning of one.  The door is to
+ * be the last one to close it. */
+static void
+bring_slow(struct pair *p, struct slow_file *slow, bool end)
+{
+    struct small msg = { 2, 1, 8, 0 }, got;
+    size_t n = DPDK_VDPA_MSG_HEADER_LEN;
+
+    slow_file_open(slow);
+    connect_held(p);
+    send_bytes(p->server, &msg, n, end ? -1 : slow->fd);
+    if (end) {
+        send_bytes(p->server, &msg.payload, sizeof msg.payload, slow->fd);
+    }
+    close(slow->fd);
+    dpdk_vdpa_door_release();
+    if (end) {
+        recv_small(p->client, &got, 0);
+    }
+}
+
+/* Whoever brings files that are slow to close keeps nobody waiting, and may not
+ * come back before they are closed. */
+static void
+test_slow_file(void **state OVS_UNUSED)
+{
+    struct small msg = { 2, 1, 8, 0 }, got;
+
+    for (int whole = 0; whole < 2; whole++) {
+        long long int end = time_msec() + LONG;
+        struct pair p, other;
+        struct slow_file slow;
+
+        connect_pair(&other);
+        bring_slow(&p, &slow, whole);
+        for (int i = 0; i < 10; i++) {
+            send_bytes(other.server, &msg, sizeof msg, -1);
+            recv_small(other.client, &got, 0);
+        }
+        /* Nothing more is taken from it. */
+        send_bytes(p.server, &msg, sizeof msg, -1);
+        if (whole) {
+            assert_false(is_readable(p.client, 10));
+        } else {
+            check_end(&p, "message that is not finished");
+        }
+        assert_true(time_msec() < end);
+
+        close(p.client);
+        p.client = -1;
+        close(p.server);
+        p.server = -1;
+        dpdk_vdpa_door_close(&p.door);
+        assert_false(try_connect(&p));
+        assert_true(time_msec() < end);
+        close(slow.peer);
+        while (!try_connect(&p)) {
+            assert_true(time_msec() < end);
+        }
+        send_bytes(p.server, &msg, sizeof msg, -1);
+        recv_small(p.client, &got, 0);
+        close_pair(&p);
+        close_pair(&other);
+    }
 }
 
 /* A message waits until its connection has been started wholly. */
@@ -492,6 +638,8 @@ main(void)
         cmocka_unit_test(test_answers),
         cmocka_unit_test(test_clogged),
         cmocka_unit_test(test_files),
+        cmocka_unit_test(test_closed),
+        cmocka_unit_test(test_slow_file),
         cmocka_unit_test(test_hold),
         cmocka_unit_test(test_channel),
         cmocka_unit_test(test_ends),

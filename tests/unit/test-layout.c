@@ -78,9 +78,9 @@ make_message(uint8_t *bytes, size_t gap, int fd)
 {
     struct files files = { { fd, -1, -1, -1, -1, -1, -1, -1 }, 1 };
     struct dpdk_vdpa_msg msg = {
-        .request = DPDK_VDPA_MSG_SET_VRING_CALL,
+        .request = DPDK_VDPA_MSG_SET_LOG_BASE,
         .size = sizeof msg.payload.u64,
-        .payload.u64 = TRIAL_VALUE | TRIAL_RING,
+        .payload.u64 = TRIAL_VALUE,
     };
 
     memset(bytes, 0xff, gap);
@@ -109,7 +109,7 @@ test_forms(void **state OVS_UNUSED)
                                            - 1), 0);
 
         dpdk_vdpa_layout_read(&msg, bytes);
-        assert_int_equal(msg.request, DPDK_VDPA_MSG_SET_VRING_CALL);
+        assert_int_equal(msg.request, DPDK_VDPA_MSG_SET_LOG_BASE);
         assert_int_equal(msg.n_fds, 1);
         assert_int_equal(msg.fds[0], pipefd[1]);
         msg.n_fds = 0;
