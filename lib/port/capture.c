@@ -63,62 +63,46 @@ capture_free(struct dpdk_vdpa_capture *c)
 
 static int
 start_file(struct dpdk_vdpa_capture *c,
-           const struct dpdk_vdpa_capture_config *config, char **errp)
+           const struct dpdk_vdpa_capture_config *config, uint32_t snaplen,
+           char **errp)
 {
-    uint32_t snaplen = (config->snaplen ? config->snaplen
-                        : config->max_frame_len);
-    struct vdpa_copies_config copies = {
-        .snaplen = snaplen,
-        .room = snaplen,
-        .count = config->count,
-        .numa_node = config->numa_node,
-    };
-    char *comment;
-    int error;
+    char *comment = xasprintf("port %s, inbound: VF to guest, outbound: "
+                              "guest to VF", config->port_name);
+    int error = vdpa_capture_file_open(c->target, comment, config->port_id,
+                                       snaplen, config->numa_node, c->copies,
+                                       &c->file, errp);
 
-    c->target = xstrdup(config->target);
-    error = vdpa_copies_create(&copies, &c->copies, errp);
-    if (error) {
-        return error;
-    }
-    comment = xasprintf("port %s, inbound: VF to guest, outbound: guest to VF",
-                        config->port_name);
-    error = vdpa_capture_file_open(config->target, comment, config->port_id,
-                                   snaplen, config->numa_node, c->copies,
-                                   &c->file, errp);
     free(comment);
     return error;
-}
-
-static int
-start_port(struct dpdk_vdpa_capture *c,
-           const struct dpdk_vdpa_capture_config *config, char **errp)
-{
-    struct vdpa_copies_config copies = {
-        .snaplen = DPDK_VDPA_MAX_PACKET,
-        .room = PORT_ROOM,
-        .count = config->count,
-        .numa_node = config->numa_node,
-    };
-    int error;
-
-    c->target = xstrdup(config->target + strlen(PORT_PREFIX));
-    error = vdpa_copies_create(&copies, &c->copies, errp);
-    return error ? error : vdpa_feed_start(c->target, config->port_name,
-                                           config->snaplen, c->copies,
-                                           config->gone, config->aux,
-                                           &c->feed, errp);
 }
 
 int
 dpdk_vdpa_capture_start(const struct dpdk_vdpa_capture_config *config,
                         struct dpdk_vdpa_capture **cp, char **errp)
 {
+    bool is_port = !strncmp(config->target, PORT_PREFIX, strlen(PORT_PREFIX));
+    uint32_t snaplen = (is_port ? DPDK_VDPA_MAX_PACKET
+                        : config->snaplen ? config->snaplen
+                        : config->max_frame_len);
+    struct vdpa_copies_config copies = {
+        .snaplen = snaplen,
+        .room = is_port ? PORT_ROOM : snaplen,
+        .count = config->count,
+        .numa_node = config->numa_node,
+    };
     struct dpdk_vdpa_capture *c = xzalloc(sizeof *c);
     int error;
 
-    error = (!strncmp(config->target, PORT_PREFIX, strlen(PORT_PREFIX))
-             ? start_port(c, config, errp) : start_file(c, config, errp));
+    c->target = xstrdup(config->target
+                        + (is_port ? strlen(PORT_PREFIX) : 0));
+    error = vdpa_copies_create(&copies, &c->copies, errp);
+    if (!error) {
+        error = (is_port
+                 ? vdpa_feed_start(c->target, config->port_name,
+                                   config->snaplen, c->copies, config->gone,
+                                   config->aux, &c->feed, errp)
+                 : start_file(c, config, snaplen, errp));
+    }
     if (error) {
         capture_free(c);
         return error;

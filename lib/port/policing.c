@@ -303,27 +303,25 @@ update_reason(struct vdpa_port *port)
     ds_destroy(&ds);
 }
 
+/* What polices each direction. */
+static const struct {
+    struct dpdk_vdpa_policer *(*create)(const struct vdpa_policing *);
+    void (*set_representor)(const struct vdpa_port *, bool on);
+} directions[DPDK_VDPA_N_DIRECTIONS] = {
+    [DPDK_VDPA_VM_TO_VF] = { create_ingress, set_representor_ingress },
+    [DPDK_VDPA_VF_TO_VM] = { create_egress, set_representor_egress },
+};
+
+/* Polices 'dir' as the book says, where it says. */
 static void
-update_ingress(struct vdpa_port *port)
+update_direction(struct vdpa_port *port, enum dpdk_vdpa_direction dir)
     OVS_REQUIRES(vdpa_port_owned)
 {
     struct vdpa_policing *p = &port->policing;
 
-    set_representor_ingress(port, p->at_representor);
-    set_policer(port, DPDK_VDPA_VM_TO_VF,
-                p->at_representor ? NULL : create_ingress(p));
-    update_reason(port);
-}
-
-static void
-update_egress(struct vdpa_port *port)
-    OVS_REQUIRES(vdpa_port_owned)
-{
-    struct vdpa_policing *p = &port->policing;
-
-    set_representor_egress(port, p->at_representor);
-    set_policer(port, DPDK_VDPA_VF_TO_VM,
-                p->at_representor ? NULL : create_egress(p));
+    directions[dir].set_representor(port, p->at_representor);
+    set_policer(port, dir,
+                p->at_representor ? NULL : directions[dir].create(p));
     update_reason(port);
 }
 
@@ -334,8 +332,8 @@ vdpa_policing_adapt(struct vdpa_port *port)
 
     if (port->policing.at_representor != at_representor) {
         port->policing.at_representor = at_representor;
-        update_ingress(port);
-        update_egress(port);
+        update_direction(port, DPDK_VDPA_VM_TO_VF);
+        update_direction(port, DPDK_VDPA_VF_TO_VM);
     }
 }
 
@@ -390,7 +388,7 @@ set_policing(struct netdev *netdev, uint32_t kbits_rate, uint32_t kbits_burst,
         p->kbits_burst = kbits_burst;
         p->kpkts_rate = kpkts_rate;
         p->kpkts_burst = kpkts_burst;
-        update_ingress(port);
+        update_direction(port, DPDK_VDPA_VM_TO_VF);
     }
     commit_errors(port);
     vdpa_port_give();
@@ -438,7 +436,7 @@ change_qos(struct vdpa_port *port, const char *type_name,
         delete_queues(p);
         p->type = type;
         p->meter = meter;
-        update_egress(port);
+        update_direction(port, DPDK_VDPA_VF_TO_VM);
     }
     return 0;
 }
@@ -507,7 +505,7 @@ change_queue(struct vdpa_port *port, unsigned int id,
         hmap_insert(&p->queues, &queue->node, hash_int(id, 0));
     }
     queue->meter = meter;
-    update_egress(port);
+    update_direction(port, DPDK_VDPA_VF_TO_VM);
     return 0;
 }
 
@@ -538,7 +536,7 @@ delete_queue(struct netdev *netdev, unsigned int id)
     if (queue) {
         hmap_remove(&port->policing.queues, &queue->node);
         free(queue);
-        update_egress(port);
+        update_direction(port, DPDK_VDPA_VF_TO_VM);
     }
     vdpa_port_give();
     return queue ? 0 : EINVAL;
