@@ -16,11 +16,31 @@
 
 #include "vhost/lro.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+
 #include <rte_config.h>
 #include <rte_ip.h>
 #include <rte_mbuf.h>
 #include <rte_net.h>
 #include <rte_tcp.h>
+
+/* Returns the checksum of the pseudo-header of TCP behind the IPv6 header at
+ * 'ip', which has 'l3_len' bytes with its extension headers: these are no part
+ * of what TCP's checksum covers, but the IPv6 header counts them as payload and
+ * names the first of them. */
+static uint16_t
+ipv6_phdr_cksum(const void *ip, uint16_t l3_len)
+{
+    struct rte_ipv6_hdr plain;
+
+    memcpy(&plain, ip, sizeof plain);
+    plain.payload_len = htons(ntohs(plain.payload_len)
+                              - (l3_len - sizeof plain));
+    plain.proto = IPPROTO_TCP;
+    return rte_ipv6_phdr_cksum(&plain, 0);
+}
 
 /* Says in 'pkt' what is to be said to the guest of a TCP packet put together
  * from segments.  Returns false if it is no such packet. */
@@ -51,7 +71,7 @@ describe_large_tcp(struct rte_mbuf *pkt)
         tcp->cksum = rte_ipv4_phdr_cksum(ip, 0);
     } else {
         pkt->ol_flags |= RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_IPV6;
-        tcp->cksum = rte_ipv6_phdr_cksum(ip, 0);
+        tcp->cksum = ipv6_phdr_cksum(ip, lens.l3_len);
     }
     return true;
 }

@@ -142,27 +142,76 @@ test_lro_ipv4(void **state OVS_UNUSED)
     rte_pktmbuf_free(pkt);
 }
 
+/* A large packet of IPv6 with 'n_options' extension headers of 8 bytes each,
+ * hop-by-hop options and then destination options. */
+static struct rte_mbuf *
+large_ipv6_packet(unsigned int n_options)
+{
+    static const uint8_t protos[] = { IPPROTO_HOPOPTS, IPPROTO_DSTOPTS };
+    struct rte_mbuf *pkt = large_packet(RTE_ETHER_TYPE_IPV6,
+                                        sizeof(struct rte_ipv6_hdr)
+                                        + 8 * n_options);
+    struct rte_ipv6_hdr *ip = rte_pktmbuf_mtod_offset(pkt, void *,
+                                                      RTE_ETHER_HDR_LEN);
+    uint8_t *next = &ip->proto;
+    uint8_t *header = (uint8_t *) (ip + 1);
+    struct rte_tcp_hdr *tcp;
+
+    ip->vtc_flow = RTE_BE32(6u << 28);
+    ip->payload_len = rte_cpu_to_be_16(pkt->pkt_len - RTE_ETHER_HDR_LEN
+                                       - sizeof *ip);
+    for (unsigned int i = 0; i < n_options; i++) {
+        *next = protos[i];
+        memset(header, 0, 8);
+        header[2] = 1;          /* PadN, of 4 bytes. */
+        header[3] = 4;
+        next = header;
+        header += 8;
+    }
+    *next = IPPROTO_TCP;
+    tcp = (struct rte_tcp_hdr *) header;
+    tcp->data_off = sizeof *tcp / 4 << 4;
+    return pkt;
+}
+
+/* Returns the checksum of the pseudo-header of RFC 8200, section 8.1. */
+static uint16_t
+ipv6_pseudo_checksum(const struct rte_mbuf *pkt, uint16_t tcp_len)
+{
+    struct {
+        uint8_t addrs[32];
+        uint32_t len;
+        uint8_t zero[3];
+        uint8_t next;
+    } phdr = {
+        .len = rte_cpu_to_be_32(tcp_len),
+        .next = IPPROTO_TCP,
+    };
+
+    memcpy(phdr.addrs, rte_pktmbuf_mtod_offset(pkt, void *,
+                                               RTE_ETHER_HDR_LEN + 8), 32);
+    return rte_raw_cksum(&phdr, sizeof phdr);
+}
+
 static void
 test_lro_ipv6(void **state OVS_UNUSED)
 {
-    struct rte_mbuf *pkt = large_packet(RTE_ETHER_TYPE_IPV6,
-                                        sizeof(struct rte_ipv6_hdr));
-    struct rte_ipv6_hdr *ip = rte_pktmbuf_mtod_offset(pkt, void *,
-                                                      RTE_ETHER_HDR_LEN);
-    struct rte_tcp_hdr *tcp = (struct rte_tcp_hdr *) (ip + 1);
+    for (unsigned int n_options = 0; n_options <= 2; n_options++) {
+        struct rte_mbuf *pkt = large_ipv6_packet(n_options);
+        uint16_t tcp_len = sizeof(struct rte_tcp_hdr)
+                           + N_SEGMENTS * SEGMENT_LEN;
 
-    ip->vtc_flow = RTE_BE32(6u << 28);
-    ip->proto = IPPROTO_TCP;
-    ip->payload_len = rte_cpu_to_be_16(pkt->pkt_len - RTE_ETHER_HDR_LEN
-                                       - sizeof *ip);
-    tcp->data_off = sizeof *tcp / 4 << 4;
-    assert_true(dpdk_vdpa_lro_prepare(pkt));
-    check_mbuf(pkt);
-    check_payload(pkt);
-    assert_true(pkt->ol_flags & RTE_MBUF_F_TX_TCP_SEG);
-    assert_true(pkt->ol_flags & RTE_MBUF_F_TX_IPV6);
-    assert_int_equal(tcp_checksum(pkt), rte_ipv6_phdr_cksum(ip, 0));
-    rte_pktmbuf_free(pkt);
+        assert_true(dpdk_vdpa_lro_prepare(pkt));
+        check_mbuf(pkt);
+        check_payload(pkt);
+        assert_true(pkt->ol_flags & RTE_MBUF_F_TX_TCP_SEG);
+        assert_true(pkt->ol_flags & RTE_MBUF_F_TX_IPV6);
+        assert_int_equal(pkt->l3_len, sizeof(struct rte_ipv6_hdr)
+                                      + 8 * n_options);
+        assert_int_equal(tcp_checksum(pkt),
+                         ipv6_pseudo_checksum(pkt, tcp_len));
+        rte_pktmbuf_free(pkt);
+    }
 }
 
 /* What a VF may get wrong. */
