@@ -142,6 +142,29 @@ part_system()
         s/^ *([0-9]+): .* (ok|FAILED|skipped)( \([^()]*\))?$/\1 \2/p
         s/^ *([0-9]+): .* UNEXPECTED PASS$/\1 FAILED/p
         s/^ *([0-9]+): .* expected failure( \([^()]*\))?$/\1 ok/p' "$log")
+    failures_show tests/system-testsuite.dir
+}
+
+# failures_show FOLDER: prints what tells why tests failed: of each that a
+# testsuite left there, as it does of those alone, the end of its log, what
+# evidence() found, and the end of what else it kept.
+failures_show()
+{
+    local dir file lines
+    for dir in "$1"/[0-9]*; do
+        for file in "$dir"/{system-testsuite,evidence,ovs-vswitchd}.log \
+                "$dir"/*.{console,qemu,testpmd,frontend} "$dir"/asan*; do
+            case $file in
+            */evidence.log) lines=500 ;;
+            */system-testsuite.log|*/asan*) lines=100 ;;
+            *) lines=30 ;;
+            esac
+            [ ! -s "$file" ] || {
+                step "the end of $file"
+                tail -n "$lines" "$file" | cut -c-400
+            }
+        done
+    done
 }
 
 # suite_count LOG STATUS LIST: counts the tests of a suite that ended with

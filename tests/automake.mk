@@ -355,9 +355,11 @@ EXTRA_DIST += \
 	tests/litmus/ring-used.litmus \
 	tests/litmus/test-litmus.sh
 
-# How the results of Open vSwitch's own tests are counted.
-TESTS += tests/unit/test-ovs-tests.sh
-EXTRA_DIST += tests/unit/test-ovs-tests.sh
+# How the results of Open vSwitch's own tests are counted, and what is printed of
+# system tests that failed.
+counting_tests = tests/unit/test-failures.sh tests/unit/test-ovs-tests.sh
+TESTS += $(counting_tests)
+EXTRA_DIST += $(counting_tests)
 
 # Where the header files of DPDK's drivers come from.
 TESTS += tests/unit/test-dpdk-headers.sh

@@ -26,6 +26,7 @@ system_testsuite_at = \
 system_testsuite_libs = \
 	tests/lib/check.sh \
 	tests/lib/echo.py \
+	tests/lib/evidence.sh \
 	tests/lib/frontend.sh \
 	tests/lib/guest.sh \
 	tests/lib/guest-more.sh \

@@ -45,9 +45,14 @@ check_begin()
 }
 
 # check_end: keeps what tells why a test failed, then takes the environment
-# away.
+# away.  A test that has failed, or was told to end, exits with another status
+# than 0 and that of one that is skipped.
 check_end()
 {
+    case $? in
+    0|77) ;;
+    *) evidence evidence.log ;;
+    esac
     cp "$VDPA_ENV"/*.log "$VDPA_ENV"/*.console "$VDPA_ENV"/*.qemu \
         "$VDPA_ENV"/*.testpmd "$VDPA_ENV"/*.ping "$VDPA_ENV"/*.frontend \
         "$VDPA_ENV"/asan* . 2>/dev/null
