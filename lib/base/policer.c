@@ -78,14 +78,18 @@ clamp_ticks(double ticks)
     return ticks < MAX_TICKS ? (uint64_t) ticks : MAX_TICKS;
 }
 
+/* A token's cost is rounded up, lest a packet that costs a whole number of ticks
+ * costs one less; the burst is what so many of these cost, and not less, so that
+ * a packet as long as it fits. */
 static void
 bucket_init(struct bucket *b, const struct dpdk_vdpa_rate *rate)
 {
     double ticks = rte_get_tsc_hz() * (1 << TICK_SHIFT);
 
     if (rate->rate) {
-        b->cost = MAX(clamp_ticks(ticks / rate->rate * (1 << COST_SHIFT)), 1);
-        b->burst = clamp_ticks(ticks / rate->rate * rate->burst);
+        b->cost = clamp_ticks(ticks / rate->rate * (1 << COST_SHIFT)) + 1;
+        b->burst = clamp_ticks((double) b->cost / (1 << COST_SHIFT)
+                               * rate->burst) + 1;
     }
     atomic_init(&b->full, rte_get_tsc_cycles() << TICK_SHIFT);
 }

@@ -127,6 +127,27 @@ test_burst(void **state OVS_UNUSED)
     assert_int_equal(stats.dropped_packets, 5 + 1 + 8 + 5 + 1);
 }
 
+/* Sees that of packets of 'len' bytes what passes in so many seconds is
+ * 'rate', in bytes per second. */
+static void
+check_rate(uint64_t rate, uint32_t len, double seconds)
+{
+    uint64_t burst = rate / 100000 + 20 * len;
+    double expected = burst + rate * seconds;
+    unsigned int n = 2.5 * expected / len;
+    double passed = 0;
+
+    begin_bytes(rate, burst);
+    for (unsigned int i = 0; i <= n; i++) {
+        passed += passes(len, seconds * i / n);
+    }
+    passed *= len;
+    if (passed < expected * 0.99 - len || passed > expected * 1.01 + len) {
+        fail_msg("%"PRIu64" bytes/s, packets of %"PRIu32": %f bytes passed, "
+                 "not %f", rate, len, passed, expected);
+    }
+}
+
 /* What passes in the long run is the rate, whatever it is. */
 static void
 test_rates(void **state OVS_UNUSED)
@@ -140,23 +161,34 @@ test_rates(void **state OVS_UNUSED)
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        uint64_t burst = cases[i].rate / 100000 + 20 * cases[i].len;
-        double expected = burst + cases[i].rate * cases[i].seconds;
-        unsigned int n = 2.5 * expected / cases[i].len;
-        double passed = 0;
+        check_rate(cases[i].rate, cases[i].len, cases[i].seconds);
+    }
+}
 
-        begin_bytes(cases[i].rate, burst);
-        for (unsigned int j = 0; j <= n; j++) {
-            passed += passes(cases[i].len, cases[i].seconds * j / n);
-        }
-        passed *= cases[i].len;
-        if (passed < expected * 0.99 - cases[i].len
-            || passed > expected * 1.01 + cases[i].len) {
-            fail_msg("%"PRIu64" bytes/s, packets of %"PRIu32": %f bytes "
-                     "passed, not %f", cases[i].rate, cases[i].len, passed,
-                     expected);
+/* Nothing is lost by rounding where a byte is no whole number of the smallest
+ * units of time, and the packet is one, 64 of them. */
+static void
+test_rounding(void **state OVS_UNUSED)
+{
+    check_rate(rte_get_tsc_hz() / 2 * 25, 50, 0.001);
+}
+
+/* What is as long as the burst passes, and no more than that. */
+static void
+test_whole_burst(void **state OVS_UNUSED)
+{
+    static const uint64_t rates[] = {
+        125, 33333, 1000000, 1250000000, 12500000000
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rates); i++) {
+        for (uint32_t len = 46; len <= 9000; len++) {
+            begin_bytes(rates[i], len);
+            assert_true(passes(len, 0));
         }
     }
+    begin_bytes(125, 1000000);
+    assert_int_equal(count(2000, 1000, 0), 1000);
 }
 
 /* What does not fit the burst never passes. */
@@ -309,6 +341,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_burst, teardown),
         cmocka_unit_test_teardown(test_rates, teardown),
+        cmocka_unit_test_teardown(test_rounding, teardown),
+        cmocka_unit_test_teardown(test_whole_burst, teardown),
         cmocka_unit_test_teardown(test_too_long, teardown),
         cmocka_unit_test_teardown(test_segments, teardown),
         cmocka_unit_test_teardown(test_packets, teardown),
