@@ -127,6 +127,16 @@ choose_driver(struct peer *peer, unsigned int turn, unsigned int n_pairs)
     peer->ring_size = sizes[turn % 4];
 }
 
+/* Speaks of all rings before the first one is started, as a front-end does that
+ * does not say when all are.  Else a vDPA device is started with fewer. */
+static void
+speak_of_rings(struct peer *peer)
+{
+    for (unsigned int i = 0; i < 2 * peer->n_pairs; i++) {
+        peer_send_eventfd(peer, SET_VRING_CALL, i);
+    }
+}
+
 int
 scenario_anew(struct peer *peer, int argc, char *argv[])
 {
@@ -146,6 +156,7 @@ scenario_anew(struct peer *peer, int argc, char *argv[])
             peer_share_same_memory(peer);
         } else {
             peer_share_memory(peer);
+            speak_of_rings(peer);
         }
         for (unsigned int j = 0; j < 2 * peer->n_pairs; j++) {
             peer_start_ring(peer, j);
