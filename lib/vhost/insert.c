@@ -30,8 +30,17 @@
 /* File descriptors from here on cannot be had. */
 #define MAX_FD (1 << 18)
 
-/* Of the connections, by their file descriptors. */
-static ATOMIC(struct dpdk_vdpa_insert *) inserts[MAX_FD];
+/* Of the connections, by their file descriptors.
+ *
+ * The library closes a connection before we learn of it, and then its number
+ * may be another file's, in any thread.  So what is there is looked at only
+ * if the socket is the one that it was opened for: the kernel gives each a
+ * number of its own, never twice.  Then this thread handles the connection's
+ * messages, and nobody closes it meanwhile. */
+static struct {
+    atomic_uint64_t cookie;     /* The socket's number, 0 for none. */
+    ATOMIC(struct dpdk_vdpa_insert *) insert;
+} inserts[MAX_FD];
 
 /* The connection of the message that this thread handles, or null. */
 static __thread struct dpdk_vdpa_insert *current;
@@ -39,26 +48,55 @@ static __thread int current_fd;
 
 static __thread const void *last_header;
 
+/* Returns the number that no other socket has, or 0 if 'fd' is none. */
+static uint64_t
+socket_cookie(int fd)
+{
+    uint64_t cookie = 0;
+    socklen_t len = sizeof cookie;
+
+    return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) ? 0 : cookie;
+}
+
+/* Returns what is open for 'fd', or null. */
+static struct dpdk_vdpa_insert *
+find(int fd)
+{
+    struct dpdk_vdpa_insert *insert;
+    uint64_t cookie;
+
+    atomic_read_explicit(&inserts[fd].cookie, &cookie, memory_order_acquire);
+    if (!cookie || cookie != socket_cookie(fd)) {
+        return NULL;
+    }
+    atomic_read_relaxed(&inserts[fd].insert, &insert);
+    return insert;
+}
+
 bool
 dpdk_vdpa_insert_open(struct dpdk_vdpa_insert *insert, int fd)
 {
     insert->inserted = 0;
-    insert->fd = fd < MAX_FD ? fd : -1;
+    insert->cookie = fd < MAX_FD ? socket_cookie(fd) : 0;
+    insert->fd = insert->cookie ? fd : -1;
     if (insert->fd < 0) {
         return false;
     }
-    atomic_store(&inserts[fd], insert);
+    atomic_store_relaxed(&inserts[fd].insert, insert);
+    atomic_store_explicit(&inserts[fd].cookie, insert->cookie,
+                          memory_order_release);
     return true;
 }
 
 void
 dpdk_vdpa_insert_close(struct dpdk_vdpa_insert *insert)
 {
-    struct dpdk_vdpa_insert *expected = insert;
+    uint64_t expected = insert->cookie;
 
     /* The next connection may have its number by now. */
     if (insert->fd >= 0) {
-        atomic_compare_exchange_strong(&inserts[insert->fd], &expected, NULL);
+        atomic_compare_exchange_strong(&inserts[insert->fd].cookie, &expected,
+                                       0);
         insert->fd = -1;
     }
     if (current == insert) {
@@ -153,7 +191,7 @@ recvmsg(int fd, struct msghdr *h, int flags)
     current = NULL;
     if (fd >= 0 && fd < MAX_FD && is_header(h)) {
         last_header = h->msg_iov->iov_base;
-        atomic_read(&inserts[fd], &current);
+        current = find(fd);
         current_fd = fd;
         if (current && insert_message(current, fd, h)) {
             return DPDK_VDPA_MSG_HEADER_LEN;

@@ -53,6 +53,7 @@ struct dpdk_vdpa_insert {
     const struct dpdk_vdpa_insert_ops *ops;
     void *aux;
     int fd;                     /* -1 for none. */
+    uint64_t cookie;            /* Of the socket: see vhost/insert.c. */
 
     /* The payload's size of the message that the library is handling if it
      * was inserted, or 0.  (The library believes it to be 0, lest it reads

@@ -256,6 +256,41 @@ test_nothing(void **state OVS_UNUSED)
     teardown(&f);
 }
 
+/* The library closes a connection before it says so; another file, maybe a
+ * connection of somebody else's, has its number then. */
+static void
+test_stale(void **state OVS_UNUSED)
+{
+    struct dpdk_vdpa_insert next;
+    struct dpdk_vdpa_msg msg;
+    struct fixture f;
+
+    setup(&f);
+    inserter.n_left = 1;
+    assert_int_equal(dup2(f.other, f.client), f.client);
+    assert_int_equal(send(f.other_server, &sent, SENT_LEN, 0), SENT_LEN);
+    recv_msg(f.client, &msg);
+    assert_int_equal(msg.request, sent.request);
+    assert_int_equal(recv(f.client, &msg, 8, 0), 8);
+    assert_int_equal(inserter.n_asked, 0);
+    inserter.answers = false;
+    assert_int_equal(answer(f.client, f.other_server,
+                            DPDK_VDPA_MSG_SET_LOG_BASE, 0, &msg),
+                     DPDK_VDPA_MSG_HEADER_LEN);
+
+    /* What is opened for that is not closed with the old one. */
+    next.ops = f.insert.ops;
+    next.aux = f.insert.aux;
+    assert_true(dpdk_vdpa_insert_open(&next, f.client));
+    dpdk_vdpa_insert_close(&f.insert);
+    assert_int_equal(send(f.other_server, &sent, SENT_LEN, 0), SENT_LEN);
+    recv_msg(f.client, &msg);
+    assert_int_equal(msg.request, DPDK_VDPA_MSG_GET_VRING_BASE);
+    assert_int_equal(inserter.n_asked, 1);
+    dpdk_vdpa_insert_close(&next);
+    teardown(&f);
+}
+
 static void
 test_answers(void **state OVS_UNUSED)
 {
@@ -286,6 +321,7 @@ main(void)
         cmocka_unit_test(test_insert),
         cmocka_unit_test(test_not_asked),
         cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_stale),
         cmocka_unit_test(test_answers),
     };
 
