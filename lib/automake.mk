@@ -90,6 +90,8 @@ vdpa_sources = \
 	lib/vhost/offer.h \
 	lib/vhost/mapping.c \
 	lib/vhost/mapping.h \
+	lib/vhost/merge.c \
+	lib/vhost/merge.h \
 	lib/vhost/message.h \
 	lib/vhost/notes.c \
 	lib/vhost/notes.h \

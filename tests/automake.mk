@@ -16,6 +16,7 @@ unit_tests = \
 	tests/unit/test-insert \
 	tests/unit/test-layout \
 	tests/unit/test-lro \
+	tests/unit/test-merge \
 	tests/unit/test-notes \
 	tests/unit/test-numa \
 	tests/unit/test-options \
@@ -64,7 +65,8 @@ tests_unit_test_connector_LDADD = $(unit_LDADD)
 tests_unit_test_connector_LINK = $(unit_LINK)
 
 tests_unit_test_door_SOURCES = tests/unit/test-door.c \
-	tests/unit/test-slow.h lib/vhost/door.c lib/vhost/files.c
+	tests/unit/test-slow.h lib/vhost/book.c lib/vhost/door.c \
+	lib/vhost/files.c lib/vhost/merge.c
 tests_unit_test_door_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_door_LDADD = $(unit_LDADD)
 tests_unit_test_door_LINK = $(unit_LINK)
@@ -75,14 +77,19 @@ tests_unit_test_files_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_files_LDADD = $(unit_LDADD)
 tests_unit_test_files_LINK = $(unit_LINK)
 
+tests_unit_test_merge_SOURCES = tests/unit/test-merge.c lib/vhost/book.c \
+	lib/vhost/files.c lib/vhost/merge.c
+tests_unit_test_merge_LDADD = $(unit_LDADD)
+tests_unit_test_merge_LINK = $(unit_LINK)
+
 tests_unit_test_insert_SOURCES = tests/unit/test-insert.c lib/vhost/insert.c
 tests_unit_test_insert_LDADD = $(unit_LDADD)
 tests_unit_test_insert_LINK = $(unit_LINK)
 
 # This one includes lib/vhost/layout.c, and has the vhost library.
 tests_unit_test_layout_SOURCES = tests/unit/test-layout.c \
-	tests/unit/test-eal.h lib/vhost/door.c lib/vhost/files.c \
-	lib/vhost/insert.c
+	tests/unit/test-eal.h lib/vhost/book.c lib/vhost/door.c \
+	lib/vhost/files.c lib/vhost/insert.c lib/vhost/merge.c
 tests_unit_test_layout_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_layout_LDADD = $(unit_LDADD)
 tests_unit_test_layout_LINK = $(unit_LINK)
@@ -241,6 +248,7 @@ vhost_sources = \
 	lib/vhost/lro.c \
 	lib/vhost/offer.c \
 	lib/vhost/mapping.c \
+	lib/vhost/merge.c \
 	lib/vhost/notes.c \
 	lib/vhost/positions.c \
 	lib/vhost/reset.c \

@@ -36,6 +36,7 @@
 #include "timeval.h"
 #include "util.h"
 #include "vhost/files.h"
+#include "vhost/merge.h"
 #include "vhost/message.h"
 
 VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_door);
@@ -45,6 +46,17 @@ VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_door);
 
 /* Where a message says how long its payload is. */
 #define SIZE_OFS offsetof(struct dpdk_vdpa_msg, size)
+
+/* In a table of memory: where the regions are, and how long it may be for the
+ * library. */
+#define REGIONS_OFS offsetof(struct dpdk_vdpa_msg, payload.memory.regions)
+#define TABLE_MAX (sizeof ((struct dpdk_vdpa_msg *) 0)->payload.memory)
+
+/* Most files that may come with a message: a region of memory each, of a table
+ * as long as a message can be. */
+#define MAX_FILES 128
+BUILD_ASSERT_DECL(MAX_FILES
+                  >= MESSAGE_MAX / sizeof(struct dpdk_vdpa_msg_region));
 
 /* Most bytes of answers that a front-end may leave unread, as the kernel
  * counts them: some 80 answers.  A good front-end reads each. */
@@ -63,7 +75,7 @@ struct parcel {
     uint8_t data[DPDK_VDPA_MSG_HEADER_LEN + MESSAGE_MAX];
     size_t len;                 /* Bytes of 'data'. */
     size_t sent;                /* Of these. */
-    int fds[DPDK_VDPA_MSG_MAX_FDS];
+    int fds[MAX_FILES];
     int n_fds;
     struct dpdk_vdpa_closing *closing;  /* The connection's. */
     long long int since;        /* When its first byte came, in ms. */
@@ -77,6 +89,8 @@ struct door_conn {
     int back;                   /* Whose other end the library has, or -1. */
     int timeout;
     bool is_channel;            /* For messages of the library's. */
+    bool may_postcopy;          /* Who announces that wants an answer with the
+                                 * regions of its table. */
     bool held;                  /* The library is not to get messages yet. */
     bool closed;                /* Nobody will ask for 'reason' any more. */
     const char *reason;
@@ -123,12 +137,19 @@ is_file_for(uint32_t request, int fd)
     }
 }
 
+/* Closes all but the first 'n' files. */
+static void
+parcel_keep_files(struct parcel *p, int n)
+{
+    while (p->n_fds > n) {
+        dpdk_vdpa_file_close(p->fds[--p->n_fds], p->closing);
+    }
+}
+
 static void
 parcel_close_files(struct parcel *p)
 {
-    while (p->n_fds) {
-        dpdk_vdpa_file_close(p->fds[--p->n_fds], p->closing);
-    }
+    parcel_keep_files(p, 0);
 }
 
 static void
@@ -171,7 +192,7 @@ parcel_take_files(struct parcel *p, struct msghdr *msg)
             int fd;
 
             memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof fd, sizeof fd);
-            if (p->n_fds < DPDK_VDPA_MSG_MAX_FDS) {
+            if (p->n_fds < MAX_FILES) {
                 p->fds[p->n_fds++] = fd;
             } else {
                 dpdk_vdpa_file_close(fd, p->closing);
@@ -186,7 +207,7 @@ parcel_read(struct parcel *p, int fd, size_t n)
 {
     union {
         struct cmsghdr align;
-        char bytes[CMSG_SPACE(DPDK_VDPA_MSG_MAX_FDS * sizeof(int))];
+        char bytes[CMSG_SPACE(MAX_FILES * sizeof(int))];
     } control;
     struct iovec iov = { p->data + p->len, n };
     struct msghdr msg = {
@@ -211,7 +232,7 @@ parcel_send(struct parcel *p, int fd)
 {
     union {
         struct cmsghdr align;
-        char bytes[CMSG_SPACE(DPDK_VDPA_MSG_MAX_FDS * sizeof(int))];
+        char bytes[CMSG_SPACE(MAX_FILES * sizeof(int))];
     } control;
 
     while (p->sent < p->len) {
@@ -255,6 +276,62 @@ message_missing(const struct parcel *p)
         whole += size;
     }
     return MIN(whole, sizeof p->data) - p->len;
+}
+
+/* Messages. */
+
+static void
+message_set_size(struct parcel *p, uint32_t size)
+{
+    memcpy(p->data + SIZE_OFS, &size, sizeof size);
+    p->len = DPDK_VDPA_MSG_HEADER_LEN + size;
+}
+
+/* Makes as few regions as can be of those in table of memory 'p', which is
+ * whole. */
+static void
+message_merge_memory(struct parcel *p)
+{
+    struct dpdk_vdpa_msg_region regions[MAX_FILES];
+    uint8_t *payload = p->data + DPDK_VDPA_MSG_HEADER_LEN;
+    uint32_t n = 0, n_merged;
+
+    if (p->len >= REGIONS_OFS) {
+        memcpy(&n, payload, sizeof n);
+    }
+    if (!n || n != p->n_fds || p->len < REGIONS_OFS + n * sizeof *regions) {
+        return;                 /* To be refused. */
+    }
+    memcpy(regions, p->data + REGIONS_OFS, n * sizeof *regions);
+    n_merged = dpdk_vdpa_merge_regions(regions, p->fds, n);
+    if (n_merged < n) {
+        memcpy(payload, &n_merged, sizeof n_merged);
+        memcpy(p->data + REGIONS_OFS, regions, n_merged * sizeof *regions);
+        message_set_size(p, (REGIONS_OFS - DPDK_VDPA_MSG_HEADER_LEN
+                             + n_merged * sizeof *regions));
+        parcel_keep_files(p, n_merged);
+    }
+}
+
+/* Makes of 'p', a message of the front-end's of 'c', which is whole, one that
+ * the library can read: it takes 8 files. */
+static void
+conn_fit_message(struct door_conn *c, struct parcel *p)
+{
+    uint32_t request;
+
+    memcpy(&request, p->data, sizeof request);
+    if (request == DPDK_VDPA_MSG_POSTCOPY_ADVISE) {
+        c->may_postcopy = true;
+    } else if (request == DPDK_VDPA_MSG_SET_MEM_TABLE) {
+        if (!c->may_postcopy) {
+            message_merge_memory(p);
+        }
+        if (p->len > DPDK_VDPA_MSG_HEADER_LEN + TABLE_MAX) {
+            message_set_size(p, TABLE_MAX);     /* To be refused. */
+        }
+    }
+    parcel_keep_files(p, DPDK_VDPA_MSG_MAX_FDS);
 }
 
 /* Connections. */
@@ -308,6 +385,9 @@ conn_read_message(struct door_conn *c)
             conn_end(c, "message of more than 4096 bytes");
             return false;
         }
+    }
+    if (!message_missing(p)) {
+        conn_fit_message(c, p);
     }
     return true;
 }

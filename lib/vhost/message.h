@@ -27,6 +27,14 @@
 #define DPDK_VDPA_MSG_MAX_FDS 8
 #define DPDK_VDPA_MSG_HEADER_LEN 12
 
+/* A region of memory, in VHOST_USER_SET_MEM_TABLE. */
+struct dpdk_vdpa_msg_region {
+    uint64_t guest_phys_addr;
+    uint64_t memory_size;
+    uint64_t userspace_addr;
+    uint64_t mmap_offset;
+};
+
 /* A message as it was received, with the part of the payload that is looked at
  * here, and the files that came with it.  vhost/layout.h makes one of what the
  * library has, 'struct vhu_msg_context' in its lib/vhost/vhost_user.h. */
@@ -62,12 +70,7 @@ struct dpdk_vdpa_msg {
         struct {
             uint32_t n_regions;
             uint32_t padding;
-            struct {
-                uint64_t guest_phys_addr;
-                uint64_t memory_size;
-                uint64_t userspace_addr;
-                uint64_t mmap_offset;
-            } regions[DPDK_VDPA_MSG_MAX_FDS];
+            struct dpdk_vdpa_msg_region regions[DPDK_VDPA_MSG_MAX_FDS];
         } memory;
     } payload;
     int fds[DPDK_VDPA_MSG_MAX_FDS];

@@ -48,6 +48,9 @@
 #define P_REPLY_ACK (1ULL << VHOST_USER_PROTOCOL_F_REPLY_ACK)
 #define P_STATUS (1ULL << VHOST_USER_PROTOCOL_F_STATUS)
 
+/* Regions of memory that a message may have. */
+#define MAX_REGIONS 127
+
 static struct dpdk_vdpa_vm *vm;
 static atomic_count n_up = ATOMIC_COUNT_INIT(0);
 static atomic_count n_down = ATOMIC_COUNT_INIT(0);
@@ -259,6 +262,80 @@ test_owner_disables(void **state OVS_UNUSED)
     }
     check_changes(2, 1);
     close(fd);
+}
+
+/* Tells of memory in 'n' regions, of 'size' bytes each, with 'hole' bytes in
+ * between.  Returns true if that was taken. */
+static bool
+tell_regions(unsigned int n, uint64_t size, uint64_t hole)
+{
+    struct {
+        uint32_t request, flags, size;
+        uint32_t n, padding;
+        uint64_t regions[MAX_REGIONS][4];
+    } __attribute__((packed)) msg = {
+        DPDK_VDPA_MSG_SET_MEM_TABLE, 1 | DPDK_VDPA_MSG_NEED_REPLY,
+        8 + 32 * n, n, 0, { { 0 } }
+    };
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(MAX_REGIONS * sizeof(int))];
+    } control;
+    struct iovec iov = { &msg, DPDK_VDPA_MSG_HEADER_LEN + msg.size };
+    struct msghdr h = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+        .msg_controllen = CMSG_SPACE(n * sizeof(int)),
+    };
+    struct cmsghdr *cmsg = CMSG_FIRSTHDR(&h);
+    struct dpdk_vdpa_msg answer;
+
+    memset(&control, 0, sizeof control);
+    cmsg->cmsg_level = SOL_SOCKET;
+    cmsg->cmsg_type = SCM_RIGHTS;
+    cmsg->cmsg_len = CMSG_LEN(n * sizeof(int));
+    for (unsigned int i = 0; i < n; i++) {
+        uint64_t ofs = i * (size + hole);
+
+        msg.regions[i][0] = 0x100000 + ofs;
+        msg.regions[i][1] = size;
+        msg.regions[i][2] = USER + ofs;
+        msg.regions[i][3] = ofs;
+        memcpy(CMSG_DATA(cmsg) + i * sizeof mem_fd, &mem_fd, sizeof mem_fd);
+    }
+    return (sendmsg(front, &h, MSG_NOSIGNAL) == iov.iov_len
+            && front_recv(DPDK_VDPA_MSG_SET_MEM_TABLE, &answer)
+            && !answer.payload.u64);
+}
+
+/* Many regions that are really few: rings lie where the front-end says, over
+ * the ends of regions, and may stay when others come. */
+static void
+test_regions(void **state OVS_UNUSED)
+{
+    static const unsigned int counts[] = { 1, 8, 9, 32, MAX_REGIONS };
+
+    for (int i = 0; i < ARRAY_SIZE(counts); i++) {
+        begin(FEATURES, 0);
+        assert_true(tell_regions(counts[i], 0x1000, 0));
+        if (counts[i] < 32) {
+            continue;           /* Not all of the rings is there. */
+        }
+        start_rings(2, 256);
+        check_changes(1, 0);
+        assert_true(tell_regions(counts[i] / 2 + 16, 0x1000, 0));
+        ask_u64(DPDK_VDPA_MSG_GET_FEATURES);
+        assert_string_equal(refused, "");
+    }
+    /* What are many is refused with a word. */
+    begin(FEATURES, 0);
+    assert_true(tell_regions(8, 0x1000, 0x1000));
+    assert_false(tell_regions(9, 0x1000, 0x1000));
+    assert_string_equal(refused, "hotplug of memory: the vhost library takes "
+                        "8 regions, not 9");
+    begin(FEATURES, 0);
+    assert_false(tell_regions(MAX_REGIONS, 0x1000, 0x1000));
+    assert_string_equal(refused, "hotplug of memory: the vhost library takes "
+                        "8 regions, not 127");
 }
 
 /* One ring of a guest's that is disabled gets another size. */
@@ -476,6 +553,7 @@ main(void)
         cmocka_unit_test(test_status),
         cmocka_unit_test(test_disabled),
         cmocka_unit_test(test_owner_disables),
+        cmocka_unit_test(test_regions),
         cmocka_unit_test(test_size),
         cmocka_unit_test(test_enabled_again),
         cmocka_unit_test(test_in_use),
