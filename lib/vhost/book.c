@@ -246,7 +246,8 @@ static void
 end_stop(struct dpdk_vdpa_book_ring *ring)
 {
     ring->size = 0;
-    ring->has_base = ring->has_addr = ring->has_call = false;
+    ring->has_base = ring->has_addr = false;
+    ring->has_call = ring->wants_call = false;
     ring->is_started = ring->has_iotlb = false;
     ring->base = 0;
     ring->desc = ring->avail = ring->used = 0;
@@ -289,7 +290,7 @@ end_ring(struct dpdk_vdpa_book_ring *ring, const struct dpdk_vdpa_msg *msg)
         ring->is_started = true;
         break;
     case DPDK_VDPA_MSG_SET_VRING_CALL:
-        ring->has_call = true;
+        ring->has_call = ring->wants_call = true;
         break;
     case DPDK_VDPA_MSG_SET_VRING_ENABLE:
         ring->is_on = msg->payload.state.num;

@@ -67,6 +67,9 @@ struct dpdk_vdpa_book_ring {
     bool has_base;
     bool has_addr;
     bool has_call;              /* The library knows how to interrupt. */
+    bool wants_call;            /* So does the front-end: it has said how, or
+                                 * that it wants none, and not stopped the
+                                 * ring since (vhost/reset.h does as well). */
     bool is_started;            /* By VHOST_USER_SET_VRING_KICK. */
     bool is_on;                 /* By VHOST_USER_SET_VRING_ENABLE; outlives a
                                  * stop. */

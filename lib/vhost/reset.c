@@ -102,6 +102,11 @@ dpdk_vdpa_reset_step(const struct dpdk_vdpa_book *book,
             return tell(msg, DPDK_VDPA_MSG_SET_VRING_ENABLE, i);
         } else if ((all && is_set_up(ring)) || begins_anew(book, next, i)) {
             return tell(msg, DPDK_VDPA_MSG_GET_VRING_BASE, i);
+        } else if (ring->wants_call && !ring->has_call) {
+            msg->request = DPDK_VDPA_MSG_SET_VRING_CALL;
+            msg->payload.u64 = i | DPDK_VDPA_MSG_NO_FD;
+            msg->size = sizeof msg->payload.u64;
+            return true;
         }
     }
     if (reset_owner && book->status) {

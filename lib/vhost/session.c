@@ -17,6 +17,7 @@
 #include "vhost/session.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/virtio_net.h>
 #include <stdlib.h>
 
@@ -100,6 +101,49 @@ session_check_msg(struct dpdk_vdpa_session *s, struct dpdk_vdpa_msg *msg,
                                  s->hw && s->is_served(s->aux), why, size);
 }
 
+/* Says by 'msg', SET_VRING_CALL, that ring 'ring' is to be interrupted for by
+ * 'fd': none if it is 0; an error if it is negative. */
+static enum rte_vhost_msg_result
+session_tell_call(struct dpdk_vdpa_msg *msg, unsigned int ring, int fd)
+{
+    if (fd < 0) {
+        static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
+
+        VLOG_ERR_RL(&rl, "no eventfd for ring %u: %s", ring,
+                    ovs_strerror(errno));
+        return RTE_VHOST_MSG_RESULT_ERR;
+    }
+    msg->payload.u64 = ring | (fd ? 0 : DPDK_VDPA_MSG_NO_FD);
+    msg->fds[0] = fd ? fd : -1;
+    msg->n_fds = fd > 0;
+    return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+/* SET_VRING_CALL that is not the front-end's, of whose the library has lost
+ * the eventfd: see vhost/reset.h. */
+static enum rte_vhost_msg_result
+session_renew_call(struct dpdk_vdpa_session *s, struct dpdk_vdpa_msg *msg)
+{
+    unsigned int ring = msg->payload.u64 & DPDK_VDPA_MSG_RING_MASK;
+
+    return session_tell_call(msg, ring,
+                             s->hw ? dpdk_vdpa_walk_get_call(s->walk, ring)
+                             : dpdk_vdpa_walk_renew_call(s->walk, ring));
+}
+
+/* SET_VRING_CALL with a vDPA device, which gets the guest's eventfd; we keep
+ * another one. */
+static enum rte_vhost_msg_result
+session_keep_call(struct dpdk_vdpa_session *s, const struct dpdk_vdpa_msg *msg)
+{
+    unsigned int ring = msg->payload.u64 & DPDK_VDPA_MSG_RING_MASK;
+
+    dpdk_vdpa_walk_keep_call(s->walk, ring,
+                             msg->n_fds == 1
+                             ? fcntl(msg->fds[0], F_DUPFD_CLOEXEC, 1) : -1);
+    return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
 /* SET_VRING_CALL, unless there is a vDPA device: the guest's eventfd is ours,
  * the library gets another one, if it is to know of it at all. */
 static enum rte_vhost_msg_result
@@ -117,19 +161,8 @@ session_set_call(struct dpdk_vdpa_session *s, struct dpdk_vdpa_msg *msg)
                                  for_library);
     msg->n_fds = 0;
     msg->fds[0] = -1;
-    if (fd < 0) {
-        static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
-
-        VLOG_ERR_RL(&rl, "no eventfd for ring %u: %s", ring,
-                    ovs_strerror(errno));
-        return RTE_VHOST_MSG_RESULT_ERR;
-    } else if (!for_library) {
-        return RTE_VHOST_MSG_RESULT_OK;
-    }
-    msg->payload.u64 = ring;
-    msg->fds[0] = fd;
-    msg->n_fds = 1;
-    return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+    return (fd >= 0 && !for_library ? RTE_VHOST_MSG_RESULT_OK
+            : session_tell_call(msg, ring, fd));
 }
 
 /* SET_SLAVE_REQ_FD: the library writes there with its locks held, PMD threads
@@ -233,10 +266,9 @@ session_handle_msg(struct dpdk_vdpa_session *s, struct dpdk_vdpa_msg *msg)
         }
         break;
     case DPDK_VDPA_MSG_SET_VRING_CALL:
-        if (!s->hw) {
-            return session_set_call(s, msg);
-        }
-        break;
+        return (s->insert.inserted ? session_renew_call(s, msg)
+                : s->hw ? session_keep_call(s, msg)
+                : session_set_call(s, msg));
     }
     return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
@@ -304,13 +336,28 @@ session_drop_rings(struct dpdk_vdpa_session *s)
     }
 }
 
+/* The library has let 'ring' go, as it was told by the front-end, or by us: then
+ * the front-end, if it has said how to interrupt, goes on believing that we
+ * know. */
+static void
+session_drop_call(struct dpdk_vdpa_session *s, unsigned int ring,
+                  bool wants_call)
+{
+    s->book.rings[ring].wants_call = wants_call;
+    if (wants_call) {
+        dpdk_vdpa_walk_drop_library_call(s->walk, ring);
+    } else {
+        dpdk_vdpa_walk_drop_call(s->walk, ring);
+    }
+}
+
 void
 dpdk_vdpa_session_post_msg(struct dpdk_vdpa_session *s,
                            const struct dpdk_vdpa_msg *msg, int vid,
                            bool is_up)
 {
     unsigned int ring = 0;
-    bool was_started;
+    bool was_started, wants_call;
 
     if (changes_nothing(msg)) {
         dpdk_vdpa_book_end(&s->book, msg);      /* Nothing of a ring. */
@@ -319,6 +366,7 @@ dpdk_vdpa_session_post_msg(struct dpdk_vdpa_session *s,
     dpdk_vdpa_mapping_end();
     was_started = (dpdk_vdpa_msg_ring(msg, &ring)
                    && s->book.rings[ring].is_started);
+    wants_call = s->insert.inserted && s->book.rings[ring].wants_call;
     dpdk_vdpa_book_end(&s->book, msg);
     dpdk_vdpa_walk_pass_on(s->walk);
     switch (msg->request) {
@@ -335,7 +383,7 @@ dpdk_vdpa_session_post_msg(struct dpdk_vdpa_session *s,
         }
         break;
     case DPDK_VDPA_MSG_GET_VRING_BASE:
-        dpdk_vdpa_walk_drop_call(s->walk, ring);
+        session_drop_call(s, ring, wants_call);
         dpdk_vdpa_positions_forget(s->notes, ring);
         break;
     case DPDK_VDPA_MSG_POSTCOPY_ADVISE:

@@ -17,6 +17,7 @@
 #include "vhost/walk.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/vhost_types.h>
 #include <linux/virtio_config.h>
 #include <stdlib.h>
@@ -424,17 +425,9 @@ walk_replace_fd(struct dpdk_vdpa_walk *walk, atomic_int *fdp, int fd)
 }
 
 int
-dpdk_vdpa_walk_set_call(struct dpdk_vdpa_walk *walk, unsigned int i, int fd,
-                        bool for_library)
+dpdk_vdpa_walk_renew_call(struct dpdk_vdpa_walk *walk, unsigned int i)
 {
-    struct walked *w = &walk->rings[i];
     int ours, librarys;
-
-    walk_replace_fd(walk, &w->call_fd, fd);
-    walked_interrupt(w);        /* The old one may have been used till now. */
-    if (!for_library) {
-        return 0;
-    }
 
     ours = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (ours < 0) {
@@ -448,8 +441,33 @@ dpdk_vdpa_walk_set_call(struct dpdk_vdpa_walk *walk, unsigned int i, int fd,
         errno = error;
         return -1;
     }
-    walk_replace_fd(walk, &w->library_fd, ours);
+    walk_replace_fd(walk, &walk->rings[i].library_fd, ours);
     return librarys;
+}
+
+int
+dpdk_vdpa_walk_set_call(struct dpdk_vdpa_walk *walk, unsigned int i, int fd,
+                        bool for_library)
+{
+    struct walked *w = &walk->rings[i];
+
+    walk_replace_fd(walk, &w->call_fd, fd);
+    walked_interrupt(w);        /* The old one may have been used till now. */
+    return for_library ? dpdk_vdpa_walk_renew_call(walk, i) : 0;
+}
+
+void
+dpdk_vdpa_walk_keep_call(struct dpdk_vdpa_walk *walk, unsigned int i, int fd)
+{
+    walk_replace_fd(walk, &walk->rings[i].call_fd, fd);
+}
+
+int
+dpdk_vdpa_walk_get_call(struct dpdk_vdpa_walk *walk, unsigned int i)
+{
+    int fd = fd_read(&walk->rings[i].call_fd);
+
+    return fd < 0 ? 0 : fcntl(fd, F_DUPFD_CLOEXEC, 1);
 }
 
 void
@@ -461,10 +479,16 @@ dpdk_vdpa_walk_pass_on(struct dpdk_vdpa_walk *walk)
 }
 
 void
+dpdk_vdpa_walk_drop_library_call(struct dpdk_vdpa_walk *walk, unsigned int i)
+{
+    walk_replace_fd(walk, &walk->rings[i].library_fd, -1);
+}
+
+void
 dpdk_vdpa_walk_drop_call(struct dpdk_vdpa_walk *walk, unsigned int i)
 {
     walk_replace_fd(walk, &walk->rings[i].call_fd, -1);
-    walk_replace_fd(walk, &walk->rings[i].library_fd, -1);
+    dpdk_vdpa_walk_drop_library_call(walk, i);
 }
 
 void

@@ -81,11 +81,23 @@ void dpdk_vdpa_walk_open(struct dpdk_vdpa_walk *, int vid);
 int dpdk_vdpa_walk_set_call(struct dpdk_vdpa_walk *, unsigned int i, int fd,
                             bool for_library);
 
+/* The library has forgotten ring 'i' and goes on: returns as above. */
+int dpdk_vdpa_walk_renew_call(struct dpdk_vdpa_walk *, unsigned int i);
+
+/* The same for a ring that a vDPA device is to process, which interrupts the
+ * guest by itself: keeps eventfd 'fd', which this takes over, or none if it is
+ * negative, and returns another one for it, or -1, with errno set, or 0 if
+ * there is none. */
+void dpdk_vdpa_walk_keep_call(struct dpdk_vdpa_walk *, unsigned int i, int fd);
+int dpdk_vdpa_walk_get_call(struct dpdk_vdpa_walk *, unsigned int i);
+
 /* Passes on interrupts by the library that nobody has passed on yet. */
 void dpdk_vdpa_walk_pass_on(struct dpdk_vdpa_walk *);
 
 /* Closes the eventfds of ring 'i', which the library does not process any
- * more, or of all rings, which are closed. */
+ * more, or of all rings, which are closed; or that of the library's only. */
+void dpdk_vdpa_walk_drop_library_call(struct dpdk_vdpa_walk *,
+                                      unsigned int i);
 void dpdk_vdpa_walk_drop_call(struct dpdk_vdpa_walk *, unsigned int i);
 void dpdk_vdpa_walk_drop_calls(struct dpdk_vdpa_walk *);
 

@@ -255,7 +255,7 @@ handle_inserted(struct model *m, struct dpdk_vdpa_book *book, bool hw,
                    || next->request == DPDK_VDPA_MSG_SET_STATUS);
         ovs_assert(!dpdk_vdpa_guard_check(book, &msg, hw, why, sizeof why));
         handle(m, book, &msg);
-        ovs_assert(++n <= 2 * 256 + 1);
+        ovs_assert(++n <= 3 * 256 + 1);
         memset(&msg, 0, sizeof msg);
     }
 }

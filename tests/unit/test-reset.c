@@ -264,6 +264,60 @@ test_owner_disables(void **state OVS_UNUSED)
     close(fd);
 }
 
+/* A front-end that does not stop rings may say by what to interrupt before the
+ * next driver's features, or before a ring's other size. */
+static void
+test_calls(void **state OVS_UNUSED)
+{
+    for (int none = 0; none < 2; none++) {
+        int fd = eventfd(0, EFD_NONBLOCK);
+
+        begin(FEATURES, 0);
+        start_rings(2, 256);
+        check_changes(1, 0);
+        for (int turn = 1; turn <= 4; turn++) {
+            eventfd_t n;
+
+            disable_rings(2);
+            for (int i = 0; turn % 2 && i < 2; i++) {
+                assert_true(tell_u64(DPDK_VDPA_MSG_SET_VRING_CALL,
+                                     i | (none ? DPDK_VDPA_MSG_NO_FD : 0),
+                                     none ? -1 : fd));
+            }
+            eventfd_read(fd, &n);
+            if (turn < 4) {
+                assert_true(set_features(FEATURES
+                                         | (turn % 2 ? F_MRG_RXBUF : 0)));
+            }
+            for (int i = 0; i < 2; i++) {
+                assert_true(place_ring(i, 128 << turn));
+                assert_true(tell_state(DPDK_VDPA_MSG_SET_VRING_ENABLE, i, 1));
+                assert_true(tell_kick(i));
+            }
+            check_changes(turn + 1, turn);
+            /* The guest is told when that changes, so it was not. */
+            assert_int_equal(eventfd_read(fd, &n), -1);
+            assert_true(tell_u64(DPDK_VDPA_MSG_SET_VRING_CALL, 0, fd));
+            assert_int_equal(eventfd_read(fd, &n), 0);
+        }
+        close(fd);
+    }
+
+    /* Who stops a ring has to say it again. */
+    begin(FEATURES, 0);
+    start_rings(2, 256);
+    check_changes(1, 0);
+    disable_rings(2);
+    stop_ring(0);
+    stop_ring(1);
+    for (int i = 0; i < 2; i++) {
+        assert_true(place_ring(i, 256));
+        assert_true(tell_state(DPDK_VDPA_MSG_SET_VRING_ENABLE, i, 1));
+        assert_true(tell_kick(i));
+    }
+    check_changes(1, 1);
+}
+
 /* Tells of memory in 'n' regions, of 'size' bytes each, with 'hole' bytes in
  * between.  Returns true if that was taken. */
 static bool
@@ -553,6 +607,7 @@ main(void)
         cmocka_unit_test(test_status),
         cmocka_unit_test(test_disabled),
         cmocka_unit_test(test_owner_disables),
+        cmocka_unit_test(test_calls),
         cmocka_unit_test(test_regions),
         cmocka_unit_test(test_size),
         cmocka_unit_test(test_enabled_again),

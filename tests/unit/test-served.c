@@ -79,7 +79,13 @@ dev_conf(int vid)
     for (int i = 0; i < rte_vhost_get_vring_num(vid); i++) {
         struct rte_vhost_vring vring;
 
-        n_rings += !rte_vhost_get_vhost_vring(vid, i, &vring) && vring.desc;
+        if (rte_vhost_get_vhost_vring(vid, i, &vring)) {
+            continue;
+        }
+        n_rings += vring.desc != NULL;
+        if (vring.callfd >= 0) {
+            eventfd_write(vring.callfd, 1);
+        }
     }
     atomic_count_inc(&n_confs);
     return 0;
@@ -280,6 +286,36 @@ test_disabled(void **state OVS_UNUSED)
     }
 }
 
+/* The front-end says by what to interrupt, and then what the next driver takes
+ * of the device, without having stopped rings: the device knows. */
+static void
+test_calls(void **state OVS_UNUSED)
+{
+    int fd = eventfd(0, EFD_NONBLOCK);
+    eventfd_t n;
+
+    begin(FEATURES, 1);
+    assert_true(start_ring(0) && start_ring(1));
+    check_served(2);
+    for (int turn = 0; turn < 3; turn++) {
+        for (int i = 0; i < 2; i++) {
+            assert_true(tell_state(DPDK_VDPA_MSG_SET_VRING_ENABLE, i, 0));
+            assert_true(turn || tell_u64(DPDK_VDPA_MSG_SET_VRING_CALL, i, fd));
+        }
+        atomic_count_set(&n_confs, 0);
+        assert_true(tell_u64(DPDK_VDPA_MSG_SET_FEATURES,
+                             FEATURES | (turn % 2 ? 0 : F_MQ), -1));
+        for (int i = 0; i < 2; i++) {
+            assert_true(place_ring(i, 256) && tell_kick(i));
+            assert_true(tell_state(DPDK_VDPA_MSG_SET_VRING_ENABLE, i, 1));
+        }
+        check_served(2);
+        assert_int_equal(eventfd_read(fd, &n), 0);
+        assert_int_equal(n, 2);
+    }
+    close(fd);
+}
+
 /* Of the protocol only that is offered which the guard knows. */
 static void
 test_protocol(void **state OVS_UNUSED)
@@ -363,6 +399,7 @@ main(void)
         cmocka_unit_test(test_no_multiqueue),
         cmocka_unit_test(test_reset),
         cmocka_unit_test(test_disabled),
+        cmocka_unit_test(test_calls),
         cmocka_unit_test(test_protocol),
         cmocka_unit_test(test_no_status),
         cmocka_unit_test(test_no_status_in_vain),
