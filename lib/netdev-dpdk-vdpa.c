@@ -191,8 +191,20 @@ netdev_dpdk_vdpa_reconfigure(struct netdev *netdev)
         vdpa_port_set_n_pollers(port, netdev->n_rxq);
     }
     vdpa_accelerator_apply_mtu(port);
+    vdpa_accelerator_apply_threads(port);
     vdpa_port_give();
     return 0;
+}
+
+/* Open vSwitch says how many threads there are, as each is to have a tx queue,
+ * and reconfigures the port when their number changes. */
+static int
+netdev_dpdk_vdpa_set_tx_multiq(struct netdev *netdev, unsigned int n_txq)
+{
+    vdpa_port_take();
+    vdpa_port_lookup(netdev)->n_threads = n_txq;
+    vdpa_port_give();
+    return vdpa_base_class->set_tx_multiq(netdev, n_txq);
 }
 
 /* Rx-queues. */
@@ -426,6 +438,7 @@ derive_from_dpdk(const struct netdev_class *class)
     vdpa_class.get_config = netdev_dpdk_vdpa_get_config;
     vdpa_class.set_config = netdev_dpdk_vdpa_set_config;
     vdpa_class.reconfigure = netdev_dpdk_vdpa_reconfigure;
+    vdpa_class.set_tx_multiq = netdev_dpdk_vdpa_set_tx_multiq;
     vdpa_class.get_carrier = netdev_dpdk_vdpa_get_carrier;
     vdpa_class.get_status = netdev_dpdk_vdpa_get_status;
     vdpa_class.get_custom_stats = netdev_dpdk_vdpa_get_custom_stats;

@@ -22,7 +22,6 @@
 
 #include <rte_dev.h>
 #include <rte_ethdev.h>
-#include <rte_lcore.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 
@@ -164,8 +163,7 @@ mempool_n_mbufs(const struct dpdk_vdpa_vf *vf,
             + MAX(config->n_pairs + 1, n_threads) * 2 * MEMPOOL_CACHE_SIZE);
 }
 
-/* Creates a mempool for 'vf' with 'config'.  Each PMD thread that there is now
- * may come to poll it. */
+/* Creates a mempool for 'vf' with 'config'. */
 static struct rte_mempool *
 mempool_create(const struct dpdk_vdpa_vf *vf,
                const struct dpdk_vdpa_vf_config *config)
@@ -176,7 +174,7 @@ mempool_create(const struct dpdk_vdpa_vf *vf,
     snprintf(name, sizeof name, "dpdkvdpa_%u", serial++);
     return rte_pktmbuf_pool_create(name,
                                    mempool_n_mbufs(vf, config,
-                                                   rte_lcore_count()),
+                                                   config->n_threads),
                                    MEMPOOL_CACHE_SIZE, 0,
                                    RTE_PKTMBUF_HEADROOM
                                    + mempool_data_len(config),
@@ -639,6 +637,13 @@ bool
 dpdk_vdpa_vf_is_promiscuous(const struct dpdk_vdpa_vf *vf)
 {
     return rte_eth_promiscuous_get(vf->port_id) == 1;
+}
+
+bool
+dpdk_vdpa_vf_is_enough_for(const struct dpdk_vdpa_vf *vf,
+                           unsigned int n_threads)
+{
+    return vf->mempool->size >= mempool_n_mbufs(vf, &vf->config, n_threads);
 }
 
 struct eth_addr

@@ -40,6 +40,7 @@ struct dpdk_vdpa_vf_config {
     uint16_t mtu;               /* In bytes, as that of a netdev. */
     bool lro;                   /* Put received TCP segments together, which
                                  * takes dpdk_vdpa_vf_has_lro(). */
+    unsigned int n_threads;     /* So many threads may come to poll it. */
 };
 
 /* Takes the ethdev 'port_id', which is the caller's alone, came by 'devargs'
@@ -88,6 +89,12 @@ uint16_t dpdk_vdpa_vf_txq_size(const struct dpdk_vdpa_vf *);
 uint32_t dpdk_vdpa_vf_max_frame_len(const struct dpdk_vdpa_vf *);
 uint64_t dpdk_vdpa_vf_tx_offloads(const struct dpdk_vdpa_vf *);
 bool dpdk_vdpa_vf_is_promiscuous(const struct dpdk_vdpa_vf *);
+
+/* Returns true if the mempool of a started VF is large enough for it to be
+ * polled by any of 'n_threads' threads. */
+bool dpdk_vdpa_vf_is_enough_for(const struct dpdk_vdpa_vf *,
+                                unsigned int n_threads);
+
 struct eth_addr dpdk_vdpa_vf_mac(const struct dpdk_vdpa_vf *);
 
 /* Any thread. */

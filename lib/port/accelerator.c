@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include <rte_dev.h>
+#include <rte_lcore.h>
 
 #include "accel/vdpa.h"
 #include "accel/vf.h"
@@ -109,6 +110,15 @@ choose_n_pairs(const char *devargs, unsigned int limit, unsigned int max_pairs,
     return 0;
 }
 
+/* Returns how many threads may come to poll the VF of 'port'.  At the start of
+ * Open vSwitch there are fewer than there are going to be. */
+static unsigned int
+n_threads(const struct vdpa_port *port)
+    OVS_REQUIRES(vdpa_port_owned)
+{
+    return MAX(port->n_threads, rte_lcore_count());
+}
+
 /* Closes 'device', which the caller has. */
 static void
 device_close(struct device *device, bool dead)
@@ -138,7 +148,10 @@ start_vf(const struct vdpa_port *port, struct device *device,
          const struct dpdk_vdpa_options *options, bool again, char **errp)
     OVS_REQUIRES(vdpa_port_owned)
 {
-    struct dpdk_vdpa_vf_config config = { .mtu = vdpa_port_mtu(port) };
+    struct dpdk_vdpa_vf_config config = {
+        .mtu = vdpa_port_mtu(port),
+        .n_threads = n_threads(port),
+    };
     int error;
 
     error = configure_vf(device->vf, options, &config, errp);
@@ -278,6 +291,8 @@ take_device(struct vdpa_port *port, struct device *device)
     set_state(port, device->hw ? VDPA_ACCEL_VDPA : VDPA_ACCEL_RELAY);
     vdpa_policing_adapt(port);
     vdpa_port_set_reason(port, VDPA_REASON_MTU, device->mtu_error);
+    vdpa_port_set_reason(port, VDPA_REASON_THREADS, NULL);
+    port->threads_refused = 0;
     vdpa_port_set_reason(port, VDPA_REASON_DEVICE, NULL);
     vdpa_port_set_reason(port, VDPA_REASON_FAULT, NULL);
 }
@@ -522,6 +537,29 @@ vdpa_accelerator_apply_mtu(struct vdpa_port *port)
         restart_vf(port, &config, &error);
     }
     vdpa_port_set_reason(port, VDPA_REASON_MTU, error);
+}
+
+void
+vdpa_accelerator_apply_threads(struct vdpa_port *port)
+{
+    struct dpdk_vdpa_vf_config config = port->good;
+    char *error = NULL, *reason = NULL;
+
+    config.n_threads = n_threads(port);
+    if (port->accel != VDPA_ACCEL_RELAY
+        || config.n_threads == port->threads_refused) {
+        return;
+    }
+    port->threads_refused = 0;
+    if (!dpdk_vdpa_vf_is_enough_for(port->vf, config.n_threads)
+        && restart_vf(port, &config, &error)) {
+        port->threads_refused = config.n_threads;
+        reason = xasprintf("pmd-cpu-mask: the VF goes on with memory for "
+                           "fewer threads than the %u that there are (%s)",
+                           config.n_threads, error);
+        free(error);
+    }
+    vdpa_port_set_reason(port, VDPA_REASON_THREADS, reason);
 }
 
 /* What the main thread finds. */

@@ -45,6 +45,10 @@ int vdpa_accelerator_apply(struct vdpa_port *,
 void vdpa_accelerator_apply_mtu(struct vdpa_port *)
     OVS_REQUIRES(vdpa_port_owned);
 
+/* Sees that the VF has memory for all threads that there are. */
+void vdpa_accelerator_apply_threads(struct vdpa_port *)
+    OVS_REQUIRES(vdpa_port_owned);
+
 /* Takes up what DPDK reports of the device: that it is gone, that it wants to
  * be reset, that it does not serve the guest. */
 void vdpa_accelerator_check(struct vdpa_port *)

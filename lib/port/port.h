@@ -76,6 +76,7 @@ enum vdpa_reason {
     VDPA_REASON_DEVICE,         /* The device went, or does not start. */
     VDPA_REASON_GUEST,          /* The socket cannot be had. */
     VDPA_REASON_MTU,            /* The VF refuses the MTU. */
+    VDPA_REASON_THREADS,        /* There is no memory for so many threads. */
     VDPA_REASON_FEATURES,       /* The guest has features that it is not to be
                                  * offered. */
     VDPA_REASON_OPTION,         /* An option of the representor without which
@@ -128,6 +129,10 @@ struct vdpa_port {
     struct vdpa_watch watches[DPDK_VDPA_N_DIRECTIONS][DPDK_VDPA_MAX_PAIRS]
         VDPA_OWNED;
     bool lro_refused VDPA_OWNED;        /* The VF has LRO, but not for us. */
+    unsigned int n_threads VDPA_OWNED;  /* Of the datapath, 0 before the first
+                                         * reconfigure(). */
+    unsigned int threads_refused VDPA_OWNED;    /* The VF does not start for
+                                                 * so many, or 0. */
     enum vdpa_accel accel VDPA_OWNED;
     struct vdpa_claim *claim VDPA_OWNED;        /* On the device, if there is
                                                  * one. */

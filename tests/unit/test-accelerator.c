@@ -24,6 +24,15 @@
 
 #include <cmocka.h>
 
+#include <rte_lcore.h>
+
+static unsigned int
+fake_lcore_count(void)
+{
+    return 1;
+}
+
+#define rte_lcore_count fake_lcore_count
 #include "lib/port/accelerator.c"
 
 /* What happens. */
@@ -35,6 +44,7 @@ static struct {
     int pair_error;             /* Of vdpa_claim_check_pair(). */
     int n_good_starts;          /* dpdk_vdpa_vf_start() works so often. */
     uint16_t bad_mtu;           /* But never with this one. */
+    unsigned int max_threads;   /* Nor for more threads. */
     bool removed;               /* What the VF reports. */
     bool needs_reset;
     char *fault;                /* What the vDPA device reports. */
@@ -197,11 +207,21 @@ dpdk_vdpa_vf_start(struct dpdk_vdpa_vf *vf,
     if (config->mtu == script.bad_mtu || script.n_good_starts <= 0) {
         *errp = xasprintf("no start with MTU %u", config->mtu);
         return EIO;
+    } else if (config->n_threads > script.max_threads) {
+        *errp = xasprintf("no start for %u threads", config->n_threads);
+        return ENOMEM;
     }
     script.n_good_starts--;
     script.needs_reset = false;
     vf->config = *config;
     return 0;
+}
+
+bool
+dpdk_vdpa_vf_is_enough_for(const struct dpdk_vdpa_vf *vf,
+                           unsigned int n)
+{
+    return vf->config.n_threads >= n;
 }
 
 void
@@ -485,6 +505,7 @@ setup(void **state OVS_UNUSED)
     script.exists = true;
     script.n_good_starts = INT_MAX;
     script.mtu = 1500;
+    script.max_threads = UINT_MAX;
     return 0;
 }
 
@@ -707,6 +728,52 @@ test_mtu(void **state OVS_UNUSED)
     assert_int_equal(dpdk_vdpa_vf_get_config(port.vf)->mtu, 1400);
 }
 
+/* Fails unless the VF runs for 'n' threads after 'n_starts' starts. */
+static void
+check_threads(unsigned int n, unsigned int n_starts, bool reason)
+{
+    vdpa_accelerator_apply_threads(&port);
+    check(VDPA_ACCEL_RELAY, false, false);
+    assert_int_equal(dpdk_vdpa_vf_get_config(port.vf)->n_threads, n);
+    assert_int_equal(seen.n_starts, n_starts);
+    assert_int_equal(port.reasons[VDPA_REASON_THREADS] != NULL, reason);
+}
+
+static void
+test_threads(void **state OVS_UNUSED)
+{
+    /* Nobody has said yet how many there are going to be. */
+    assert_int_equal(apply(options_for("a", DPDK_VDPA_MODE_SW)), 0);
+    check_threads(1, 1, false);
+    port.n_threads = 3;
+    check_threads(3, 2, false);
+
+    /* With fewer, or as many, it goes on. */
+    port.n_threads = 2;
+    check_threads(3, 2, false);
+    port.n_threads = 3;
+    check_threads(3, 2, false);
+
+    /* Without memory it goes on as it was, and tries each number once. */
+    script.max_threads = 3;
+    port.n_threads = 5;
+    check_threads(3, 4, true);
+    assert_non_null(strstr(port.reasons[VDPA_REASON_THREADS],
+                           "no start for 5"));
+    check_threads(3, 4, true);
+    port.n_threads = 4;
+    check_threads(3, 6, true);
+    port.n_threads = 3;
+    check_threads(3, 6, false);
+    script.max_threads = 5;
+    port.n_threads = 5;
+    check_threads(5, 7, false);
+
+    /* A VF that comes later begins so. */
+    assert_int_equal(apply(options_for("b", DPDK_VDPA_MODE_SW)), 0);
+    check_threads(5, 8, false);
+}
+
 static void
 test_removed_in_hw_mode(void **state OVS_UNUSED)
 {
@@ -833,6 +900,7 @@ main(void)
         TEST(test_stopped_is_replaced),
         TEST(test_reset),
         TEST(test_mtu),
+        TEST(test_threads),
         TEST(test_removed_in_hw_mode),
         TEST(test_fall_back),
         TEST(test_waits_in_vain),

@@ -90,6 +90,27 @@ test_mempool_size(void **state OVS_UNUSED)
     free_vf(vf);
 }
 
+/* A mempool is enough for as many threads as it was made for, and fewer. */
+static void
+test_enough_for(void **state OVS_UNUSED)
+{
+    struct dpdk_vdpa_vf *vf = new_vf(0);
+    struct rte_mempool mempool;
+
+    vf->rxq_size = vf->txq_size = 1024;
+    mempool.size = mempool_n_mbufs(vf, &vf->config, 6);
+    vf->mempool = &mempool;
+    assert_true(dpdk_vdpa_vf_is_enough_for(vf, 1));
+    assert_true(dpdk_vdpa_vf_is_enough_for(vf, 6));
+    assert_false(dpdk_vdpa_vf_is_enough_for(vf, 7));
+
+    /* A queue pair more counts for at least one thread more. */
+    vf->config.n_pairs++;
+    assert_false(dpdk_vdpa_vf_is_enough_for(vf, 6));
+    vf->mempool = NULL;
+    free_vf(vf);
+}
+
 /* RSS follows the guest: all enabled queues get their share and no other one
  * gets anything. */
 static void
@@ -160,6 +181,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mempool_size),
+        cmocka_unit_test(test_enough_for),
         cmocka_unit_test(test_rss),
         cmocka_unit_test(test_rss_not),
         cmocka_unit_test(test_unplugged),
