@@ -47,6 +47,7 @@ tools_vhost_user_frontend_SOURCES = \
 	tools/frontend.h \
 	tools/frontend-again.c \
 	tools/frontend-cases.h \
+	tools/frontend-firsts.c \
 	tools/frontend-memory.c \
 	tools/frontend-messages.c \
 	tools/frontend-peer.c \

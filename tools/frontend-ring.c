@@ -168,6 +168,16 @@ check_packet(struct peer *peer, unsigned int pair, const uint8_t *buf,
 }
 
 void
+traffic_send_one(struct peer *peer, unsigned int pair)
+{
+    struct ring *tx = &peer->rings[2 * pair + 1];
+    unsigned int slot = ring_slot(tx);
+
+    make_packet(ring_buf(tx, slot), pair, peer->tx_seq[pair]++);
+    ring_offer(tx, ring_buf_addr(tx, slot), HEADER_LEN + PACKET_LEN, 0, 0);
+}
+
+void
 traffic_poll(struct peer *peer, unsigned int pair, bool send, bool check)
 {
     struct ring *rx = &peer->rings[2 * pair];
@@ -188,9 +198,6 @@ traffic_poll(struct peer *peer, unsigned int pair, bool send, bool check)
         /* Nothing to do. */
     }
     while (send && ring_room(tx)) {
-        slot = ring_slot(tx);
-        make_packet(ring_buf(tx, slot), pair, peer->tx_seq[pair]++);
-        ring_offer(tx, ring_buf_addr(tx, slot), HEADER_LEN + PACKET_LEN, 0,
-                   0);
+        traffic_send_one(peer, pair);
     }
 }

@@ -26,6 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define MAX_PEERS 16
 #define MAX_FDS 8
 #define MAX_PAIRS 16
 #define MAX_RINGS (2 * MAX_PAIRS)
@@ -259,8 +260,9 @@ unsigned int ring_room(const struct ring *);
 
 /* Traffic.  traffic_poll() gives the guest's pair 'pair' something to send,
  * if 'send', and takes what it receives.  With 'check', what it receives must
- * be what it sent, in order. */
+ * be what it sent, in order.  traffic_send_one() has it send a packet. */
 void traffic_poll(struct peer *, unsigned int pair, bool send, bool check);
+void traffic_send_one(struct peer *, unsigned int pair);
 
 /* Scenarios; see the programs's help. */
 int scenario_messages(struct peer *, int argc, char *argv[]);
@@ -273,6 +275,9 @@ int scenario_served(struct peer *, int argc, char *argv[]);
 int scenario_flaps(struct peer *, int argc, char *argv[]);
 int scenario_halves(struct peer *, int argc, char *argv[]);
 int scenario_vanish(struct peer *, int argc, char *argv[]);
+
+/* Likewise for 'n' of them. */
+int scenario_firsts(struct peer *, unsigned int n);
 
 /* Ends the traffic of scenario_rings() and the like: set by SIGTERM. */
 extern volatile bool stopping;

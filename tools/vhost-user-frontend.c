@@ -24,8 +24,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define MAX_PEERS 16
-
 volatile bool stopping;
 
 struct scenario {
@@ -93,7 +91,10 @@ usage(void)
          "scenarios:\n"
          "  traffic          send and receive as fast as can be, until\n"
          "                   SIGTERM, on several sockets if several SOCKETs,\n"
-         "                   separated by commas, are given");
+         "                   separated by commas, are given\n"
+         "  firsts           wait on one or several sockets until SIGTERM, and\n"
+         "                   say when the first packet of a connection was taken,\n"
+         "                   in ns since 1970");
     for (size_t i = 0; i < N_SCENARIOS; i++) {
         printf("  %s\n", scenarios[i].help);
     }
@@ -232,6 +233,8 @@ run(const char *name, bool check, int argc, char *argv[])
 {
     if (!strcmp(name, "traffic")) {
         return traffic(check);
+    } else if (!strcmp(name, "firsts")) {
+        return scenario_firsts(peers, n_peers);
     }
     for (size_t i = 0; i < N_SCENARIOS; i++) {
         if (!strcmp(name, scenarios[i].name)) {
