@@ -29,6 +29,8 @@
 #include "port/port.h"
 #include "timeval.h"
 #include "util.h"
+#include "vhost/connector.h"
+#include "vhost/notes.h"
 #include "vhost/vm.h"
 
 /* How often the VF's link is looked at, in ms, for VFs that do not tell. */
@@ -245,9 +247,23 @@ watch_port(struct vdpa_port *port, void *aux OVS_UNUSED)
     watch_repair(port);
 }
 
+/* At the start, when the ports are there that the database has, removes what
+ * was left by those that it has not any more. */
+static void
+sweep_notes(void)
+{
+    static bool done;
+
+    if (!done) {
+        done = true;
+        dpdk_vdpa_notes_sweep(dpdk_vdpa_connector_is_served);
+    }
+}
+
 void
 vdpa_watch_run(void)
 {
+    sweep_notes();
     vdpa_port_wake_run();
     vdpa_port_for_each(watch_port, NULL);
     dpdk_vdpa_vf_sweep_mempools();

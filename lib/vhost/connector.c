@@ -206,6 +206,14 @@ look_at_socket(const char *path)
     return error;
 }
 
+bool
+dpdk_vdpa_connector_is_served(const char *path)
+{
+    int error = look_at_socket(path);
+
+    return error != ENOENT && error != ECONNREFUSED;
+}
+
 /* Takes note of what a look at the socket of 'c' said. */
 static void
 connector_set_error(struct dpdk_vdpa_connector *c, int error)

@@ -46,6 +46,10 @@ void dpdk_vdpa_connector_set_connected(struct dpdk_vdpa_connector *, bool);
  * the socket said; 0 if there is a server. */
 int dpdk_vdpa_connector_error(const struct dpdk_vdpa_connector *);
 
+/* Returns true if somebody serves the socket at 'path', or may, for all that
+ * can be seen without being noticed.  Any thread. */
+bool dpdk_vdpa_connector_is_served(const char *path);
+
 /* Has the calling thread's poll loop wake up when an attempt may be due. */
 void dpdk_vdpa_connector_wait(struct dpdk_vdpa_connector *);
 

@@ -16,11 +16,13 @@
 
 #include "vhost/notes.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -43,6 +45,7 @@ struct keeper {
     struct ovs_list node;
     char *socket;
     char *path;                 /* Of the file, or null if there is none. */
+    int fd;                     /* Likewise, or -1; locked, see file_open(). */
     unsigned int n_users;
     struct dpdk_vdpa_notes *notes;
 };
@@ -68,21 +71,42 @@ file_path(const char *socket)
     return xasprintf("%s/dpdkvdpa-%016"PRIx64".rings", ovs_rundir(), hash);
 }
 
+/* Opens the file at 'path', or makes one, and locks it, as all do that use it:
+ * the lock goes with the process.  Who removes it (see file_sweep()) locks out
+ * the others.  Returns a file descriptor, with the file's state in '*s', or a
+ * negative errno value. */
+static int
+file_lock(const char *path, struct stat *s)
+{
+    memset(s, 0, sizeof *s);
+    for (;;) {
+        int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+        if (fd < 0) {
+            return -errno;
+        }
+        if ((!flock(fd, LOCK_SH) || errno != EINTR)
+            && (fstat(fd, s) || s->st_nlink)) {
+            return fd;
+        }
+        close(fd);              /* Removed meanwhile, or interrupted. */
+    }
+}
+
 /* Opens the file at 'path', which nobody else can have put there or can see
- * into.  Returns a file descriptor, or a negative errno value. */
+ * into, and locks it.  Returns a file descriptor, or a negative errno
+ * value. */
 static int
 file_open(const char *path)
 {
-    int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     struct stat s;
+    int fd = file_lock(path, &s);
     int error;
 
     if (fd < 0) {
-        return -errno;
+        return fd;
     }
-    if (fstat(fd, &s)) {
-        error = errno;
-    } else if (!S_ISREG(s.st_mode) || s.st_uid != geteuid() || s.st_nlink != 1
+    if (!S_ISREG(s.st_mode) || s.st_uid != geteuid() || s.st_nlink != 1
                || s.st_mode & 077) {
         error = EPERM;
     } else {
@@ -94,6 +118,51 @@ file_open(const char *path)
         return -error;
     }
     return fd;
+}
+
+/* Returns the socket that the notes in 'fd' are about, or null if they are not
+ * ours to remove: the caller must free it. */
+static char *
+file_socket(int fd)
+{
+    struct {
+        char magic[sizeof magic];
+        char socket[MEMBER_SIZEOF(struct dpdk_vdpa_notes, socket)];
+    } head;
+    struct stat s;
+
+    if (fstat(fd, &s) || !S_ISREG(s.st_mode) || s.st_uid != geteuid()
+        || s.st_nlink != 1
+        || pread(fd, &head, sizeof head, 0) != sizeof head
+        || memcmp(head.magic, magic, sizeof magic)
+        || !memchr(head.socket, '\0', sizeof head.socket)) {
+        return NULL;
+    }
+    return xstrdup(head.socket);
+}
+
+/* Removes the file at 'path' if nobody uses it and nobody will: what it says
+ * is about rings in the memory of a front-end, and there is none any more. */
+static void
+file_sweep(const char *path, bool (*is_served)(const char *socket))
+{
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    char *socket = fd >= 0 ? file_socket(fd) : NULL;
+
+    if (socket) {
+        char *its_path = file_path(socket);
+
+        if (!strcmp(path, its_path) && !flock(fd, LOCK_EX | LOCK_NB)
+            && !is_served(socket) && !unlink(path)) {
+            VLOG_INFO("%s: removed, as nobody has or serves \"%s\" any more",
+                      path, socket);
+        }
+        free(its_path);
+        free(socket);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
 }
 
 /* Maps the file of 'k', or memory if there is to be none.  Returns 0 or a
@@ -109,14 +178,29 @@ keeper_map(struct keeper *k)
     }
     p = mmap(NULL, sizeof *k->notes, PROT_READ | PROT_WRITE,
              fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED, fd, 0);
-    if (fd >= 0) {
-        close(fd);
-    }
     if (p == MAP_FAILED) {
-        return errno;
+        int error = errno;
+
+        if (fd >= 0) {
+            close(fd);
+        }
+        return error;
     }
     k->notes = p;
+    k->fd = fd;
     return 0;
+}
+
+/* Gives up the file of 'k', if it has one; what is mapped stays. */
+static void
+keeper_close_file(struct keeper *k)
+{
+    if (k->fd >= 0) {
+        close(k->fd);
+        k->fd = -1;
+    }
+    free(k->path);
+    k->path = NULL;
 }
 
 /* Whose notes are not to be made out begins anew. */
@@ -163,7 +247,7 @@ keeper_destroy(struct keeper *k)
 {
     ovs_list_remove(&k->node);
     munmap(k->notes, sizeof *k->notes);
-    free(k->path);
+    keeper_close_file(k);
     free(k->socket);
     free(k);
 }
@@ -190,8 +274,7 @@ keeper_orphan(struct keeper *k)
 
     if (k->path) {
         unlink(k->path);
-        free(k->path);
-        k->path = NULL;
+        keeper_close_file(k);
     }
     if (!keeper_is_needed(k)) {
         keeper_destroy(k);
@@ -236,6 +319,7 @@ dpdk_vdpa_notes_open(const char *socket)
     if (!found) {
         found = xzalloc(sizeof *found);
         found->socket = xstrdup(socket);
+        found->fd = -1;
         keeper_make_file(found);
         ovs_list_push_back(&keepers, &found->node);
     } else if (!found->n_users) {
@@ -278,4 +362,24 @@ dpdk_vdpa_notes_keep(void)
     ovs_mutex_lock(&mutex);
     keep = true;
     ovs_mutex_unlock(&mutex);
+}
+
+void
+dpdk_vdpa_notes_sweep(bool (*is_served)(const char *socket))
+{
+    DIR *dir = opendir(ovs_rundir());
+    struct dirent *entry;
+
+    while (dir && (entry = readdir(dir))) {
+        if (!strncmp(entry->d_name, "dpdkvdpa-", 9)
+            && string_ends_with(entry->d_name, ".rings")) {
+            char *path = xasprintf("%s/%s", ovs_rundir(), entry->d_name);
+
+            file_sweep(path, is_served);
+            free(path);
+        }
+    }
+    if (dir) {
+        closedir(dir);
+    }
 }

@@ -138,4 +138,9 @@ void dpdk_vdpa_notes_close(struct dpdk_vdpa_notes *notes);
 /* The process is about to end: files stay, for the next one. */
 void dpdk_vdpa_notes_keep(void);
 
+/* Removes files that are of no use: no process has notes of their socket open,
+ * and nobody serves it, as 'is_served' says.  A port may have been deleted
+ * while no process was there to see it.  Any thread. */
+void dpdk_vdpa_notes_sweep(bool (*is_served)(const char *socket));
+
 #endif /* vhost/notes.h */

@@ -85,10 +85,14 @@ open_and_note(void)
 static void
 test_killed(void **state OVS_UNUSED)
 {
+    struct dpdk_vdpa_notes *other;
+
     open_and_note();
     forget_all();
     assert_int_equal(dpdk_vdpa_notes_open(SOCKET)->rings[3].span, 77);
-    assert_int_equal(dpdk_vdpa_notes_open("/other")->rings[3].span, 0);
+    other = dpdk_vdpa_notes_open("/other");
+    assert_int_equal(other->rings[3].span, 0);
+    dpdk_vdpa_notes_close(other);
 }
 
 /* A port goes, and comes back as long as the process lives. */
@@ -193,6 +197,106 @@ test_no_file(void **state OVS_UNUSED)
     free(other);
 }
 
+/* What is served, and how often that was asked. */
+static struct {
+    bool answer;
+    unsigned int n;
+} served;
+
+static bool
+is_served(const char *socket)
+{
+    assert_string_equal(socket, SOCKET);
+    served.n++;
+    return served.answer;
+}
+
+/* Fails unless a sweep asks 'n' times, and leaves the file if 'stays'. */
+static void
+sweep(bool answer, unsigned int n, bool stays)
+{
+    served.answer = answer;
+    served.n = 0;
+    dpdk_vdpa_notes_sweep(is_served);
+    assert_int_equal(served.n, n);
+    assert_int_equal(there_is_a_file(), stays);
+}
+
+/* A port goes while no process is there to see it. */
+static void
+test_sweep(void **state OVS_UNUSED)
+{
+    struct dpdk_vdpa_notes *notes = open_and_note();
+    char *path = file_path(SOCKET);
+    int fd;
+
+    /* We have it, or another process has. */
+    sweep(false, 0, true);
+    fd = open(path, O_RDONLY);
+    assert_int_equal(flock(fd, LOCK_SH), 0);
+    forget_all();
+    sweep(false, 0, true);
+    close(fd);
+
+    /* A guest is there, with whom the port may come back. */
+    sweep(true, 1, true);
+    notes = dpdk_vdpa_notes_open(SOCKET);
+    assert_int_equal(notes->rings[3].span, 77);
+    forget_all();
+    sweep(false, 1, false);
+
+    /* Who opens a file meanwhile does not get the one that goes. */
+    open_and_note();
+    sweep(false, 0, true);
+    free(path);
+}
+
+/* What we do not know we do not remove. */
+static void
+test_sweep_foreign(void **state OVS_UNUSED)
+{
+    char *path = file_path(SOCKET);
+    char *other = xasprintf("%s/dpdkvdpa-0.rings", ovs_rundir());
+    char *folder_path = xasprintf("%s/dpdkvdpa-1.rings", ovs_rundir());
+    struct dpdk_vdpa_notes *notes = open_and_note();
+    int fd;
+
+    /* Not by its name. */
+    forget_all();
+    assert_int_equal(rename(path, other), 0);
+    sweep(false, 0, false);
+    assert_int_equal(rename(other, path), 0);
+
+    /* Not by what is in it. */
+    notes = dpdk_vdpa_notes_open(SOCKET);
+    notes->magic[0]++;
+    forget_all();
+    sweep(false, 0, true);
+    fd = open(path, O_RDWR | O_TRUNC);
+    assert_true(fd >= 0);
+    close(fd);
+    sweep(false, 0, true);
+    assert_int_equal(unlink(path), 0);
+
+    /* No file at all, or one that has two names. */
+    assert_int_equal(mkdir(folder_path, 0700), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    served.n = 0;
+    dpdk_vdpa_notes_sweep(is_served);
+    assert_int_equal(served.n, 0);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(folder_path), 0);
+    open_and_note();
+    forget_all();
+    assert_int_equal(link(path, other), 0);
+    sweep(false, 0, true);
+    assert_int_equal(unlink(other), 0);
+    sweep(false, 1, false);
+    free(folder_path);
+    free(other);
+    free(path);
+}
+
 int
 main(void)
 {
@@ -203,6 +307,8 @@ main(void)
         cmocka_unit_test_teardown(test_orphans, teardown),
         cmocka_unit_test_teardown(test_foreign, teardown),
         cmocka_unit_test_teardown(test_no_file, teardown),
+        cmocka_unit_test_teardown(test_sweep, teardown),
+        cmocka_unit_test_teardown(test_sweep_foreign, teardown),
     };
     char *command;
     int n_failed;
