@@ -38,6 +38,10 @@
 /* No VF is asked for this, whatever it can do, nor is a guest offered it. */
 #define BAD_OFFLOAD RTE_MBUF_F_TX_UDP_SEG
 
+/* With which a guest may have its packets segmented. */
+#define FEATURES_TSO (1ULL << VIRTIO_NET_F_HOST_TSO4                         \
+                      | 1ULL << VIRTIO_NET_F_HOST_TSO6)
+
 /* Checks that segmentation by the VF makes sense of 'pkt', and says all that
  * the VF must know: vhost does not. */
 static bool
@@ -59,6 +63,17 @@ prepare_tso(struct rte_mbuf *pkt, uint32_t max_payload_len)
     return true;
 }
 
+/* Returns true if 'pkt', which is too long, most likely was to be segmented:
+ * see dpdk_vdpa_packet_translate(). */
+static bool
+was_to_be_segmented(const struct dpdk_vdpa_packet_rules *rules,
+                    const struct rte_mbuf *pkt)
+{
+    bool from_guest = rules->offload_mask & RTE_MBUF_F_TX_TCP_SEG;
+
+    return from_guest && pkt->packet_type;
+}
+
 int
 dpdk_vdpa_packet_check(const struct dpdk_vdpa_packet_rules *rules,
                        struct rte_mbuf *pkt)
@@ -78,7 +93,8 @@ dpdk_vdpa_packet_check(const struct dpdk_vdpa_packet_rules *rules,
         return DPDK_VDPA_DROP_MALFORMED;
     }
     if (pkt->pkt_len - ETH_HEADER_LEN > max_len) {
-        return DPDK_VDPA_DROP_OVERSIZE;
+        return (was_to_be_segmented(rules, pkt) ? DPDK_VDPA_DROP_BAD_OFFLOAD
+                : DPDK_VDPA_DROP_OVERSIZE);
     }
     if (tso && !prepare_tso(pkt, rules->max_payload_len)) {
         return DPDK_VDPA_DROP_BAD_OFFLOAD;
@@ -222,8 +238,23 @@ dpdk_vdpa_packet_describe(struct rte_mbuf *pkt,
     return good;
 }
 
+/* Returns true if packets of 'type' are of a kind that the library knows. */
+static bool
+library_knows(uint32_t type)
+{
+    uint32_t l4 = type & RTE_PTYPE_L4_MASK;
+
+    return (l4 == RTE_PTYPE_L4_TCP || l4 == RTE_PTYPE_L4_UDP
+            || l4 == RTE_PTYPE_L4_SCTP);
+}
+
 /* The library has finished what it does not know itself, and has marked what
- * it knows.  It computes nothing for a header that is not at 'csum_start'. */
+ * it knows.  It computes nothing for a header that is not at 'csum_start'.
+ *
+ * Whether a packet of a kind that it does not know was to be segmented it does
+ * not say.  One that is too long is, if the guest may ask for that: it would
+ * not send it else.  So that keeps its type, which packets of other guests and
+ * other kinds have not. */
 void
 dpdk_vdpa_packet_translate(struct rte_mbuf *pkt, uint64_t features)
 {
@@ -252,7 +283,8 @@ dpdk_vdpa_packet_translate(struct rte_mbuf *pkt, uint64_t features)
         hdr.gso_size = pkt->tso_segsz;
     }
     pkt->ol_flags = 0;
-    pkt->packet_type = 0;
+    pkt->packet_type = (features & FEATURES_TSO && !library_knows(type) ? type
+                        : 0);
     pkt->tx_offload = 0;
     dpdk_vdpa_packet_describe(pkt, &hdr, features);
 }

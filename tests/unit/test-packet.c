@@ -487,6 +487,66 @@ test_translate(void **state OVS_UNUSED)
     }
 }
 
+/* Of a packet that the library does not know it is not known whether it was to
+ * be segmented; too long, it most likely was, if the guest may ask for
+ * that. */
+static void
+test_translate_too_long(void **state OVS_UNUSED)
+{
+    struct dpdk_vdpa_packet_rules rules = {
+        .max_payload_len = 60,
+        .offload_mask = RTE_MBUF_F_TX_OFFLOAD_MASK,
+        .good_offloads = GOOD_OFFLOADS,
+    };
+    unsigned int n_known = 0;
+
+    for (int i = 0; i < ARRAY_SIZE(shapes); i++) {
+        static const uint64_t features[] = { F_CSUM, F_ALL };
+
+        for (int j = 0; j < ARRAY_SIZE(features); j++) {
+            struct rte_mbuf *pkt;
+            struct frame f;
+            uint32_t l4;
+            bool known;
+
+            make_frame(&f, &shapes[i], 100);
+            pkt = to_packet(&f, sizeof f.data);
+            pkt->packet_type = rte_net_get_ptype(pkt, NULL,
+                                                 RTE_PTYPE_ALL_MASK);
+            l4 = pkt->packet_type & RTE_PTYPE_L4_MASK;
+            known = (l4 == RTE_PTYPE_L4_TCP || l4 == RTE_PTYPE_L4_UDP
+                     || l4 == RTE_PTYPE_L4_SCTP);
+            n_known += known;
+            dpdk_vdpa_packet_translate(pkt, features[j]);
+            assert_int_equal(dpdk_vdpa_packet_check(&rules, pkt),
+                             known || features[j] == F_CSUM
+                             ? DPDK_VDPA_DROP_OVERSIZE
+                             : DPDK_VDPA_DROP_BAD_OFFLOAD);
+            rte_pktmbuf_free(pkt);
+        }
+    }
+    assert_true(n_known && n_known < 2 * ARRAY_SIZE(shapes));
+}
+
+/* From the VF a packet may have any type. */
+static void
+test_too_long_from_vf(void **state OVS_UNUSED)
+{
+    struct dpdk_vdpa_packet_rules rules = {
+        .max_payload_len = 60,
+        .offload_mask = RTE_MBUF_F_RX_LRO,
+    };
+    struct rte_mbuf *pkt;
+    struct frame f;
+
+    make_frame(&f, &shapes[0], 100);
+    pkt = to_packet(&f, sizeof f.data);
+    pkt->packet_type = RTE_PTYPE_L2_ETHER;
+    assert_int_equal(dpdk_vdpa_packet_check(&rules, pkt),
+                     DPDK_VDPA_DROP_OVERSIZE);
+    rte_pktmbuf_free(pkt);
+}
+
 /* Who cannot be asked of the VF is cut here. */
 static bool
 we_cut(const struct shape *s)
@@ -661,6 +721,8 @@ main(void)
         TEST(test_refused),
         TEST(test_cut_off),
         TEST(test_translate),
+        TEST(test_translate_too_long),
+        TEST(test_too_long_from_vf),
         TEST(test_cut),
         TEST(test_cut_not),
     };
