@@ -699,6 +699,24 @@ dpdk_vdpa_vf_link_is_up(const struct dpdk_vdpa_vf *vf)
             && link.link_status == RTE_ETH_LINK_UP);
 }
 
+unsigned int
+dpdk_vdpa_vf_get_losses(const struct dpdk_vdpa_vf *vf,
+                        struct dpdk_vdpa_vf_loss losses[DPDK_VDPA_VF_N_LOSSES])
+{
+    struct rte_eth_stats stats;
+    unsigned int n = 0;
+
+    if (dpdk_vdpa_vf_is_removed(vf)
+        || rte_eth_stats_get(vf->port_id, &stats)) {
+        return 0;
+    }
+    losses[n++] = (struct dpdk_vdpa_vf_loss) { "rx_missed", stats.imissed };
+    losses[n++] = (struct dpdk_vdpa_vf_loss) { "rx_nombuf", stats.rx_nombuf };
+    losses[n++] = (struct dpdk_vdpa_vf_loss) { "rx_errors", stats.ierrors };
+    losses[n++] = (struct dpdk_vdpa_vf_loss) { "tx_errors", stats.oerrors };
+    return n;
+}
+
 /* Burst functions. */
 
 uint16_t

@@ -97,6 +97,20 @@ bool dpdk_vdpa_vf_is_enough_for(const struct dpdk_vdpa_vf *,
 
 struct eth_addr dpdk_vdpa_vf_mac(const struct dpdk_vdpa_vf *);
 
+/* Packets that a VF lost by itself, as its driver counts them since it was
+ * started. */
+#define DPDK_VDPA_VF_N_LOSSES 4
+struct dpdk_vdpa_vf_loss {
+    const char *name;           /* Constant. */
+    uint64_t n_packets;
+};
+
+/* Stores what 'vf' lost in 'losses', and returns how many of these there are:
+ * none if the driver does not tell. */
+unsigned int dpdk_vdpa_vf_get_losses(
+    const struct dpdk_vdpa_vf *vf,
+    struct dpdk_vdpa_vf_loss losses[DPDK_VDPA_VF_N_LOSSES]);
+
 /* Any thread. */
 bool dpdk_vdpa_vf_is_started(const struct dpdk_vdpa_vf *);
 bool dpdk_vdpa_vf_is_removed(const struct dpdk_vdpa_vf *);

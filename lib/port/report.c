@@ -252,6 +252,22 @@ report_device_stats(const struct vdpa_port *port,
     free(hw_stats);
 }
 
+/* Appends what the VF counts that it lost. */
+static void
+report_vf_stats(const struct vdpa_port *port,
+                struct netdev_custom_stats *stats)
+    OVS_REQUIRES(vdpa_port_owned)
+{
+    struct dpdk_vdpa_vf_loss losses[DPDK_VDPA_VF_N_LOSSES];
+    unsigned int n = dpdk_vdpa_vf_get_losses(port->vf, losses);
+
+    stats->counters = xrealloc(stats->counters,
+                               (stats->size + n) * sizeof *stats->counters);
+    for (unsigned int i = 0; i < n; i++) {
+        add_counter(stats, losses[i].n_packets, "vf_%s", losses[i].name);
+    }
+}
+
 /* Stores in 'sums' the sums over all lanes of each direction. */
 static void
 sum_counters(struct vdpa_port *port, struct dpdk_vdpa_counters *sums)
@@ -308,6 +324,9 @@ vdpa_report_stats(struct vdpa_port *port, struct netdev_custom_stats *stats)
     vdpa_port_lock(port);
     report_relay_stats(port, stats);
     vdpa_port_unlock(port);
+    if (port->vf) {
+        report_vf_stats(port, stats);
+    }
     if (port->hw) {
         report_device_stats(port, stats);
     }
@@ -348,6 +367,8 @@ show_vf(const struct vdpa_port *port, struct ds *out)
 {
     const struct dpdk_vdpa_vf_config *config
         = dpdk_vdpa_vf_get_config(port->vf);
+    struct dpdk_vdpa_vf_loss losses[DPDK_VDPA_VF_N_LOSSES];
+    unsigned int n = dpdk_vdpa_vf_get_losses(port->vf, losses);
 
     ds_put_format(out, "  VF: %s, link %s\n"
                   "    DPDK port %u, queue pairs: %u, descriptors: %u to "
@@ -358,6 +379,12 @@ show_vf(const struct vdpa_port *port, struct ds *out)
                   dpdk_vdpa_vf_rxq_size(port->vf),
                   dpdk_vdpa_vf_txq_size(port->vf), config->mtu,
                   dpdk_vdpa_vf_numa_node(port->vf));
+    for (unsigned int i = 0; i < n; i++) {
+        if (losses[i].n_packets) {
+            ds_put_format(out, "    vf_%s: %"PRIu64"\n", losses[i].name,
+                          losses[i].n_packets);
+        }
+    }
 }
 
 static void

@@ -17,8 +17,10 @@
 
 #include <config.h>
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,7 +48,25 @@ fake_reta_update(uint16_t port_id, struct rte_eth_rss_reta_entry64 *reta,
     return 0;
 }
 
+/* What the "driver" says of losses, or that it says nothing. */
+static bool tells_losses;
+
+static int
+fake_stats_get(uint16_t port_id, struct rte_eth_stats *stats)
+{
+    assert_int_equal(port_id, 5);
+    if (!tells_losses) {
+        return -ENOTSUP;
+    }
+    *stats = (struct rte_eth_stats) {
+        .ipackets = 1000, .opackets = 2000,
+        .imissed = 1, .rx_nombuf = 2, .ierrors = 3, .oerrors = 4,
+    };
+    return 0;
+}
+
 #define rte_eth_dev_rss_reta_update fake_reta_update
+#define rte_eth_stats_get fake_stats_get
 #include "lib/accel/vf.c"
 
 /* Returns a "started" VF with four queue pairs and a table of 'reta_size'. */
@@ -176,6 +196,31 @@ test_unplugged(void **state OVS_UNUSED)
     assert_int_equal(n, 1);
 }
 
+/* What the VF loses by itself, if anybody tells. */
+static void
+test_losses(void **state OVS_UNUSED)
+{
+    static const char *const names[] = {
+        "rx_missed", "rx_nombuf", "rx_errors", "tx_errors",
+    };
+    struct dpdk_vdpa_vf_loss losses[DPDK_VDPA_VF_N_LOSSES];
+    struct dpdk_vdpa_vf *vf = new_vf(0);
+
+    tells_losses = false;
+    assert_int_equal(dpdk_vdpa_vf_get_losses(vf, losses), 0);
+    tells_losses = true;
+    assert_int_equal(dpdk_vdpa_vf_get_losses(vf, losses), ARRAY_SIZE(names));
+    for (int i = 0; i < ARRAY_SIZE(names); i++) {
+        assert_string_equal(losses[i].name, names[i]);
+        assert_int_equal(losses[i].n_packets, i + 1);
+    }
+    /* A device that is gone may say anything. */
+    dpdk_vdpa_vf_set_callback(vf, count, &(unsigned int) { 0 });
+    rte_dev_event_callback_process("d", RTE_DEV_EVENT_REMOVE);
+    assert_int_equal(dpdk_vdpa_vf_get_losses(vf, losses), 0);
+    free_vf(vf);
+}
+
 int
 main(void)
 {
@@ -185,6 +230,7 @@ main(void)
         cmocka_unit_test(test_rss),
         cmocka_unit_test(test_rss_not),
         cmocka_unit_test(test_unplugged),
+        cmocka_unit_test(test_losses),
     };
 
     return cmocka_run_group_tests_name("vf", tests, NULL, NULL);
