@@ -27,9 +27,9 @@
 #include <rte_tcp.h>
 
 /* Returns the checksum of the pseudo-header of TCP behind the IPv6 header at
- * 'ip', which has 'l3_len' bytes with its extension headers: these are no part
- * of what TCP's checksum covers, but the IPv6 header counts them as payload and
- * names the first of them. */
+ * 'ip', which has 'l3_len' bytes with its extension headers: TCP's checksum
+ * does not cover these, but the IPv6 header counts them as payload and names
+ * the first of them. */
 static uint16_t
 ipv6_phdr_cksum(const void *ip, uint16_t l3_len)
 {
