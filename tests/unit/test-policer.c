@@ -64,6 +64,14 @@ teardown(void **state OVS_UNUSED)
     return 0;
 }
 
+/* Returns the time so many seconds after the beginning.  No sum of floating
+ * point numbers: the beginning may be too large for one. */
+static uint64_t
+at(double seconds)
+{
+    return start + (uint64_t) (seconds * rte_get_tsc_hz());
+}
+
 /* Returns true if a packet of 'len' bytes behind the Ethernet header passes
  * 'seconds' after the beginning. */
 static bool
@@ -73,8 +81,7 @@ passes(uint32_t len, double seconds)
 
     memset(&pkt, 0, sizeof pkt);
     pkt.pkt_len = len + ETH_HEADER_LEN;
-    return dpdk_vdpa_policer_admit(policer, &pkt,
-                                   start + seconds * rte_get_tsc_hz());
+    return dpdk_vdpa_policer_admit(policer, &pkt, at(seconds));
 }
 
 /* The same for a packet that is to be cut into segments of 'segsz' bytes
@@ -91,8 +98,7 @@ tso_passes(uint32_t payload, uint16_t segsz, double seconds)
     pkt.l4_len = 20;
     pkt.tso_segsz = segsz;
     pkt.pkt_len = ETH_HEADER_LEN + 40 + payload;
-    return dpdk_vdpa_policer_admit(policer, &pkt,
-                                   start + seconds * rte_get_tsc_hz());
+    return dpdk_vdpa_policer_admit(policer, &pkt, at(seconds));
 }
 
 /* Returns how many of 'n' packets of 'len' bytes pass, at one time. */
