@@ -430,6 +430,7 @@ chain_take(struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
         || !dpdk_vdpa_cut_plan(pkt, &hdr, ring->features, &cut)
         || cut.payload_ofs + cut.segment_len
            > rte_pktmbuf_data_room_size(mp) - RTE_PKTMBUF_HEADROOM) {
+        ring->n_cut = 0;        /* It may have been another one before. */
         pkts[0] = pkt;
         return 1;
     }

@@ -92,7 +92,9 @@ struct dpdk_vdpa_ring {
     uint64_t features;          /* As negotiated. */
 
     /* For vhost/chain.h: of the packet at 'cut_pos' so many segments have been
-     * taken already. */
+     * taken already, of none if 'n_cut' is 0.  That is forgotten when somebody
+     * else takes the packet, and when the ring is opened again: then segments
+     * may come twice, and none is missing. */
     uint16_t cut_pos;
     uint16_t n_cut;
 

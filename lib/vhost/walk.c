@@ -308,6 +308,9 @@ walked_refresh(struct walked *w, int vid, unsigned int i)
                 || (ring->next_used & 0x7fff) >= ring->size))) {
         return false;
     }
+    if (ring->cut_pos != ring->next_avail) {
+        ring->n_cut = 0;        /* The library took what was left. */
+    }
     w->told = ring->next_used;
     return true;
 }

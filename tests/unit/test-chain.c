@@ -307,18 +307,18 @@ test_recv_header(void **state)
     }
 }
 
-/* A packet that we cut ourselves comes in parts, none of which is missing and
- * none comes twice; the guest gets it back at the end. */
+/* The beginning of a packet that we cut ourselves. */
+static const uint8_t frame[] = {
+    2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2,
+    0x88, 0xa8, 0, 5, 0x81, 0, 0, 7, 8, 0,
+    0x45, 0, 0, 0, 0, 1, 0, 0, 64, 6, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2,
+    0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, 0x10, 0, 0, 0, 0, 0, 0,
+};
+
+/* Offers such a packet, of 11 segments. */
 static void
-test_recv_cut(void **state)
+offer_cut(struct fixture *f)
 {
-    struct fixture *f = *state;
-    static const uint8_t frame[] = {
-        2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2,
-        0x88, 0xa8, 0, 5, 0x81, 0, 0, 7, 8, 0,
-        0x45, 0, 0, 0, 0, 1, 0, 0, 64, 6, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2,
-        0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, 0x10, 0, 0, 0, 0, 0, 0,
-    };
     const struct virtio_net_hdr hdr = {
         .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
         .gso_type = VIRTIO_NET_HDR_GSO_TCPV4, .gso_size = 100,
@@ -326,7 +326,6 @@ test_recv_cut(void **state)
     };
     const uint32_t lens[] = { f->header_len + sizeof frame, 10 * 100 + 1 };
     uint8_t *data = guest_at(&f->guest, guest_buf(0));
-    unsigned int n_got = 0;
     struct offer o;
 
     make_offer(&o, true, lens, 2);
@@ -335,6 +334,17 @@ test_recv_cut(void **state)
     memcpy(data + f->header_len, frame, sizeof frame);
     offer(f, &o);
     f->ring.features |= 1ULL << VIRTIO_NET_F_HOST_TSO4;
+}
+
+/* A packet that we cut ourselves comes in parts, none of which is missing and
+ * none comes twice; the guest gets it back at the end. */
+static void
+test_recv_cut(void **state)
+{
+    struct fixture *f = *state;
+    unsigned int n_got = 0;
+
+    offer_cut(f);
     while (n_got < 11) {
         uint16_t pos = f->ring.next_avail;
         struct rte_mbuf *pkts[BURST];
@@ -356,6 +366,32 @@ test_recv_cut(void **state)
     }
     check_back(f, 0, 1, 0);
     assert_int_equal(dpdk_vdpa_chain_recv(&f->ring, mempool, NULL, BURST), 0);
+}
+
+/* A packet that is cut in part, and then becomes another one, leaves nothing
+ * behind for the next that is at its place. */
+static void
+test_recv_half_cut(void **state)
+{
+    struct fixture *f = *state;
+    uint16_t pos = f->ring.next_avail;
+
+    for (int i = 0; i < 3; i++) {
+        struct rte_mbuf *pkts[BURST];
+        const uint8_t *tcp;
+
+        offer_cut(f);
+        assert_int_equal(dpdk_vdpa_chain_recv(&f->ring, mempool, pkts, 3), 3);
+        tcp = rte_pktmbuf_mtod_offset(pkts[0], uint8_t *, 42);
+        assert_int_equal(tcp[6] << 8 | tcp[7], 0);
+        rte_pktmbuf_free_bulk(pkts, 3);
+        assert_int_equal(f->ring.next_avail, pos);
+        memset(guest_at(&f->guest, guest_buf(0)), 0, f->header_len);
+        rte_pktmbuf_free(recv_one(f));
+        assert_int_not_equal(f->ring.next_avail, pos);
+        f->ring.next_avail = f->ring.next_used = pos;
+        guest_reset(&f->guest, pos);
+    }
 }
 
 /* As many as are there, up to what is asked for. */
@@ -628,6 +664,7 @@ main(void)
         TEST(test_recv_long),
         TEST(test_recv_header),
         TEST(test_recv_cut),
+        TEST(test_recv_half_cut),
         TEST(test_recv_many),
         TEST(test_recv_table_last),
         TEST(test_recv_broken),

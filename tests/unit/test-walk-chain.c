@@ -43,6 +43,34 @@ test_chain(void **state)
     rte_pktmbuf_free_bulk(pkts, 3);
 }
 
+/* A packet of which some segments have been taken, and of which somebody else
+ * takes what is left, leaves nothing behind: not if the library does, as when
+ * there are no mbufs for a moment, nor if the ring stops. */
+static void
+test_half_cut(void **state)
+{
+    struct fixture *f = *state;
+    struct dpdk_vdpa_ring *ring = &f->walk->rings[1].ring;
+    struct rte_mbuf *pkts[BURST];
+
+    walk_open(f);
+    ring->cut_pos = ring->next_avail;
+    ring->n_cut = 3;
+    guest_sends(f, 1);
+    f->library_gives = 1;
+    assert_int_equal(library_recv(f->walk, VID, 1, mempool, pkts, BURST, 0),
+                     1);
+    rte_pktmbuf_free(pkts[0]);
+    assert_int_equal(ring->n_cut, 0);
+
+    ring->cut_pos = ring->next_avail;
+    ring->n_cut = 3;
+    dpdk_vdpa_walk_close_ring(f->walk, 1);
+    walk_open(f);
+    assert_int_equal(ring->n_cut, 0);
+    memset(f->trace, 0, sizeof f->trace);
+}
+
 /* A buffer that no packet fits goes back to the guest, who learns of it; not
  * one that a packet does fit, nor one of a ring that is the library's. */
 static void
@@ -92,6 +120,7 @@ main(void)
     TEST_OF(FUNCTION, "packed, EVENT_IDX", 3)
     const struct CMUnitTest tests[] = {
         TEST(test_chain),
+        TEST(test_half_cut),
         TEST(test_return_short),
     };
 
