@@ -16,12 +16,14 @@ check-valgrind: all
 # of, for FUZZ_SECONDS each.  What it finds interesting stays in
 # tests/fuzz/fuzz-NAME.corpus, what makes a program fail in tests/fuzz/fuzz-NAME.fail-*.
 fuzz_targets = \
+	tests/fuzz/fuzz-door \
 	tests/fuzz/fuzz-guard \
 	tests/fuzz/fuzz-options \
 	tests/fuzz/fuzz-packet \
 	tests/fuzz/fuzz-ring \
 	tests/fuzz/fuzz-walk
 EXTRA_DIST += \
+	tests/fuzz/fuzz-door.c \
 	tests/fuzz/fuzz-guard.c \
 	tests/fuzz/fuzz-options.c \
 	tests/fuzz/fuzz-packet.c \
@@ -37,6 +39,8 @@ FUZZ_LINK = $(SHELL) $(ovs_builddir)/libtool --silent --tag=CC --mode=link \
 	$(FUZZ_CC) $(AM_CPPFLAGS) -I$(top_srcdir) $(DPDK_CFLAGS) \
 	$(FUZZ_CFLAGS)
 
+tests/fuzz/fuzz-door: tests/fuzz/fuzz-door.c lib/vhost/door.c \
+	lib/vhost/book.c lib/vhost/files.c lib/vhost/merge.c
 tests/fuzz/fuzz-guard: tests/fuzz/fuzz-guard.c lib/vhost/guard.c \
 	lib/vhost/book.c lib/vhost/files.c lib/vhost/reset.c
 tests/fuzz/fuzz-options: tests/fuzz/fuzz-options.c lib/port/features.c \
@@ -50,7 +54,7 @@ tests/fuzz/fuzz-walk: tests/fuzz/fuzz-walk.c lib/vhost/ring.c \
 # second.
 FUZZ_LIBS = $(ovs_builddir)/lib/libopenvswitch.la \
 	$(DPDK_LIBS) $(NUMA_LIBS) $(OVS_LIBS)
-tests/fuzz/fuzz-guard tests/fuzz/fuzz-options:
+tests/fuzz/fuzz-door tests/fuzz/fuzz-guard tests/fuzz/fuzz-options:
 	$(AM_V_CCLD)$(MKDIR_P) tests/fuzz && \
 	$(FUZZ_LINK) -o $@ $(filter %.c,$^) $(FUZZ_LIBS)
 tests/fuzz/fuzz-packet tests/fuzz/fuzz-ring tests/fuzz/fuzz-walk:

@@ -66,6 +66,10 @@ BUILD_ASSERT_DECL(MAX_FILES
  * some 20 messages. */
 #define BACKLOG_MAX 16384
 
+/* Most files of connections that are gone which may wait to be closed when the
+ * next one of the same door begins. */
+#define CLOSING_MAX 64
+
 /* Messages of one connection that are handed on before others have their
  * turn. */
 #define BATCH 16
@@ -663,20 +667,20 @@ conn_start(struct door_conn *c)
     seq_change(door_seq);
 }
 
-/* Returns true if files of a connection before wait to be closed, which was
- * that of 'door'. */
+/* Returns true if many files of connections before wait to be closed, which
+ * were those of 'door'. */
 static bool
 door_is_closing(const struct dpdk_vdpa_door *door)
 {
     struct door_conn *c;
-    bool closing = false;
+    unsigned int n = 0;
 
     ovs_mutex_lock(&door_mutex);
     LIST_FOR_EACH (c, list_node, &conns) {
-        closing |= c->door == door && conn_is_closing(c);
+        n += c->door == door ? atomic_count_get(&c->closing.n) : 0;
     }
     ovs_mutex_unlock(&door_mutex);
-    return closing;
+    return n > CLOSING_MAX;
 }
 
 bool
@@ -692,7 +696,7 @@ dpdk_vdpa_door_open(struct dpdk_vdpa_door *door, int timeout)
     } else if (door_is_closing(door)) {
         static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 1);
 
-        VLOG_WARN_RL(&rl, "files of the connection before cannot be closed");
+        VLOG_WARN_RL(&rl, "files of connections before cannot be closed");
         return false;
     }
     front = fcntl(fd, F_DUPFD_CLOEXEC, 0);
