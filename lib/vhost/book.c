@@ -248,7 +248,7 @@ end_stop(struct dpdk_vdpa_book_ring *ring)
     ring->size = 0;
     ring->has_base = ring->has_addr = false;
     ring->has_call = ring->wants_call = false;
-    ring->is_started = ring->has_iotlb = false;
+    ring->is_started = ring->is_placed = ring->has_iotlb = false;
     ring->base = 0;
     ring->desc = ring->avail = ring->used = 0;
 }

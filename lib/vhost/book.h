@@ -71,6 +71,8 @@ struct dpdk_vdpa_book_ring {
                                  * that it wants none, and not stopped the
                                  * ring since (vhost/reset.h does as well). */
     bool is_started;            /* By VHOST_USER_SET_VRING_KICK. */
+    bool is_placed;             /* Where it begins is settled: see
+                                 * vhost/positions.h. */
     bool is_on;                 /* By VHOST_USER_SET_VRING_ENABLE; outlives a
                                  * stop. */
     bool has_iotlb;             /* Translations may be cached; outlives a

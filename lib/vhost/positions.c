@@ -38,14 +38,59 @@ is_packed(const struct dpdk_vdpa_book *book)
 
 /* Which ring it is. */
 
-/* Returns the guest's address of what the front-end has at 'user'. */
-static uint64_t
-guest_address(const struct dpdk_vdpa_book *book, uint64_t user)
-{
-    const struct dpdk_vdpa_book_region *region
-        = dpdk_vdpa_book_find(&book->memory, user, 1);
+/* Where we have a packed ring. */
+struct place {
+    struct vring_packed_desc *desc;
+    const void *avail;
+    const void *used;
+};
 
-    return region ? region->guest + (user - region->user) : UINT64_MAX;
+static bool
+has_iommu(const struct dpdk_vdpa_book *book)
+{
+    return book->features & (1ULL << VIRTIO_F_IOMMU_PLATFORM);
+}
+
+/* Finds packed ring 'i' of connection 'vid'.  Behind an IOMMU only the library
+ * can, once it has been told all of its addresses; returns false before. */
+static bool
+find_place(const struct dpdk_vdpa_book *book, int vid, unsigned int i,
+           struct place *place)
+{
+    const struct dpdk_vdpa_book_ring *ring = &book->rings[i];
+    struct rte_vhost_vring vring;
+
+    if (!has_iommu(book)) {
+        struct dpdk_vdpa_book_areas areas = dpdk_vdpa_book_areas(
+            book->features, ring->size);
+
+        place->desc = dpdk_vdpa_book_at(book, ring->desc, areas.desc);
+        place->avail = dpdk_vdpa_book_at(book, ring->avail, areas.avail);
+        place->used = dpdk_vdpa_book_at(book, ring->used, areas.used);
+        return true;
+    }
+    if (!book->has_memory || rte_vhost_get_vhost_vring(vid, i, &vring)) {
+        return false;
+    }
+    place->desc = vring.desc_packed;
+    place->avail = vring.driver_event;
+    place->used = vring.device_event;
+    return place->desc && place->avail && place->used;
+}
+
+/* Returns the guest's physical address of what we have at 'p'. */
+static uint64_t
+guest_address(const struct dpdk_vdpa_book *book, const void *p)
+{
+    for (unsigned int i = 0; p && i < book->memory.n; i++) {
+        const struct dpdk_vdpa_book_region *region = &book->memory.regions[i];
+        uint64_t ofs = (uintptr_t) p - region->host;
+
+        if (ofs < region->size) {
+            return region->guest + ofs;
+        }
+    }
+    return UINT64_MAX;
 }
 
 /* Fills in what tells a ring from any other: the file of the memory that it is
@@ -53,14 +98,15 @@ guest_address(const struct dpdk_vdpa_book *book, uint64_t user)
  * it begins. */
 static void
 note_identify(struct dpdk_vdpa_note *note, const struct dpdk_vdpa_book *book,
-              const struct dpdk_vdpa_book_ring *ring)
+              const struct dpdk_vdpa_book_ring *ring,
+              const struct place *place)
 {
     note->dev = book->memory.file.dev;
     note->ino = book->memory.file.ino;
     note->memory_size = book->memory.file.size;
-    note->desc = guest_address(book, ring->desc);
-    note->avail = guest_address(book, ring->avail);
-    note->used = guest_address(book, ring->used);
+    note->desc = guest_address(book, place->desc);
+    note->avail = guest_address(book, place->avail);
+    note->used = guest_address(book, place->used);
     note->base = ring->base;
     note->size = ring->size;
 }
@@ -196,19 +242,16 @@ note_read(const struct dpdk_vdpa_note *note,
     return find_in_ring(descs, note->size, pos);
 }
 
-/* Stores in '*pos' where ring 'i', which the notes are about, is to go on.
- * Returns null, or why that cannot be told. */
+/* Stores in '*pos' where ring 'i', which the notes are about, is to go on, the
+ * descriptors being at 'descs'.  Returns null, or why that cannot be told. */
 static const char *
-ring_find(const struct dpdk_vdpa_notes *notes,
-          const struct dpdk_vdpa_book *book, unsigned int i, uint16_t *pos)
+ring_find(const struct dpdk_vdpa_notes *notes, unsigned int i,
+          struct vring_packed_desc *descs, uint16_t *pos)
 {
-    const struct dpdk_vdpa_book_ring *ring = &book->rings[i];
     const struct dpdk_vdpa_note *note = &notes->rings[i];
-    struct vring_packed_desc *descs
-        = dpdk_vdpa_book_at(book, ring->desc, ring->size * sizeof *descs);
 
     if (!descs) {
-        return "the ring is behind an IOMMU";
+        return "the ring is not in the guest's memory";
     } else if (!note_read(note, &notes->undos[i], descs, pos)) {
         return (note->state == DPDK_VDPA_NOTE_EXACT || note->n_undo
                 ? "the notes are not about a ring of this length"
@@ -221,12 +264,13 @@ ring_find(const struct dpdk_vdpa_notes *notes,
 /* Has ring 'i', which the notes are about, go on where it was. */
 static void
 ring_restore(const struct dpdk_vdpa_notes *notes,
-             const struct dpdk_vdpa_book *book, int vid, unsigned int i)
+             const struct dpdk_vdpa_book *book, int vid, unsigned int i,
+             struct vring_packed_desc *descs)
 {
     static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(60, 600);
     uint16_t base = book->rings[i].base;
     uint16_t pos;
-    const char *why = ring_find(notes, book, i, &pos);
+    const char *why = ring_find(notes, i, descs, &pos);
 
     if (why) {
         VLOG_WARN_RL(&rl, "packed ring %u of connection %d begins at %u as "
@@ -265,35 +309,39 @@ dpdk_vdpa_positions_save(struct dpdk_vdpa_notes *notes,
                          const struct dpdk_vdpa_book *book, int vid)
 {
     for (unsigned int i = 0; i < DPDK_VDPA_BOOK_N_RINGS; i++) {
-        if (is_packed(book) && book->rings[i].is_started
+        if (is_packed(book) && book->rings[i].is_placed
             && notes->rings[i].state != DPDK_VDPA_NOTE_NONE) {
             note_position(notes, vid, i);
         }
     }
 }
 
-void
+bool
 dpdk_vdpa_positions_begin(struct dpdk_vdpa_notes *notes,
                           const struct dpdk_vdpa_book *book, int vid,
                           unsigned int i, bool hw)
 {
     struct dpdk_vdpa_note *note = &notes->rings[i];
     struct dpdk_vdpa_note now;
+    struct place place;
 
     if (!is_packed(book)) {
         dpdk_vdpa_positions_forget(notes, i);
-        return;
+        return true;
+    } else if (!find_place(book, vid, i, &place)) {
+        return false;
     }
     /* Should the process end here, the next one needs what this one found. */
-    note_identify(&now, book, &book->rings[i]);
+    note_identify(&now, book, &book->rings[i], &place);
     if (note->state != DPDK_VDPA_NOTE_NONE && is_same_ring(&now, note)) {
-        ring_restore(notes, book, vid, i);
+        ring_restore(notes, book, vid, i, place.desc);
     } else {
         dpdk_vdpa_positions_forget(notes, i);
-        note_identify(note, book, &book->rings[i]);
+        note_identify(note, book, &book->rings[i], &place);
     }
     note_position(notes, vid, i);
     if (hw) {
         dpdk_vdpa_note_set_state(note, DPDK_VDPA_NOTE_UNKNOWN);
     }
+    return true;
 }

@@ -40,10 +40,14 @@ void dpdk_vdpa_positions_forget(struct dpdk_vdpa_notes *, unsigned int i);
 /* Ring 'i' of connection 'vid' has been started, and is going to be processed,
  * by a vDPA device if 'hw' is true.
  *
+ * Returns false if it is behind an IOMMU, and the library does not know yet
+ * where: then nobody can process it, and this is to be called again after the
+ * next translations.
+ *
  * Goes on where the last connection ended if there is no doubt that it is the
  * same ring, in the same memory, and that the front-end does not know.  From
  * now on notes are about this ring. */
-void dpdk_vdpa_positions_begin(struct dpdk_vdpa_notes *,
+bool dpdk_vdpa_positions_begin(struct dpdk_vdpa_notes *,
                                const struct dpdk_vdpa_book *, int vid,
                                unsigned int i, bool hw);
 

@@ -351,21 +351,37 @@ session_drop_call(struct dpdk_vdpa_session *s, unsigned int ring,
     }
 }
 
+/* Has rings that have been started, and that the library now knows the place
+ * of, go on where they were.  It has not told PMD threads of them yet. */
+static void
+session_place_rings(struct dpdk_vdpa_session *s, int vid)
+{
+    for (unsigned int i = 0; i < s->book.n_rings; i++) {
+        struct dpdk_vdpa_book_ring *ring = &s->book.rings[i];
+
+        if (ring->is_started && !ring->is_placed) {
+            ring->is_placed = dpdk_vdpa_positions_begin(s->notes, &s->book,
+                                                        vid, i, s->hw);
+        }
+    }
+}
+
 void
 dpdk_vdpa_session_post_msg(struct dpdk_vdpa_session *s,
                            const struct dpdk_vdpa_msg *msg, int vid,
                            bool is_up)
 {
     unsigned int ring = 0;
-    bool was_started, wants_call;
+    bool wants_call;
 
     if (changes_nothing(msg)) {
         dpdk_vdpa_book_end(&s->book, msg);      /* Nothing of a ring. */
         return;
     }
     dpdk_vdpa_mapping_end();
-    was_started = (dpdk_vdpa_msg_ring(msg, &ring)
-                   && s->book.rings[ring].is_started);
+    if (!dpdk_vdpa_msg_ring(msg, &ring)) {
+        ring = 0;
+    }
     wants_call = s->insert.inserted && s->book.rings[ring].wants_call;
     dpdk_vdpa_book_end(&s->book, msg);
     dpdk_vdpa_walk_pass_on(s->walk);
@@ -377,10 +393,8 @@ dpdk_vdpa_session_post_msg(struct dpdk_vdpa_session *s,
         session_read_memory(s, vid);
         break;
     case DPDK_VDPA_MSG_SET_VRING_KICK:
-        /* From now on the library knows where the ring is. */
-        if (!was_started) {
-            dpdk_vdpa_positions_begin(s->notes, &s->book, vid, ring, s->hw);
-        }
+    case DPDK_VDPA_MSG_IOTLB_MSG:
+        session_place_rings(s, vid);
         break;
     case DPDK_VDPA_MSG_GET_VRING_BASE:
         session_drop_call(s, ring, wants_call);

@@ -22,9 +22,11 @@
 static int script_get_base(int vid, uint16_t i, uint16_t *avail,
                            uint16_t *used);
 static int script_set_base(int vid, uint16_t i, uint16_t avail, uint16_t used);
+static int script_get_vring(int vid, uint16_t i, struct rte_vhost_vring *);
 
 #define rte_vhost_get_vring_base script_get_base
 #define rte_vhost_set_vring_base script_set_base
+#define rte_vhost_get_vhost_vring script_get_vring
 
 /* What is logged. */
 #include <stdarg.h>
@@ -73,6 +75,7 @@ static union {
 
 static struct dpdk_vdpa_notes notes;
 static uint16_t base;           /* The library's. */
+static struct rte_vhost_vring vring;    /* As the library has ring 1. */
 
 static int
 script_get_base(int vid, uint16_t i, uint16_t *avail, uint16_t *used)
@@ -90,6 +93,15 @@ script_set_base(int vid, uint16_t i, uint16_t avail, uint16_t used)
     assert_int_equal(i, 1);
     assert_int_equal(avail, used);
     base = avail;
+    return 0;
+}
+
+static int
+script_get_vring(int vid, uint16_t i, struct rte_vhost_vring *to)
+{
+    assert_int_equal(vid, VID);
+    assert_int_equal(i, 1);
+    *to = vring;
     return 0;
 }
 
@@ -112,7 +124,7 @@ make_book(void)
     book.memory.regions[0].size = sizeof memory;
     ring->size = SIZE;
     ring->base = BASE;
-    ring->is_started = true;
+    ring->is_started = ring->is_placed = true;
     ring->desc = USER;
     ring->avail = USER + sizeof memory.desc;
     ring->used = USER + 2 * sizeof memory.desc;
@@ -144,7 +156,7 @@ begin(const struct dpdk_vdpa_book *book)
     base = book->rings[1].base;
     said[0] = '\0';
     n_said = 0;
-    dpdk_vdpa_positions_begin(&notes, book, VID, 1, false);
+    assert_true(dpdk_vdpa_positions_begin(&notes, book, VID, 1, false));
 
     /* Notes are about this ring from now on. */
     if (book->features & F_PACKED) {
@@ -424,14 +436,51 @@ test_save(void **state)
     assert_int_equal(begin(book), POS);
 
     /* Nothing is saved of what is not started, or not packed. */
-    book->rings[1].is_started = false;
+    book->rings[1].is_placed = false;
     base = 1;
     dpdk_vdpa_positions_save(&notes, book, VID);
-    book->rings[1].is_started = true;
+    book->rings[1].is_placed = true;
     book->features = 0;
     dpdk_vdpa_positions_save(&notes, book, VID);
     book->features = F_PACKED;
     assert_int_equal(begin(book), POS);
+}
+
+/* Behind an IOMMU a ring goes on once the library knows where it is; until then
+ * nothing is forgotten.  The guest's address is what it is known by. */
+static void
+test_iommu(void **state)
+{
+    struct dpdk_vdpa_book *book = *state;
+    struct dpdk_vdpa_note note;
+
+    book->features |= 1ULL << VIRTIO_F_IOMMU_PLATFORM;
+    memset(&vring, 0, sizeof vring);
+    for (int i = 0; i < 3; i++) {
+        note = notes.rings[1];
+        base = BASE;
+        assert_false(dpdk_vdpa_positions_begin(&notes, book, VID, 1, false));
+        assert_int_equal(base, BASE);
+        assert_memory_equal(&note, &notes.rings[1], sizeof note);
+        book->rings[1].desc = book->rings[1].avail = i;         /* IOVAs. */
+        switch (i) {
+        case 0: vring.desc_packed = memory.desc; break;
+        case 1: vring.driver_event = (void *) &memory.bytes[sizeof memory.desc]; break;
+        }
+    }
+    vring.device_event = (void *) &memory.bytes[2 * sizeof memory.desc];
+    assert_int_equal(begin(book), POS);
+    check_said("goes on from 100 (the front-end says 0)");
+
+    /* The library processed some more, which nobody noted. */
+    notes.rings[1].state = DPDK_VDPA_NOTE_UNKNOWN;
+    ring_fill(POS + 7, 10);
+    assert_int_equal(begin(book), POS + 7);
+
+    /* The same addresses, and other memory behind them. */
+    vring.desc_packed = (void *) &memory.bytes[sizeof memory.desc];
+    assert_int_equal(begin(book), BASE);
+    assert_int_equal(n_said, 0);
 }
 
 /* The front-end asked, and says itself where to begin. */
@@ -461,6 +510,7 @@ main(void)
         cmocka_unit_test_setup(test_implausible, setup),
         cmocka_unit_test_setup(test_even, setup),
         cmocka_unit_test_setup(test_save, setup),
+        cmocka_unit_test_setup(test_iommu, setup),
         cmocka_unit_test_setup(test_told, setup),
     };
 

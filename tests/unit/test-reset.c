@@ -23,6 +23,7 @@
 #include <linux/vhost_types.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
+#include <linux/virtio_ring.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,6 +31,7 @@
 
 #include <cmocka.h>
 #include <rte_malloc.h>
+#include <rte_mbuf.h>
 #include <rte_vhost.h>
 
 #include "ovs-atomic.h"
@@ -41,6 +43,7 @@
 #define F_MRG_RXBUF (1ULL << VIRTIO_NET_F_MRG_RXBUF)
 #define F_PACKED (1ULL << VIRTIO_F_RING_PACKED)
 #define F_LOG_ALL (1ULL << VHOST_F_LOG_ALL)
+#define F_IOMMU (1ULL << VIRTIO_F_IOMMU_PLATFORM)
 #define FEATURES (1ULL << VIRTIO_F_VERSION_1                                 \
                   | 1ULL << VHOST_USER_F_PROTOCOL_FEATURES)
 #define P_MQ (1ULL << VHOST_USER_PROTOCOL_F_MQ)
@@ -51,6 +54,7 @@
 /* Regions of memory that a message may have. */
 #define MAX_REGIONS 127
 
+static struct rte_mempool *mempool;
 static struct dpdk_vdpa_vm *vm;
 static atomic_count n_up = ATOMIC_COUNT_INIT(0);
 static atomic_count n_down = ATOMIC_COUNT_INIT(0);
@@ -447,6 +451,66 @@ test_not_started(void **state OVS_UNUSED)
     check_changes(1, 0);
 }
 
+/* Where the guest's IOMMU has what the front-end has at USER. */
+#define IOVA 0x40000000ULL
+
+/* Starts the first two rings, packed ones, as they are, behind an IOMMU, as if
+ * nothing had been processed yet, and tells where they are. */
+static void
+start_behind_iommu(void)
+{
+    const uint64_t translation[4] = { IOVA, MEM_SIZE, USER, 0x203 };
+
+    begin(FEATURES | F_PACKED | F_IOMMU, 0);
+    for (uint64_t i = 0; i < 2; i++) {
+        uint64_t area = IOVA + i * 0x10000;
+        uint64_t addr[5] = { i, area, area + 0x8000, area + 0x4000, 0 };
+
+        assert_true(tell_state(DPDK_VDPA_MSG_SET_VRING_NUM, i, 256)
+                    && tell_state(DPDK_VDPA_MSG_SET_VRING_BASE, i, 0x8000)
+                    && tell(DPDK_VDPA_MSG_SET_VRING_ADDR, addr, sizeof addr,
+                            -1)
+                    && tell_eventfd(DPDK_VDPA_MSG_SET_VRING_CALL, i)
+                    && tell_state(DPDK_VDPA_MSG_SET_VRING_ENABLE, i, 1)
+                    && tell_kick(i));
+    }
+    check_changes(0, 0);
+    assert_true(tell(DPDK_VDPA_MSG_IOTLB_MSG, translation, sizeof translation,
+                     -1));
+    check_changes(1, 0);
+}
+
+/* Packed rings behind an IOMMU go on where they were, although the library
+ * learns where they are only after they were started. */
+static void
+test_iommu(void **state OVS_UNUSED)
+{
+    static const uint8_t zero[0x20000];
+    uint16_t done = 0;
+
+    assert_int_equal(pwrite(mem_fd, zero, sizeof zero, 0), sizeof zero);
+    for (uint16_t n = 1; n <= 8; n++) {
+        struct rte_mbuf *pkts[32];
+
+        start_behind_iommu();
+        for (uint16_t i = done; i < done + n; i++) {
+            struct vring_packed_desc desc = {
+                .addr = IOVA + 0x80000, .len = 12 + 60, .id = i,
+                .flags = 1 << VRING_PACKED_DESC_F_AVAIL,
+            };
+
+            assert_int_equal(pwrite(mem_fd, &desc, sizeof desc,
+                                    0x10000 + i * sizeof desc), sizeof desc);
+        }
+        assert_int_equal(dpdk_vdpa_vm_recv(vm, 0, pkts, 32), n);
+        rte_pktmbuf_free_bulk(pkts, n);
+        done += n;
+    }
+    start_behind_iommu();
+    assert_int_equal(stop_ring(1), 0x8000 | done);
+    assert_int_equal(stop_ring(0), 0x8000);
+}
+
 /* Places of rings, by their offsets, and whether a legacy driver's can be
  * there. */
 static const struct {
@@ -585,7 +649,7 @@ make_vm(void)
         .refused = front_refused,
     };
     struct dpdk_vdpa_vm_config config = {
-        .path = un.sun_path, .callbacks = &callbacks,
+        .path = un.sun_path, .callbacks = &callbacks, .iommu = true,
     };
     char *error = NULL;
 
@@ -594,6 +658,7 @@ make_vm(void)
         return false;
     }
     dpdk_vdpa_vm_set_max_pairs(vm, 2);
+    dpdk_vdpa_vm_set_mempool(vm, mempool);
     return !dpdk_vdpa_vm_start(vm, &error);
 }
 
@@ -615,12 +680,14 @@ main(void)
         cmocka_unit_test(test_not_started),
         cmocka_unit_test(test_lost_features),
         cmocka_unit_test(test_log),
+        cmocka_unit_test(test_iommu),
     };
     char folder[] = "/tmp/test-reset.XXXXXX";
     char *error = NULL;
     int n_failed;
 
-    if (!test_eal_init() || !front_open(folder)
+    mempool = test_eal_mempool(63);
+    if (!mempool || !front_open(folder)
         || !dpdk_vdpa_layout_find(folder, &error)) {
         return 1;
     }
