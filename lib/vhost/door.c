@@ -120,8 +120,8 @@ static __thread struct door_conn *held_conn;
 /* Parcels. */
 
 /* Returns true if 'fd' is a file as should come with 'request'.  The library
- * gets no other: it waits for who is behind a file when it closes it, and loses
- * those that come with a message about a ring that it cannot have. */
+ * gets no other: it waits for who is behind a file when it closes it, and
+ * loses those that come with a message about a ring that it cannot have. */
 static bool
 is_file_for(uint32_t request, int fd)
 {

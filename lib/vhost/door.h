@@ -51,8 +51,9 @@ void dpdk_vdpa_door_release(void);
  * dpdk_vdpa_door_hold(), before anybody waits for it.  The front-end may take
  * 'timeout' ms for the rest of a message that it has begun, and to make room
  * for an answer.  Returns false if there is no such socket, or it cannot be
- * had, or many files of connections that 'door' was opened for before are still
- * to be closed: whoever brings such gets no chance to bring more and more. */
+ * had, or many files of connections that 'door' was opened for before are
+ * still to be closed: whoever brings such gets no chance to bring more and
+ * more. */
 bool dpdk_vdpa_door_open(struct dpdk_vdpa_door *door, int timeout);
 
 /* The same for a socket 'fd' of the front-end's for messages of the library's:

@@ -47,9 +47,9 @@ struct dpdk_vdpa_closing {
     struct seq *wake;
 };
 
-/* Closes 'fd', which is the caller's no more: at once if that cannot wait, else
- * in a thread of its own, and counts it in '*closing' until it is done, unless
- * that is null.  Any thread; never waits. */
+/* Closes 'fd', which is the caller's no more: at once if that cannot wait,
+ * else in a thread of its own, and counts it in '*closing' until it is done,
+ * unless that is null.  Any thread; never waits. */
 void dpdk_vdpa_file_close(int fd, struct dpdk_vdpa_closing *closing);
 
 /* Likewise 'fd', a local socket, whose other end sees that at once.  What has

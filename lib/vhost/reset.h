@@ -33,9 +33,9 @@
  * messages per ring and one more it returns false.
  *
  * With a ring the library lets go how to interrupt for it, of which the
- * front-end may have told it for what follows: it has not stopped the ring.  So
- * the library is told again, by SET_VRING_CALL without a file, which whoever
- * has that must add. */
+ * front-end may have told it for what follows: it has not stopped the ring.
+ * So the library is told again, by SET_VRING_CALL without a file, which
+ * whoever has that must add. */
 bool dpdk_vdpa_reset_step(const struct dpdk_vdpa_book *book,
                           const struct dpdk_vdpa_msg *next,
                           struct dpdk_vdpa_msg *msg);

@@ -336,9 +336,9 @@ session_drop_rings(struct dpdk_vdpa_session *s)
     }
 }
 
-/* The library has let 'ring' go, as it was told by the front-end, or by us: then
- * the front-end, if it has said how to interrupt, goes on believing that we
- * know. */
+/* The library has let 'ring' go, as it was told by the front-end, or by us:
+ * then the front-end, if it has said how to interrupt, goes on believing that
+ * we know. */
 static void
 session_drop_call(struct dpdk_vdpa_session *s, unsigned int ring,
                   bool wants_call)

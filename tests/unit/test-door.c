@@ -449,9 +449,9 @@ test_closed(void **state OVS_UNUSED)
     close_pair(&p);
 }
 
-/* Makes connection 'p', which brings a file that is slow to close, with the end
- * of a message that takes none, or with the beginning of one.  The door is to
- * be the last one to close it. */
+/* Makes connection 'p', which brings a file that is slow to close, with the
+ * end of a message that takes none, or with the beginning of one.  The door is
+ * to be the last one to close it. */
 static void
 bring_slow(struct pair *p, struct slow_file *slow, bool end)
 {

@@ -452,6 +452,7 @@ static void
 test_iommu(void **state)
 {
     struct dpdk_vdpa_book *book = *state;
+    void *second = &memory.bytes[sizeof memory.desc];
     struct dpdk_vdpa_note note;
 
     book->features |= 1ULL << VIRTIO_F_IOMMU_PLATFORM;
@@ -465,7 +466,7 @@ test_iommu(void **state)
         book->rings[1].desc = book->rings[1].avail = i;         /* IOVAs. */
         switch (i) {
         case 0: vring.desc_packed = memory.desc; break;
-        case 1: vring.driver_event = (void *) &memory.bytes[sizeof memory.desc]; break;
+        case 1: vring.driver_event = second; break;
         }
     }
     vring.device_event = (void *) &memory.bytes[2 * sizeof memory.desc];
@@ -478,7 +479,7 @@ test_iommu(void **state)
     assert_int_equal(begin(book), POS + 7);
 
     /* The same addresses, and other memory behind them. */
-    vring.desc_packed = (void *) &memory.bytes[sizeof memory.desc];
+    vring.desc_packed = second;
     assert_int_equal(begin(book), BASE);
     assert_int_equal(n_said, 0);
 }
