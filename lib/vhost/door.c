@@ -609,6 +609,7 @@ start_thread(void)
 
     if (ovsthread_once_start(&once)) {
         door_seq = seq_create();
+        dpdk_vdpa_files_start();        /* Nothing grows by what one sends. */
         ovs_thread_create("vdpa_door", door_main, NULL);
         ovsthread_once_done(&once);
     }

@@ -125,8 +125,8 @@ files_main(void *aux OVS_UNUSED)
     return NULL;
 }
 
-static void
-start_thread(void)
+void
+dpdk_vdpa_files_start(void)
 {
     static struct ovsthread_once once = OVSTHREAD_ONCE_INITIALIZER;
 
@@ -142,7 +142,7 @@ close_later(int fd, struct dpdk_vdpa_closing *closing)
 {
     struct old_file *file = xmalloc(sizeof *file);
 
-    start_thread();
+    dpdk_vdpa_files_start();
     file->fd = fd;
     file->closing = closing;
     file->wake = closing ? closing->wake : NULL;

@@ -40,6 +40,10 @@ bool dpdk_vdpa_file_is_memory(int fd);
  * never waits. */
 bool dpdk_vdpa_file_is_local_socket(int fd);
 
+/* Starts the thread that closes files, unless it is there: else that begins
+ * with the first one for it.  Any thread. */
+void dpdk_vdpa_files_start(void);
+
 /* Files that wait to be closed, of whoever owns this, and what to change when
  * one has been, or null. */
 struct dpdk_vdpa_closing {
