@@ -18,8 +18,11 @@
 #include "frontend.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <time.h>
+#include <unistd.h>
 
 /* How often to look whether a packet was taken, and whether this is the end,
  * in ms. */
@@ -56,38 +59,43 @@ attend(struct peer *peer)
     }
 }
 
-/* Waits until there is something to do for any of the peers. */
 static void
-firsts_wait(const struct peer *peers, unsigned int n)
+serve(struct peer *peer)
 {
-    struct pollfd pfds[MAX_PEERS];
-    int timeout = IDLE_INTERVAL;
+    while (!stopping) {
+        struct pollfd pfd = { .events = POLLIN };
+        unsigned int slot;
+        uint32_t len;
 
-    for (unsigned int i = 0; i < n; i++) {
-        pfds[i].fd = peers[i].fd >= 0 ? peers[i].fd : peers[i].listener;
-        pfds[i].events = POLLIN;
-        if (is_waiting(&peers[i])) {
-            timeout = LOOK_INTERVAL;
+        pfd.fd = peer->fd >= 0 ? peer->fd : peer->listener;
+        poll(&pfd, 1, is_waiting(peer) ? LOOK_INTERVAL : IDLE_INTERVAL);
+        attend(peer);
+        if (is_waiting(peer) && ring_reap(&peer->rings[1], &slot, &len)) {
+            printf("%s: first packet at %lld\n", peer->path, now_ns());
         }
     }
-    poll(pfds, n, timeout);
 }
 
+/* Each peer has a process of its own, so that none waits for what another has
+ * to say to the back-end.  Those of all but the first end with that one's. */
 int
 scenario_firsts(struct peer *peers, unsigned int n)
 {
-    while (!stopping) {
-        firsts_wait(peers, n);
-        for (unsigned int i = 0; i < n; i++) {
-            unsigned int slot;
-            uint32_t len;
+    pid_t parent = getpid();
 
-            attend(&peers[i]);
-            if (is_waiting(&peers[i])
-                && ring_reap(&peers[i].rings[1], &slot, &len)) {
-                printf("%s: first packet at %lld\n", peers[i].path, now_ns());
+    for (unsigned int i = 1; i < n; i++) {
+        pid_t pid = fork();
+
+        if (pid < 0) {
+            fatal("cannot fork");
+        } else if (!pid) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            if (getppid() == parent) {
+                serve(&peers[i]);
             }
+            _exit(0);
         }
     }
+    serve(&peers[0]);
     return 0;
 }
