@@ -78,9 +78,9 @@ clamp_ticks(double ticks)
     return ticks < MAX_TICKS ? (uint64_t) ticks : MAX_TICKS;
 }
 
-/* A token's cost is rounded up, lest a packet that costs a whole number of ticks
- * costs one less; the burst is what so many of these cost, and not less, so that
- * a packet as long as it fits. */
+/* A token's cost is rounded up, lest a packet that costs a whole number of
+ * ticks costs one less; the burst is what so many of these cost, and not less,
+ * so that a packet as long as it fits. */
 static void
 bucket_init(struct bucket *b, const struct dpdk_vdpa_rate *rate)
 {
