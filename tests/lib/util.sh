@@ -202,28 +202,27 @@ hugepages_field()
     awk -v f="HugePages_$1:" '$1 == f { print $2 }' /proc/meminfo
 }
 
-# hugepages_take MEGABYTES: sees to it that so much is free, and remembers by
-# how much it had to raise the machine's number of hugepages.
+# hugepages_take MEGABYTES: raises the machine's number of hugepages by so much, and
+# remembers by how much.  What is free before may be for somebody who took it as
+# we do and has not got to use it; it is counted on only if there is no room for
+# more.
 hugepages_take()
 {
-    local size need free total before
+    local size need free before more
     mkdir -p /run/lock
     size=$(awk '/^Hugepagesize:/ { print $2 / 1024 }' /proc/meminfo)
     need=$((($1 + size - 1) / size))
     (
         flock 9
         free=$(($(hugepages_field Free) - $(hugepages_field Rsvd)))
-        total=$(hugepages_field Total)
-        if [ "$free" -lt "$need" ]; then
-            echo $((total + need - free)) > /proc/sys/vm/nr_hugepages
-            before=$total
-            total=$(hugepages_field Total)
-            echo $((total - before)) >> "$VDPA_ENV/hugepages"
-            if [ $((free + total - before)) -lt "$need" ]; then
-                say "only $((free + total - before)) of $need hugepages" \
-                    "could be had; free some memory and try again"
-                exit 1
-            fi
+        before=$(hugepages_field Total)
+        echo $((before + need)) > /proc/sys/vm/nr_hugepages
+        more=$(($(hugepages_field Total) - before))
+        echo "$more" >> "$VDPA_ENV/hugepages"
+        if [ $((free + more)) -lt "$need" ]; then
+            say "only $((free + more)) of $need hugepages" \
+                "could be had; free some memory and try again"
+            exit 1
         fi
     ) 9> /run/lock/ovs-dpdkvdpa-hugepages
 }
