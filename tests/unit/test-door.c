@@ -32,6 +32,7 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/test-messages.h"
 #include "tests/unit/test-slow.h"
 #include "timeval.h"
 #include "util.h"
@@ -132,27 +133,10 @@ is_readable(int fd, int timeout)
     return poll(&pfd, 1, timeout) > 0;
 }
 
-/* Sends 'n' bytes with a file, unless that is negative. */
 static void
 send_bytes(int fd, const void *bytes, size_t n, int file)
 {
-    char control[CMSG_SPACE(sizeof file)];
-    struct iovec iov = { CONST_CAST(void *, bytes), n };
-    struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-    if (file >= 0) {
-        struct cmsghdr *cmsg;
-
-        memset(control, 0, sizeof control);
-        msg.msg_control = control;
-        msg.msg_controllen = sizeof control;
-        cmsg = CMSG_FIRSTHDR(&msg);
-        cmsg->cmsg_level = SOL_SOCKET;
-        cmsg->cmsg_type = SCM_RIGHTS;
-        cmsg->cmsg_len = CMSG_LEN(sizeof file);
-        memcpy(CMSG_DATA(cmsg), &file, sizeof file);
-    }
-    assert_int_equal(sendmsg(fd, &msg, MSG_NOSIGNAL), n);
+    assert_true(send_with_file(fd, bytes, n, file));
 }
 
 /* Receives 'n' bytes as the library does a header.  Returns the number of
@@ -559,15 +543,15 @@ test_channel(void **state OVS_UNUSED)
 {
     struct small msg = { 1, 1, 8, 7 }, got;
     long long int start = time_msec();
-    int front[2], fd, little = 1;
+    int ends[2], fd, little = 1;
 
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, front), 0);
-    fd = dpdk_vdpa_door_channel(front[1], TIMEOUT);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    fd = dpdk_vdpa_door_channel(ends[1], TIMEOUT);
     assert_true(fd >= 0);
     for (int i = 0; i < 10; i++) {
         send_bytes(fd, &msg, sizeof msg, -1);
-        recv_bytes(front[0], &got, sizeof got);
-        send_bytes(front[0], &msg, sizeof msg, -1);
+        recv_bytes(ends[0], &got, sizeof got);
+        send_bytes(ends[0], &msg, sizeof msg, -1);
         recv_small(fd, &got, 0);
     }
     for (int i = 0; i < 20000; i++) {
@@ -575,28 +559,28 @@ test_channel(void **state OVS_UNUSED)
     }
     assert_true(time_msec() - start < LONG);
     close(fd);
-    close(front[0]);
+    close(ends[0]);
 
     /* Nor for a front-end that has hardly room for anything. */
     start = time_msec();
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, front), 0);
-    assert_int_equal(setsockopt(front[1], SOL_SOCKET, SO_SNDBUF, &little,
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    assert_int_equal(setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &little,
                                 sizeof little), 0);
-    fd = dpdk_vdpa_door_channel(front[1], LONG);
+    fd = dpdk_vdpa_door_channel(ends[1], LONG);
     for (int i = 0; i < 20000; i++) {
         send_bytes(fd, &msg, sizeof msg, -1);
     }
     assert_true(time_msec() - start < LONG);
     close(fd);
-    close(front[0]);
+    close(ends[0]);
 
     /* What is no socket is of no use, and does no harm. */
-    assert_int_equal(pipe(front), 0);
-    fd = dpdk_vdpa_door_channel(front[1], TIMEOUT);
+    assert_int_equal(pipe(ends), 0);
+    fd = dpdk_vdpa_door_channel(ends[1], TIMEOUT);
     assert_true(is_readable(fd, LONG));
     assert_int_equal(read(fd, &got, 1), 0);
     close(fd);
-    close(front[0]);
+    close(ends[0]);
 }
 
 /* Nothing is left of connections, in whatever order they end. */

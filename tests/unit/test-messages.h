@@ -15,7 +15,7 @@
 #ifndef TEST_MESSAGES_H
 #define TEST_MESSAGES_H 1
 
-/* What a front-end says to a VM end. */
+/* What a front-end says to a VM end, and how. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,10 +24,38 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "util.h"
 #include "vhost/message.h"
 
 /* The connection. */
 static int front = -1;
+
+/* Sends 'n' bytes to 'to', with a file, unless that is negative.  Returns
+ * false if they were not taken. */
+static inline bool
+send_with_file(int to, const void *bytes, size_t n, int file)
+{
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec iov = { CONST_CAST(void *, bytes), n };
+    struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+    if (file >= 0) {
+        struct cmsghdr *cmsg;
+
+        memset(&control, 0, sizeof control);
+        h.msg_control = &control;
+        h.msg_controllen = sizeof control;
+        cmsg = CMSG_FIRSTHDR(&h);
+        cmsg->cmsg_level = SOL_SOCKET;
+        cmsg->cmsg_type = SCM_RIGHTS;
+        cmsg->cmsg_len = CMSG_LEN(sizeof file);
+        memcpy(CMSG_DATA(cmsg), &file, sizeof file);
+    }
+    return sendmsg(to, &h, MSG_NOSIGNAL) == n;
+}
 
 /* Sends a message, with file 'fd' unless that is negative.  Returns false if
  * the connection has ended. */
@@ -38,27 +66,9 @@ front_send(uint32_t request, uint32_t flags, const void *payload,
     struct dpdk_vdpa_msg msg = {
         .request = request, .flags = 1 | flags, .size = size,
     };
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control;
-    struct iovec iov = { &msg, DPDK_VDPA_MSG_HEADER_LEN + size };
-    struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1 };
 
     memcpy(&msg.payload, payload, size);
-    if (fd >= 0) {
-        struct cmsghdr *cmsg;
-
-        memset(&control, 0, sizeof control);
-        h.msg_control = &control;
-        h.msg_controllen = sizeof control;
-        cmsg = CMSG_FIRSTHDR(&h);
-        cmsg->cmsg_level = SOL_SOCKET;
-        cmsg->cmsg_type = SCM_RIGHTS;
-        cmsg->cmsg_len = CMSG_LEN(sizeof fd);
-        memcpy(CMSG_DATA(cmsg), &fd, sizeof fd);
-    }
-    return sendmsg(front, &h, MSG_NOSIGNAL) == iov.iov_len;
+    return send_with_file(front, &msg, DPDK_VDPA_MSG_HEADER_LEN + size, fd);
 }
 
 /* Receives the answer to 'request'.  Returns false if there is none. */
