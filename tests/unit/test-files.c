@@ -32,6 +32,7 @@
 #include <cmocka.h>
 
 #include "seq.h"
+#include "tests/unit/test-messages.h"
 #include "tests/unit/test-slow.h"
 #include "timeval.h"
 #include "util.h"
@@ -128,13 +129,8 @@ static void
 test_slow_socket(void **state OVS_UNUSED)
 {
     struct dpdk_vdpa_closing closing = { ATOMIC_COUNT_INIT(0), NULL };
-    char control[CMSG_SPACE(sizeof(int))], byte = 0;
-    struct iovec iov = { &byte, 1 };
-    struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
-                          .msg_control = control,
-                          .msg_controllen = sizeof control };
-    struct cmsghdr *cmsg;
     struct slow_file slow;
+    char byte = 0;
     int pair[2];
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
@@ -145,13 +141,7 @@ test_slow_socket(void **state OVS_UNUSED)
 
     slow_file_open(&slow);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-    memset(control, 0, sizeof control);
-    cmsg = CMSG_FIRSTHDR(&msg);
-    cmsg->cmsg_level = SOL_SOCKET;
-    cmsg->cmsg_type = SCM_RIGHTS;
-    cmsg->cmsg_len = CMSG_LEN(sizeof slow.fd);
-    memcpy(CMSG_DATA(cmsg), &slow.fd, sizeof slow.fd);
-    assert_int_equal(sendmsg(pair[1], &msg, 0), 1);
+    assert_true(send_with_file(pair[1], &byte, 1, slow.fd));
     close(slow.fd);
     dpdk_vdpa_file_close_socket(pair[0], &closing);
     assert_int_equal(atomic_count_get(&closing.n), 1);
