@@ -15,8 +15,8 @@
 #ifndef TEST_FRONT_H
 #define TEST_FRONT_H 1
 
-/* For tests of a VM end on the vhost library that is there: a front-end, with
- * one connection, memory in one file, and one region of it. */
+/* For tests of a VM end on the vhost library that is there: its owner, and a
+ * front-end, with one connection, memory in one file, and one region of it. */
 
 #include <poll.h>
 #include <stdlib.h>
@@ -29,6 +29,7 @@
 #include "test-messages.h"
 #include "timeval.h"
 #include "util.h"
+#include "vhost/layout.h"
 #include "vhost/vm.h"
 
 #define USER 0x7f0000000000ULL
@@ -110,7 +111,7 @@ start_ring(uint32_t ring)
     return start_ring_of(ring, 256);
 }
 
-/* Has 'vm' connect anew. */
+/* Has 'vm' connect anew.  If that is null, another process takes care of it. */
 static inline void
 front_accept(struct dpdk_vdpa_vm *vm)
 {
@@ -122,7 +123,9 @@ front_accept(struct dpdk_vdpa_vm *vm)
         close(front);
     }
     do {
-        dpdk_vdpa_vm_run(vm);
+        if (vm) {
+            dpdk_vdpa_vm_run(vm);
+        }
         assert_true(time_msec() < end);
     } while (poll(&pfd, 1, 1) != 1);
     front = accept(listener, NULL, NULL);
@@ -157,6 +160,11 @@ front_close(const char *folder)
 /* The VM end's owner. */
 
 static inline void
+front_changed(void *aux OVS_UNUSED, struct dpdk_vdpa_vm *vm OVS_UNUSED)
+{
+}
+
+static inline void
 front_refused(void *aux OVS_UNUSED, struct dpdk_vdpa_vm *vm OVS_UNUSED,
               const char *what)
 {
@@ -183,6 +191,36 @@ static inline void
 front_features_lost(void *aux OVS_UNUSED, struct dpdk_vdpa_vm *vm OVS_UNUSED)
 {
     n_lost++;
+}
+
+/* Makes a VM end of at most 'n_pairs' queue pairs for our socket, which is in
+ * 'folder', for a guest that may have an IOMMU if 'iommu', and whose owner hears 'callbacks'; in place of those that are null
+ * come some that take note at most.  Returns null, after a word, if that fails.
+ * The caller starts it. */
+static inline struct dpdk_vdpa_vm *
+front_vm_create(const char *folder, struct dpdk_vdpa_vm_callbacks *callbacks,
+                unsigned int n_pairs, bool iommu)
+{
+    struct dpdk_vdpa_vm_config config = {
+        .path = un.sun_path, .callbacks = callbacks, .iommu = iommu,
+    };
+    struct dpdk_vdpa_vm *vm;
+    char *error = NULL;
+
+    callbacks->up = callbacks->up ? callbacks->up : front_changed;
+    callbacks->down = callbacks->down ? callbacks->down : front_changed;
+    callbacks->queue_changed = front_queue_changed;
+    callbacks->migration_changed = front_migration_changed;
+    callbacks->features_lost = front_features_lost;
+    callbacks->refused = (callbacks->refused ? callbacks->refused
+                          : front_refused);
+    if (!dpdk_vdpa_layout_find(folder, &error)
+        || dpdk_vdpa_vm_create(&config, &vm, &error)) {
+        fprintf(stderr, "%s\n", error);
+        return NULL;
+    }
+    dpdk_vdpa_vm_set_max_pairs(vm, n_pairs);
+    return vm;
 }
 
 #endif /* test-front.h */

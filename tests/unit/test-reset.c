@@ -638,26 +638,18 @@ test_step(void **state OVS_UNUSED)
 }
 
 static bool
-make_vm(void)
+make_vm(const char *folder)
 {
-    static const struct dpdk_vdpa_vm_callbacks callbacks = {
+    static struct dpdk_vdpa_vm_callbacks callbacks = {
         .up = vm_up,
         .down = vm_down,
-        .queue_changed = front_queue_changed,
-        .migration_changed = front_migration_changed,
-        .features_lost = front_features_lost,
-        .refused = front_refused,
-    };
-    struct dpdk_vdpa_vm_config config = {
-        .path = un.sun_path, .callbacks = &callbacks, .iommu = true,
     };
     char *error = NULL;
 
-    if (dpdk_vdpa_vm_create(&config, &vm, &error)) {
-        fprintf(stderr, "%s\n", error);
+    vm = front_vm_create(folder, &callbacks, 2, true);
+    if (!vm) {
         return false;
     }
-    dpdk_vdpa_vm_set_max_pairs(vm, 2);
     dpdk_vdpa_vm_set_mempool(vm, mempool);
     return !dpdk_vdpa_vm_start(vm, &error);
 }
@@ -683,15 +675,10 @@ main(void)
         cmocka_unit_test(test_iommu),
     };
     char folder[] = "/tmp/test-reset.XXXXXX";
-    char *error = NULL;
     int n_failed;
 
     mempool = test_eal_mempool(63);
-    if (!mempool || !front_open(folder)
-        || !dpdk_vdpa_layout_find(folder, &error)) {
-        return 1;
-    }
-    if (!make_vm()) {
+    if (!mempool || !front_open(folder) || !make_vm(folder)) {
         return 1;
     }
     n_failed = cmocka_run_group_tests_name("reset", tests, NULL, NULL);

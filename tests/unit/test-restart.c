@@ -48,11 +48,10 @@
 #include "ovs-atomic.h"
 #include "random.h"
 #include "tests/unit/test-eal.h"
-#include "tests/unit/test-messages.h"
+#include "tests/unit/test-front.h"
 #include "tests/unit/test-needs.h"
 #include "timeval.h"
 #include "util.h"
-#include "vhost/layout.h"
 #include "vhost/packed.h"
 #include "vhost/vm.h"
 
@@ -63,7 +62,6 @@
 #define F_PROTOCOL (1ULL << VHOST_USER_F_PROTOCOL_FEATURES)
 
 #define N_KILLS 60
-#define TIMEOUT 10000           /* For anything to happen, in ms. */
 #define SIZE 128                /* Descriptors of a ring. */
 #define BURST 32
 #define HEADER_LEN 12
@@ -73,17 +71,12 @@
 
 /* The guest's memory, as it and the front-end see it. */
 #define GUEST 0x100000ULL
-#define USER 0x7f0000000000ULL
-#define MEM_SIZE (1 << 20)
 #define RING_OFS(I) ((I) * 0x4000)
 #define AVAIL_OFS 0x2000
 #define USED_OFS 0x3000
 #define SLOT_OFS(I, SLOT) (0x10000 + ((I) * SIZE + (SLOT)) * SLOT_LEN)
 
-static struct sockaddr_un un = { .sun_family = AF_UNIX };
 static char folder[] = "/tmp/test-restart.XXXXXX";
-static int listener;
-static int mem_fd;
 static uint8_t *mem;
 static struct rte_mempool *mempool;
 static pid_t child;             /* If above 0: never kill all others. */
@@ -111,19 +104,6 @@ vm_down(void *aux OVS_UNUSED, struct dpdk_vdpa_vm *vm OVS_UNUSED)
 }
 
 static void
-vm_queue_changed(void *aux OVS_UNUSED, struct dpdk_vdpa_vm *vm OVS_UNUSED,
-                 unsigned int pair OVS_UNUSED, bool is_rx OVS_UNUSED,
-                 bool on OVS_UNUSED)
-{
-}
-
-static void
-vm_migration_changed(void *aux OVS_UNUSED,
-                     struct dpdk_vdpa_vm *vm OVS_UNUSED, bool on OVS_UNUSED)
-{
-}
-
-static void
 vm_refused(void *aux OVS_UNUSED, struct dpdk_vdpa_vm *vm OVS_UNUSED,
            const char *what)
 {
@@ -145,26 +125,19 @@ echo(struct dpdk_vdpa_vm *vm)
 static void OVS_NO_RETURN
 child_main(void)
 {
-    static const struct dpdk_vdpa_vm_callbacks callbacks = {
+    static struct dpdk_vdpa_vm_callbacks callbacks = {
         .up = vm_up,
         .down = vm_down,
-        .queue_changed = vm_queue_changed,
-        .migration_changed = vm_migration_changed,
         .refused = vm_refused,
-    };
-    struct dpdk_vdpa_vm_config config = {
-        .path = un.sun_path, .callbacks = &callbacks,
     };
     struct dpdk_vdpa_vm *vm;
     char *error = NULL;
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (!dpdk_vdpa_layout_find(folder, &error)
-        || dpdk_vdpa_vm_create(&config, &vm, &error)) {
-        fprintf(stderr, "%s\n", error);
+    vm = front_vm_create(folder, &callbacks, 1, false);
+    if (!vm) {
         _exit(1);
     }
-    dpdk_vdpa_vm_set_max_pairs(vm, 1);
     dpdk_vdpa_vm_set_mempool(vm, mempool);
     dpdk_vdpa_vm_start(vm, &error);
     for (;;) {
@@ -439,7 +412,7 @@ guest_turn(void)
 /* The front-end. */
 
 static bool
-start_ring(struct vq *vq, bool stale)
+vq_start(struct vq *vq, bool stale)
 {
     uint64_t area = USER + RING_OFS(vq->i);
     uint64_t addr[5] = { vq->i, area, area + USED_OFS, area + AVAIL_OFS, 0 };
@@ -457,27 +430,21 @@ start_ring(struct vq *vq, bool stale)
 static bool
 front_begin(uint64_t features, bool stale)
 {
-    uint64_t table[5] = { 1, GUEST, MEM_SIZE, USER, 0 };
-
     return (tell_u64(DPDK_VDPA_MSG_SET_PROTOCOL_FEATURES, 1 << 3, -1)
             && tell_u64(DPDK_VDPA_MSG_SET_FEATURES, features, -1)
-            && tell(DPDK_VDPA_MSG_SET_MEM_TABLE, table, sizeof table, mem_fd)
-            && start_ring(&vqs[0], stale) && start_ring(&vqs[1], stale));
+            && tell_memory(MEM_SIZE)
+            && vq_start(&vqs[0], stale) && vq_start(&vqs[1], stale));
 }
 
 static void
 child_start(void)
 {
-    struct pollfd pfd = { listener, POLLIN, 0 };
-
     child = fork();
     assert_true(child >= 0);
     if (!child) {
         child_main();
     }
-    assert_int_equal(poll(&pfd, 1, TIMEOUT), 1);
-    front = accept(listener, NULL, NULL);
-    assert_true(front >= 0);
+    front_accept(NULL);
 }
 
 static void
@@ -489,7 +456,6 @@ child_kill(void)
     assert_int_equal(waitpid(child, &status, 0), child);
     child = 0;
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-    close(front);
 }
 
 /* The guest goes on until each ring has given back some buffers more. */
@@ -601,18 +567,12 @@ teardown(void **state OVS_UNUSED)
 static int
 setup_all(void **state OVS_UNUSED)
 {
-    mem_fd = memfd_create("test-restart", 0);
-    if (!mkdtemp(folder) || setenv("OVS_RUNDIR", folder, 1)
-        || ftruncate(mem_fd, MEM_SIZE)) {
+    if (!front_open(folder)) {
         return -1;
     }
     mem = mmap(NULL, MEM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, mem_fd, 0);
     mempool = test_eal_mempool(1023);
-    snprintf(un.sun_path, sizeof un.sun_path, "%s/s", folder);
-    listener = socket(AF_UNIX, SOCK_STREAM, 0);
-    return (mem == MAP_FAILED || !mempool
-            || bind(listener, (struct sockaddr *) &un, sizeof un)
-            || listen(listener, 1) ? -1 : 0);
+    return mem == MAP_FAILED || !mempool ? -1 : 0;
 }
 
 static int

@@ -138,11 +138,6 @@ rte_vhost_driver_register(const char *path, uint64_t flags)
 static struct dpdk_vdpa_hw *hw;
 static struct dpdk_vdpa_vm *vm;
 
-static void
-vm_changed(void *aux OVS_UNUSED, struct dpdk_vdpa_vm *vm_ OVS_UNUSED)
-{
-}
-
 static bool
 is_served(const void *hw_)
 {
@@ -360,31 +355,23 @@ test_no_status_in_vain(void **state OVS_UNUSED)
 }
 
 static bool
-make_vm(void)
+make_vm(const char *folder)
 {
-    static const struct dpdk_vdpa_vm_callbacks callbacks = {
-        .up = vm_changed,
-        .down = vm_changed,
-        .queue_changed = front_queue_changed,
-        .migration_changed = front_migration_changed,
-        .features_lost = front_features_lost,
-        .refused = front_refused,
-    };
-    struct dpdk_vdpa_vm_config config = {
-        .path = un.sun_path, .callbacks = &callbacks,
-    };
+    static struct dpdk_vdpa_vm_callbacks callbacks;
     static struct rte_device rte_device = { .name = "test" };
     struct rte_vdpa_device *device;
     char *error = NULL;
 
     device = rte_vdpa_register_device(&rte_device, &ops);
     if (!device
-        || dpdk_vdpa_hw_open("test", "test", device, &hw, &error)
-        || dpdk_vdpa_vm_create(&config, &vm, &error)) {
+        || dpdk_vdpa_hw_open("test", "test", device, &hw, &error)) {
         fprintf(stderr, "%s\n", error ? error : "no device");
         return false;
     }
-    dpdk_vdpa_vm_set_max_pairs(vm, 2);
+    vm = front_vm_create(folder, &callbacks, 2, false);
+    if (!vm) {
+        return false;
+    }
     dpdk_vdpa_vm_set_vdpa(vm, device, is_served, hw);
     return !dpdk_vdpa_vm_start(vm, &error);
 }
@@ -405,11 +392,9 @@ main(void)
         cmocka_unit_test(test_no_status_in_vain),
     };
     char folder[] = "/tmp/test-served.XXXXXX";
-    char *error = NULL;
     int n_failed;
 
-    if (!test_eal_init() || !front_open(folder)
-        || !dpdk_vdpa_layout_find(folder, &error) || !make_vm()) {
+    if (!test_eal_init() || !front_open(folder) || !make_vm(folder)) {
         return 1;
     }
     n_failed = cmocka_run_group_tests_name("served", tests, NULL, NULL);
