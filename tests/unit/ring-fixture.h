@@ -129,6 +129,16 @@ packet_new(unsigned int serial, uint32_t len)
     return pkt;
 }
 
+/* As lines of a table of tests: FUNCTION with a ring of each kind. */
+#define TEST(FUNCTION)                                                       \
+    TEST_OF(FUNCTION, "split 4", 0),                                         \
+    TEST_OF(FUNCTION, "split 256", 1),                                       \
+    TEST_OF(FUNCTION, "split 32768", 2),                                     \
+    TEST_OF(FUNCTION, "packed 4", 3),                                        \
+    TEST_OF(FUNCTION, "packed 256", 4),                                      \
+    TEST_OF(FUNCTION, "packed 5", 5),                                        \
+    TEST_OF(FUNCTION, "packed 32768", 6)
+
 static int
 setup_eal(void **state OVS_UNUSED)
 {

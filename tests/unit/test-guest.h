@@ -31,6 +31,11 @@
 #include "vhost/ring.h"
 #include "util.h"
 
+/* A line of a table of tests for cmocka: FUNCTION with the rings of kinds[I], which
+ * are called KIND; setup() gets them and makes what the test gets. */
+#define TEST_OF(FUNCTION, KIND, I)                                           \
+    { #FUNCTION " (" KIND ")", FUNCTION, setup, teardown, &kinds[I] }
+
 #define GUEST_WRAP 0x8000
 #define GUEST_AVAIL (1 << VRING_PACKED_DESC_F_AVAIL)
 #define GUEST_USED (1 << VRING_PACKED_DESC_F_USED)

@@ -677,16 +677,6 @@ test_send_special(void **state)
 int
 main(void)
 {
-#define TEST_OF(FUNCTION, KIND, I)                                           \
-    { #FUNCTION " (" KIND ")", FUNCTION, setup, teardown, &kinds[I] }
-#define TEST(FUNCTION)                                                       \
-    TEST_OF(FUNCTION, "split 4", 0),                                         \
-    TEST_OF(FUNCTION, "split 256", 1),                                       \
-    TEST_OF(FUNCTION, "split 32768", 2),                                     \
-    TEST_OF(FUNCTION, "packed 4", 3),                                        \
-    TEST_OF(FUNCTION, "packed 256", 4),                                      \
-    TEST_OF(FUNCTION, "packed 5", 5),                                        \
-    TEST_OF(FUNCTION, "packed 32768", 6)
     const struct CMUnitTest tests[] = {
         TEST(test_recv_lengths),
         TEST(test_recv_end_of_region),

@@ -289,16 +289,6 @@ test_stress(void **state)
 int
 main(void)
 {
-    static uint64_t kinds[] = {
-        F_1, F_1 | F_EVENT_IDX, F_1 | F_PACKED, F_1 | F_PACKED | F_EVENT_IDX,
-    };
-#define TEST_OF(FUNCTION, KIND, I)                                           \
-    { #FUNCTION " (" KIND ")", FUNCTION, setup, teardown, &kinds[I] }
-#define TEST(FUNCTION)                                                       \
-    TEST_OF(FUNCTION, "split", 0),                                           \
-    TEST_OF(FUNCTION, "split, EVENT_IDX", 1),                                \
-    TEST_OF(FUNCTION, "packed", 2),                                          \
-    TEST_OF(FUNCTION, "packed, EVENT_IDX", 3)
     const struct CMUnitTest tests[] = {
         TEST(test_close_waits),
         TEST_OF(test_stress, "split", 0),

@@ -106,6 +106,10 @@ struct stress {
     uint32_t serial;
 };
 
+static uint64_t kinds[] = {
+    F_1, F_1 | F_EVENT_IDX, F_1 | F_PACKED, F_1 | F_PACKED | F_EVENT_IDX,
+};
+
 static struct rte_mempool *mempool;
 
 /* The script has no argument for it. */
@@ -463,6 +467,13 @@ check_base(const struct fixture *f, unsigned int i, unsigned int n)
     assert_int_equal(f->avail[i], pos);
     assert_int_equal(f->used[i], pos);
 }
+
+/* As lines of a table of tests: FUNCTION with rings of each kind. */
+#define TEST(FUNCTION)                                                       \
+    TEST_OF(FUNCTION, "split", 0),                                           \
+    TEST_OF(FUNCTION, "split, EVENT_IDX", 1),                                \
+    TEST_OF(FUNCTION, "packed", 2),                                          \
+    TEST_OF(FUNCTION, "packed, EVENT_IDX", 3)
 
 static int
 setup_eal(void **state OVS_UNUSED)
