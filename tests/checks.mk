@@ -20,6 +20,7 @@ fuzz_targets = \
 	tests/fuzz/fuzz-guard \
 	tests/fuzz/fuzz-options \
 	tests/fuzz/fuzz-packet \
+	tests/fuzz/fuzz-positions \
 	tests/fuzz/fuzz-ring \
 	tests/fuzz/fuzz-walk
 EXTRA_DIST += \
@@ -27,6 +28,7 @@ EXTRA_DIST += \
 	tests/fuzz/fuzz-guard.c \
 	tests/fuzz/fuzz-options.c \
 	tests/fuzz/fuzz-packet.c \
+	tests/fuzz/fuzz-positions.c \
 	tests/fuzz/fuzz-ring.c \
 	tests/fuzz/fuzz-walk.c
 CLEANFILES += $(fuzz_targets)
@@ -46,18 +48,21 @@ tests/fuzz/fuzz-guard: tests/fuzz/fuzz-guard.c lib/vhost/guard.c \
 tests/fuzz/fuzz-options: tests/fuzz/fuzz-options.c lib/port/features.c \
 		lib/port/options.c
 tests/fuzz/fuzz-packet: tests/fuzz/fuzz-packet.c lib/base/packet.c
+tests/fuzz/fuzz-positions: tests/fuzz/fuzz-positions.c \
+	lib/vhost/positions.c lib/vhost/undo.c lib/vhost/book.c
 tests/fuzz/fuzz-ring: tests/fuzz/fuzz-ring.c lib/vhost/ring.c
 tests/fuzz/fuzz-walk: tests/fuzz/fuzz-walk.c lib/vhost/ring.c \
 	lib/vhost/chain.c lib/base/packet.c lib/base/segment.c
 
-# The last three include the first file that they test, the last one also the
-# second.
+# The last four include the first file that they test, and the second, if there is
+# one.
 FUZZ_LIBS = $(ovs_builddir)/lib/libopenvswitch.la \
 	$(DPDK_LIBS) $(NUMA_LIBS) $(OVS_LIBS)
 tests/fuzz/fuzz-door tests/fuzz/fuzz-guard tests/fuzz/fuzz-options:
 	$(AM_V_CCLD)$(MKDIR_P) tests/fuzz && \
 	$(FUZZ_LINK) -o $@ $(filter %.c,$^) $(FUZZ_LIBS)
-tests/fuzz/fuzz-packet tests/fuzz/fuzz-ring tests/fuzz/fuzz-walk:
+tests/fuzz/fuzz-packet tests/fuzz/fuzz-positions tests/fuzz/fuzz-ring \
+		tests/fuzz/fuzz-walk:
 	$(AM_V_CCLD)$(MKDIR_P) tests/fuzz && \
 	$(FUZZ_LINK) -o $@ $(wordlist 1,1,$^) $(wordlist 4,20,$^) \
 		$(FUZZ_LIBS)
