@@ -55,7 +55,7 @@ RELAY_COST_CFLAGS = -g -O2
 CLEANFILES += bench/relay-cost bench/relay-cost.log bench/ring-cost
 
 RELAY_COST_LINK = $(SHELL) $(ovs_builddir)/libtool --silent --tag=CC \
-	--mode=link $(CC) $(AM_CPPFLAGS) -I$(top_srcdir) $(AM_CFLAGS) \
+	--mode=link $(CC) $(AM_CPPFLAGS) $(AM_CFLAGS) \
 	$(RELAY_COST_CFLAGS)
 RELAY_COST_LIBS = $(ovs_builddir)/lib/libopenvswitch.la $(DPDK_LIBS) \
 	$(NUMA_LIBS) $(OVS_LIBS)

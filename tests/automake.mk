@@ -50,188 +50,94 @@ TESTS += tests/unit/test-served
 endif
 endif
 
-unit_LDADD = \
+# What is linked is a unit test, if nothing else is said: so each of them has its
+# sources here and no more, and what is compiled for ovs-vswitchd is not compiled
+# again.
+LDADD = \
 	$(ovs_builddir)/lib/libopenvswitch.la \
 	$(CMOCKA_LIBS) $(DPDK_LIBS) $(NUMA_LIBS) $(OVS_LIBS)
-unit_LINK = $(OVS_LINK) -o $@
 
 # Of tests that reach into a port as nobody else may; clang checks the same
 # sources where they are compiled for ovs-vswitchd.
 unit_port_CFLAGS = $(AM_CFLAGS) -Wno-thread-safety
 
+# What a test includes itself is not named here.
+tests_unit_test_accelerator_CFLAGS = $(unit_port_CFLAGS)
+
+tests_unit_test_apply_SOURCES = tests/unit/test-apply.c \
+	lib/port/features.c lib/port/options.c
+tests_unit_test_apply_CFLAGS = $(unit_port_CFLAGS)
+
+tests_unit_test_capture_port_SOURCES = tests/unit/test-capture-port.c \
+	lib/base/frames.c lib/base/segment.c lib/port/capture-port.c \
+	lib/port/copies.c
+
+tests_unit_test_chain_SOURCES = tests/unit/test-chain.c \
+	lib/base/packet.c lib/base/segment.c
+
 tests_unit_test_connector_SOURCES = tests/unit/test-connector.c \
 	lib/vhost/connector.c
-tests_unit_test_connector_LDADD = $(unit_LDADD)
-tests_unit_test_connector_LINK = $(unit_LINK)
 
-tests_unit_test_door_SOURCES = tests/unit/test-door.c \
-	tests/unit/test-slow.h lib/vhost/book.c lib/vhost/door.c \
-	lib/vhost/files.c lib/vhost/merge.c
-tests_unit_test_door_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
-tests_unit_test_door_LDADD = $(unit_LDADD)
-tests_unit_test_door_LINK = $(unit_LINK)
+tests_unit_test_door_SOURCES = tests/unit/test-door.c lib/vhost/book.c \
+	lib/vhost/door.c lib/vhost/files.c lib/vhost/merge.c
 
-tests_unit_test_files_SOURCES = tests/unit/test-files.c \
-	tests/unit/test-slow.h lib/vhost/files.c
-tests_unit_test_files_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
-tests_unit_test_files_LDADD = $(unit_LDADD)
-tests_unit_test_files_LINK = $(unit_LINK)
+tests_unit_test_events_SOURCES = tests/unit/test-events.c lib/port/events.c
+
+tests_unit_test_fault_SOURCES = tests/unit/test-fault.c lib/base/fault.c \
+	lib/vhost/mapping.c
+
+tests_unit_test_files_SOURCES = tests/unit/test-files.c lib/vhost/files.c
+
+tests_unit_test_frames_SOURCES = tests/unit/test-frames.c \
+	lib/base/frames.c lib/base/segment.c
+
+tests_unit_test_guard_SOURCES = tests/unit/test-guard.c lib/vhost/book.c \
+	lib/vhost/files.c lib/vhost/guard.c
+
+tests_unit_test_insert_SOURCES = tests/unit/test-insert.c lib/vhost/insert.c
+
+tests_unit_test_layout_SOURCES = tests/unit/test-layout.c lib/vhost/book.c \
+	lib/vhost/door.c lib/vhost/files.c lib/vhost/insert.c \
+	lib/vhost/merge.c
+
+tests_unit_test_lro_SOURCES = tests/unit/test-lro.c lib/vhost/lro.c
 
 tests_unit_test_merge_SOURCES = tests/unit/test-merge.c lib/vhost/book.c \
 	lib/vhost/files.c lib/vhost/merge.c
-tests_unit_test_merge_LDADD = $(unit_LDADD)
-tests_unit_test_merge_LINK = $(unit_LINK)
-
-tests_unit_test_insert_SOURCES = tests/unit/test-insert.c lib/vhost/insert.c
-tests_unit_test_insert_LDADD = $(unit_LDADD)
-tests_unit_test_insert_LINK = $(unit_LINK)
-
-# This one includes lib/vhost/layout.c, and has the vhost library.
-tests_unit_test_layout_SOURCES = tests/unit/test-layout.c \
-	tests/unit/test-eal.h lib/vhost/book.c lib/vhost/door.c \
-	lib/vhost/files.c lib/vhost/insert.c lib/vhost/merge.c
-tests_unit_test_layout_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
-tests_unit_test_layout_LDADD = $(unit_LDADD)
-tests_unit_test_layout_LINK = $(unit_LINK)
-
-# This one includes lib/port/accelerator.c, and has the rest of lib/port/.
-tests_unit_test_accelerator_SOURCES = tests/unit/test-accelerator.c
-tests_unit_test_accelerator_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
-tests_unit_test_accelerator_CFLAGS = $(unit_port_CFLAGS)
-tests_unit_test_accelerator_LDADD = $(unit_LDADD)
-tests_unit_test_accelerator_LINK = $(unit_LINK)
-
-# And this one lib/port/apply.c.
-tests_unit_test_apply_SOURCES = tests/unit/test-apply.c lib/port/features.c \
-	lib/port/options.c
-tests_unit_test_apply_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
-tests_unit_test_apply_CFLAGS = $(unit_port_CFLAGS)
-tests_unit_test_apply_LDADD = $(unit_LDADD)
-tests_unit_test_apply_LINK = $(unit_LINK)
-
-# And this one lib/port/claim.c.
-tests_unit_test_claim_SOURCES = tests/unit/test-claim.c
-tests_unit_test_claim_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
-tests_unit_test_claim_LDADD = $(unit_LDADD)
-tests_unit_test_claim_LINK = $(unit_LINK)
-
-tests_unit_test_events_SOURCES = tests/unit/test-events.c lib/port/events.c
-tests_unit_test_events_LDADD = $(unit_LDADD)
-tests_unit_test_events_LINK = $(unit_LINK)
-
-tests_unit_test_fault_SOURCES = tests/unit/test-fault.c \
-	tests/unit/test-needs.h lib/base/fault.c lib/vhost/mapping.c
-tests_unit_test_fault_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
-tests_unit_test_fault_LDADD = $(unit_LDADD)
-tests_unit_test_fault_LINK = $(unit_LINK)
-
-tests_unit_test_gate_SOURCES = tests/unit/test-gate.c
-tests_unit_test_gate_LDADD = $(unit_LDADD)
-tests_unit_test_gate_LINK = $(unit_LINK)
-
-tests_unit_test_guard_SOURCES = tests/unit/test-guard.c \
-	tests/unit/test-needs.h lib/vhost/book.c lib/vhost/files.c \
-	lib/vhost/guard.c
-tests_unit_test_guard_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
-tests_unit_test_guard_LDADD = $(unit_LDADD)
-tests_unit_test_guard_LINK = $(unit_LINK)
-
-# This one includes lib/vhost/notes.c.
-tests_unit_test_notes_SOURCES = tests/unit/test-notes.c
-tests_unit_test_notes_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
-tests_unit_test_notes_LDADD = $(unit_LDADD)
-tests_unit_test_notes_LINK = $(unit_LINK)
 
 tests_unit_test_numa_SOURCES = tests/unit/test-numa.c lib/port/numa.c
-tests_unit_test_numa_LDADD = $(unit_LDADD)
-tests_unit_test_numa_LINK = $(unit_LINK)
 
 tests_unit_test_options_SOURCES = tests/unit/test-options.c \
 	lib/port/features.c lib/port/options.c
-tests_unit_test_options_LDADD = $(unit_LDADD)
-tests_unit_test_options_LINK = $(unit_LINK)
+
+tests_unit_test_packet_SOURCES = tests/unit/test-packet.c \
+	lib/base/packet.c lib/base/segment.c
 
 tests_unit_test_policer_SOURCES = tests/unit/test-policer.c \
-	tests/unit/test-eal.h lib/base/policer.c
-tests_unit_test_policer_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
-tests_unit_test_policer_LDADD = $(unit_LDADD)
-tests_unit_test_policer_LINK = $(unit_LINK)
+	lib/base/policer.c
 
-# This one includes lib/port/policing.c.
 tests_unit_test_policing_SOURCES = tests/unit/test-policing.c \
-	tests/unit/test-eal.h lib/base/policer.c
-tests_unit_test_policing_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+	lib/base/policer.c
 tests_unit_test_policing_CFLAGS = $(unit_port_CFLAGS)
-tests_unit_test_policing_LDADD = $(unit_LDADD)
-tests_unit_test_policing_LINK = $(unit_LINK)
 
-# This one includes lib/vhost/positions.c, with functions of its own in place
-# of the vhost library's.
-tests_unit_test_positions_SOURCES = tests/unit/test-positions.c \
-	lib/vhost/book.c lib/vhost/undo.c
-tests_unit_test_positions_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
-tests_unit_test_positions_LDADD = $(unit_LDADD)
-tests_unit_test_positions_LINK = $(unit_LINK)
-
-# This one includes lib/port/port.c, and this one lib/port/guest.c.
 tests_unit_test_port_SOURCES = tests/unit/test-port.c lib/dpdk-vdpa-relay.c \
 	lib/base/packet.c lib/base/policer.c lib/port/policing.c \
 	lib/port/events.c lib/port/features.c lib/port/options.c
-tests_unit_test_port_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_port_CFLAGS = $(unit_port_CFLAGS)
-tests_unit_test_port_LDADD = $(unit_LDADD)
-tests_unit_test_port_LINK = $(unit_LINK)
 
 tests_unit_test_port_guest_SOURCES = tests/unit/test-port-guest.c \
 	lib/port/features.c
-tests_unit_test_port_guest_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 tests_unit_test_port_guest_CFLAGS = $(unit_port_CFLAGS)
-tests_unit_test_port_guest_LDADD = $(unit_LDADD)
-tests_unit_test_port_guest_LINK = $(unit_LINK)
 
-# These two include lib/dpdk-vdpa-relay.c.
-tests_unit_test_relay_SOURCES = tests/unit/test-relay.c \
-	tests/unit/relay-fixture.h tests/unit/test-eal.h lib/base/packet.c \
-	lib/base/policer.c
-tests_unit_test_relay_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
-tests_unit_test_relay_LDADD = $(unit_LDADD)
-tests_unit_test_relay_LINK = $(unit_LINK)
+tests_unit_test_positions_SOURCES = tests/unit/test-positions.c \
+	lib/vhost/book.c lib/vhost/undo.c
 
+relay_test_sources = lib/base/packet.c lib/base/policer.c
+tests_unit_test_relay_SOURCES = tests/unit/test-relay.c $(relay_test_sources)
 tests_unit_test_relay_turns_SOURCES = tests/unit/test-relay-turns.c \
-	tests/unit/relay-fixture.h tests/unit/test-eal.h lib/base/packet.c \
-	lib/base/policer.c
-tests_unit_test_relay_turns_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
-tests_unit_test_relay_turns_LDADD = $(unit_LDADD)
-tests_unit_test_relay_turns_LINK = $(unit_LINK)
+	$(relay_test_sources)
 
-# These lib/vhost/ring.c.
-ring_test_headers = tests/unit/ring-fixture.h tests/unit/test-eal.h \
-	tests/unit/test-guest.h
-tests_unit_test_ring_SOURCES = tests/unit/test-ring.c $(ring_test_headers)
-tests_unit_test_ring_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
-tests_unit_test_ring_LDADD = $(unit_LDADD)
-tests_unit_test_ring_LINK = $(unit_LINK)
-
-tests_unit_test_ring_calls_SOURCES = tests/unit/test-ring-calls.c \
-	$(ring_test_headers)
-tests_unit_test_ring_calls_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
-tests_unit_test_ring_calls_LDADD = $(unit_LDADD)
-tests_unit_test_ring_calls_LINK = $(unit_LINK)
-
-# This one includes both, and lib/vhost/chain.c.
-tests_unit_test_chain_SOURCES = tests/unit/test-chain.c \
-	$(ring_test_headers) lib/base/packet.c lib/base/segment.c
-tests_unit_test_chain_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
-tests_unit_test_chain_LDADD = $(unit_LDADD)
-tests_unit_test_chain_LINK = $(unit_LINK)
-
-tests_unit_test_packet_SOURCES = tests/unit/test-packet.c \
-	tests/unit/test-eal.h lib/base/packet.c lib/base/segment.c
-tests_unit_test_packet_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
-tests_unit_test_packet_LDADD = $(unit_LDADD)
-tests_unit_test_packet_LINK = $(unit_LINK)
-
-# These three have the vhost library and all of lib/vhost/.
+# These have the vhost library and all of lib/vhost/.
 vhost_sources = \
 	lib/base/fault.c \
 	lib/base/packet.c \
@@ -257,97 +163,42 @@ vhost_sources = \
 	lib/vhost/undo.c \
 	lib/vhost/vm.c \
 	lib/vhost/walk.c
-tests_unit_test_reset_SOURCES = tests/unit/test-reset.c \
-	tests/unit/test-eal.h tests/unit/test-front.h \
-	tests/unit/test-messages.h $(vhost_sources)
-tests_unit_test_reset_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
-tests_unit_test_reset_LDADD = $(unit_LDADD)
-tests_unit_test_reset_LINK = $(unit_LINK)
+tests_unit_test_reset_SOURCES = tests/unit/test-reset.c $(vhost_sources)
+tests_unit_test_restart_SOURCES = tests/unit/test-restart.c $(vhost_sources)
+tests_unit_test_served_SOURCES = tests/unit/test-served.c $(vhost_sources) \
+	lib/accel/vdpa.c
+# With the headers for drivers.
+tests_unit_test_served_CPPFLAGS = $(AM_CPPFLAGS) $(unit_driver_CPPFLAGS)
+# Compares private layouts.
+tests_unit_test_vdpa_CPPFLAGS = $(AM_CPPFLAGS) $(unit_driver_CPPFLAGS)
+unit_driver_CPPFLAGS = $(DPDK_SDK_CPPFLAGS) -DALLOW_INTERNAL_API
 
-tests_unit_test_restart_SOURCES = tests/unit/test-restart.c \
-	tests/unit/test-eal.h tests/unit/test-messages.h $(vhost_sources)
-tests_unit_test_restart_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
-tests_unit_test_restart_LDADD = $(unit_LDADD)
-tests_unit_test_restart_LINK = $(unit_LINK)
-
-tests_unit_test_served_SOURCES = tests/unit/test-served.c \
-	tests/unit/test-eal.h tests/unit/test-front.h \
-	tests/unit/test-messages.h lib/accel/vdpa.c $(vhost_sources)
-tests_unit_test_served_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) \
-	$(DPDK_SDK_CPPFLAGS) -DALLOW_INTERNAL_API
-tests_unit_test_served_LDADD = $(unit_LDADD)
-tests_unit_test_served_LINK = $(unit_LINK)
-
-# This one includes lib/accel/vdpa.c; with the headers for drivers it compares
-# private layouts.
-tests_unit_test_vdpa_SOURCES = tests/unit/test-vdpa.c
-tests_unit_test_vdpa_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) \
-	$(DPDK_SDK_CPPFLAGS) -DALLOW_INTERNAL_API
-tests_unit_test_vdpa_LDADD = $(unit_LDADD)
-tests_unit_test_vdpa_LINK = $(unit_LINK)
-
-tests_unit_test_capture_port_SOURCES = tests/unit/test-capture-port.c \
-	tests/unit/test-eal.h lib/base/frames.c lib/base/segment.c \
-	lib/port/capture-port.c lib/port/copies.c
-tests_unit_test_capture_port_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
-tests_unit_test_capture_port_LDADD = $(unit_LDADD)
-tests_unit_test_capture_port_LINK = $(unit_LINK)
-
-tests_unit_test_frames_SOURCES = tests/unit/test-frames.c lib/base/frames.c \
-	lib/base/segment.c
-tests_unit_test_frames_LDADD = $(unit_LDADD)
-tests_unit_test_frames_LINK = $(unit_LINK)
-
-tests_unit_test_lro_SOURCES = tests/unit/test-lro.c tests/unit/test-eal.h \
-	lib/vhost/lro.c
-tests_unit_test_lro_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
-tests_unit_test_lro_LDADD = $(unit_LDADD)
-tests_unit_test_lro_LINK = $(unit_LINK)
-
-# And this one lib/accel/vf.c.
-# This one includes lib/vhost/positions.c, too.
-tests_unit_test_steps_SOURCES = tests/unit/test-steps.c \
-	tests/unit/test-eal.h tests/unit/test-needs.h \
-	lib/base/packet.c lib/base/segment.c lib/vhost/book.c \
-	lib/vhost/chain.c lib/vhost/ring.c lib/vhost/undo.c
-tests_unit_test_steps_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
-tests_unit_test_steps_LDADD = $(unit_LDADD)
-tests_unit_test_steps_LINK = $(unit_LINK)
-
-tests_unit_test_undo_SOURCES = tests/unit/test-undo.c \
-	tests/unit/test-eal.h lib/vhost/ring.c lib/vhost/undo.c
-tests_unit_test_undo_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
-tests_unit_test_undo_LDADD = $(unit_LDADD)
-tests_unit_test_undo_LINK = $(unit_LINK)
-
-tests_unit_test_vf_SOURCES = tests/unit/test-vf.c
-tests_unit_test_vf_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
-tests_unit_test_vf_LDADD = $(unit_LDADD)
-tests_unit_test_vf_LINK = $(unit_LINK)
-
-# And these lib/vhost/walk.c, with functions of its own in place of the
-# vhost library's.
-walk_test_sources = tests/unit/walk-fixture.h tests/unit/test-eal.h \
-	tests/unit/test-guest.h tests/unit/test-needs.h \
-	lib/base/packet.c lib/base/segment.c \
-	lib/vhost/book.c lib/vhost/chain.c lib/vhost/interrupt.c \
+tests_unit_test_steps_SOURCES = tests/unit/test-steps.c lib/base/packet.c \
+	lib/base/segment.c lib/vhost/book.c lib/vhost/chain.c \
 	lib/vhost/ring.c lib/vhost/undo.c
-tests_unit_test_walk_SOURCES = tests/unit/test-walk.c $(walk_test_sources)
-tests_unit_test_walk_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
-tests_unit_test_walk_LDADD = $(unit_LDADD)
-tests_unit_test_walk_LINK = $(unit_LINK)
 
+tests_unit_test_undo_SOURCES = tests/unit/test-undo.c lib/vhost/ring.c \
+	lib/vhost/undo.c
+
+walk_test_sources = lib/base/packet.c lib/base/segment.c lib/vhost/book.c \
+	lib/vhost/chain.c lib/vhost/interrupt.c lib/vhost/ring.c \
+	lib/vhost/undo.c
+tests_unit_test_walk_SOURCES = tests/unit/test-walk.c $(walk_test_sources)
 tests_unit_test_walk_chain_SOURCES = tests/unit/test-walk-chain.c \
 	$(walk_test_sources)
-tests_unit_test_walk_chain_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
-tests_unit_test_walk_chain_LDADD = $(unit_LDADD)
-tests_unit_test_walk_chain_LINK = $(unit_LINK)
-
 tests_unit_test_walk_threads_SOURCES = tests/unit/test-walk-threads.c \
 	$(walk_test_sources)
-tests_unit_test_walk_threads_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
-tests_unit_test_walk_threads_LDADD = $(unit_LDADD)
-tests_unit_test_walk_threads_LINK = $(unit_LINK)
+
+EXTRA_DIST += \
+	tests/unit/relay-fixture.h \
+	tests/unit/ring-fixture.h \
+	tests/unit/test-eal.h \
+	tests/unit/test-front.h \
+	tests/unit/test-guest.h \
+	tests/unit/test-messages.h \
+	tests/unit/test-needs.h \
+	tests/unit/test-slow.h \
+	tests/unit/walk-fixture.h
 
 # The order of memory accesses, if herd7 is there.
 TESTS += tests/litmus/test-litmus.sh

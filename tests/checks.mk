@@ -38,7 +38,7 @@ FUZZ_CFLAGS = -g -O1 -fsanitize=fuzzer,address,undefined \
 	-fno-sanitize-recover=undefined
 FUZZ_SECONDS = 60
 FUZZ_LINK = $(SHELL) $(ovs_builddir)/libtool --silent --tag=CC --mode=link \
-	$(FUZZ_CC) $(AM_CPPFLAGS) -I$(top_srcdir) $(DPDK_CFLAGS) \
+	$(FUZZ_CC) $(AM_CPPFLAGS) $(DPDK_CFLAGS) \
 	$(FUZZ_CFLAGS)
 
 tests/fuzz/fuzz-door: tests/fuzz/fuzz-door.c lib/vhost/door.c \

@@ -58,12 +58,14 @@ tools_vhost_user_frontend_SOURCES = \
 	tools/vhost-user-frontend.c
 tools_vhost_user_frontend_CPPFLAGS = -D_GNU_SOURCE
 tools_vhost_user_frontend_CFLAGS = $(WARNING_FLAGS)
+tools_vhost_user_frontend_LDADD =
 
 # Guests start other kernels by it.
 check_PROGRAMS += tools/guest-kexec
 tools_guest_kexec_SOURCES = tools/guest-kexec.c
 tools_guest_kexec_CPPFLAGS = -D_GNU_SOURCE
 tools_guest_kexec_CFLAGS = $(WARNING_FLAGS)
+tools_guest_kexec_LDADD =
 
 CLEANFILES += tests/system-testsuite tests/system-testsuite.log
 # What "./quickstart check" writes down.

@@ -20,11 +20,10 @@ ovs_archives = \
 	$(ovs_builddir)/lib/libopenvswitch.la
 
 # OVS's libtool, which knows how OVS's archives are to be linked.
-OVS_LINK = $(SHELL) $(ovs_builddir)/libtool --silent --tag=CC --mode=link \
-	$(CC) $(AM_CFLAGS) $(CFLAGS) $(LDFLAGS)
+CCLD = $(SHELL) $(ovs_builddir)/libtool --silent --tag=CC --mode=link $(CC)
 
 vswitchd_ovs_vswitchd_SOURCES = $(vdpa_sources)
-vswitchd_ovs_vswitchd_LINK = $(OVS_LINK) $(OVS_LDFLAGS) $(vdpa_wrapped) -o $@
+vswitchd_ovs_vswitchd_LDFLAGS = $(OVS_LDFLAGS) $(vdpa_wrapped)
 vswitchd_ovs_vswitchd_LDADD = \
 	$(ovs_vswitchd_objects) $(ovs_archives) \
 	$(DPDK_LIBS) $(NUMA_LIBS) $(OVS_LIBS)
