@@ -13,6 +13,10 @@
 # each round nothing is in flight, the counters must add up, and the daemon
 # must hold what it held before: files, threads, memory pools, what is in DPDK's
 # heap, and its memory within SOAK_RSS_KB (16384).
+#
+# In the first half of the time the daemon is killed in each fifth round, under
+# the traffic of all but the steady one, whose guest has ended by then with all
+# that it sent; the next daemon has to go on, and is compared with itself.
 
 set -u
 set +o posix
@@ -32,7 +36,8 @@ abs_top_srcdir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
 
 PORTS=3
 # Expected of an ovs-vswitchd that all this is done to.
-SOAK_LOG_EXPECTED='vdpa-features: the guest has|tx-retries-max
+SOAK_LOG_EXPECTED='another ovs-vswitchd process is running
+vdpa-features: the guest has|tx-retries-max
 VHOST_(CONFIG|DATA)|was removed|dpdk.*EAL|Dropped [0-9]+ log
 no-such|Too big size|RING: Cannot reserve memory'
 
@@ -40,6 +45,7 @@ fail()
 {
     say "FAILED after $((SECONDS / 60)) min, $ROUND rounds, seed $SOAK_SEED:" \
         "$*"
+    evidence "$VDPA_ENV/evidence.log"
     cp "$VDPA_ENV"/*.log "$VDPA_ENV"/*.frontend "$VDPA_ENV"/asan* . \
         2>/dev/null
     exit 1
@@ -186,6 +192,32 @@ act_halves()
         && process_end "guest$1" KILL && act_guest "$1"
 }
 
+# The daemon is killed, and the next one finds everybody as they were.
+act_restart()
+{
+    local i
+    frontend_stop steady > /dev/null && check_conservation steady \
+        && ovs_vswitchd_kill && ovs_vswitchd_start || return 1
+    PID=$(process_pid ovs-vswitchd)
+    WARM=$((ROUND + 2))
+    wait_until back_in_place || return 1
+    for ((i = 0; i < PORTS; i++)); do
+        moves "vdpa$i" || return 1
+    done
+    steady_start
+}
+
+# back_in_place: succeeds if the daemon has the flow, and all ports, with guests.
+back_in_place()
+{
+    local i
+    add_flow || return 1
+    for ((i = 0; i < PORTS; i++)); do
+        ovs-appctl -T 10 dpdkvdpa/show "vdpa$i" | grep -q 'VM:.*, connected' \
+            || return 1
+    done
+}
+
 ACTS=(guest hostile options bad_option features policing mtu link stuck reset
       remove admin delete flaps vanish halves)
 
@@ -262,6 +294,20 @@ no_more_resources()
         END { exit bad }'
 }
 
+# What a guest sends comes back to it, through the representor.
+add_flow()
+{
+    ovs-ofctl add-flow br0 'priority=100,dl_type=0x88b5,actions=in_port'
+}
+
+# steady_start: starts the guest that loses nothing.
+steady_start()
+{
+    frontend_start steady -c traffic "$VDPA_ENV/steady.sock" \
+        && wait_until "ovs-appctl -T 10 dpdkvdpa/show steady" \
+            "| grep -q 'VM:.*, connected'"
+}
+
 start()
 {
     local i
@@ -269,25 +315,28 @@ start()
     trap 'exit 1' INT TERM HUP
     env_create soak && ovs_start && ovs_bridge br0 192.0.2.1/24 || exit 1
     nic_create 0 4
-    # What a guest sends comes back to it, through the representor.
-    ovs-ofctl add-flow br0 'priority=100,dl_type=0x88b5,actions=in_port'
+    add_flow || exit 1
     for ((i = 0; i < PORTS; i++)); do
         add_port "$i" || exit 1
         frontend_start "guest$i" -q 2 traffic "$VDPA_ENV/vdpa$i.sock"
     done
     check_add steady 9 dpdk-devargs=net_null9,no-rx=1 \
         vdpa-accelerator-devargs=net_ring9 && ovs_port_ok steady \
-        && frontend_start steady -c traffic "$VDPA_ENV/steady.sock" || exit 1
-    check_status steady vm_connected true || exit 1
+        && steady_start || exit 1
 }
 
 # round: does something to the ports, then looks whether all is well.
 round()
 {
-    local i act
+    local i act restart=''
+    if [ $((ROUND % 5)) -eq 0 ] && [ "$SECONDS" -lt $((SOAK_MINUTES * 30)) ]
+    then
+        restart=$((RANDOM % 6))
+    fi
     for ((i = 0; i < 6; i++)); do
         pick "${ACTS[@]}"
         act=$PICKED
+        [ "$i" != "$restart" ] || act=restart
         local n=$((RANDOM % PORTS))
         echo "round $ROUND: $act vdpa$n"
         "act_$act" "$n" || fail "$act vdpa$n"
@@ -298,10 +347,10 @@ round()
     done
     check_pid_same "$PID" || fail "ovs-vswitchd is another one"
     quiet || fail "there is no quiet"
-    if [ "$ROUND" = 2 ]; then
+    if [ "$ROUND" -eq "$WARM" ]; then
         BEFORE=$(resources)
         RSS=$(rss)
-    elif [ "$ROUND" -gt 2 ]; then
+    elif [ "$ROUND" -gt "$WARM" ]; then
         wait_until no_more_resources \
             || fail "resources: $(tr '\n' ' ' <<< "$BEFORE") before," \
                 "$(resources | tr '\n' ' ') now"
@@ -320,7 +369,9 @@ start
 PID=$(process_pid ovs-vswitchd)
 SECONDS=0
 # Two rounds to get warm, in which nothing is compared.
-while [ "$SECONDS" -lt $((SOAK_MINUTES * 60)) ] || [ "$ROUND" -lt 4 ]; do
+WARM=2
+while [ "$SECONDS" -lt $((SOAK_MINUTES * 60)) ] \
+        || [ "$ROUND" -lt $((WARM + 2)) ]; do
     ROUND=$((ROUND + 1))
     round
 done
