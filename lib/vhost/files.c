@@ -27,6 +27,7 @@
 
 #include "openvswitch/list.h"
 #include "openvswitch/thread.h"
+#include "ovs-rcu.h"
 #include "ovs-thread.h"
 #include "seq.h"
 #include "util.h"
@@ -109,6 +110,8 @@ next_old_file(void)
 static void *
 files_main(void *aux OVS_UNUSED)
 {
+    /* Nothing here is RCU's, and nobody must wait for this thread. */
+    ovsrcu_quiesce_start();
     for (;;) {
         struct old_file *file = next_old_file();
 

@@ -31,6 +31,7 @@
 
 #include <cmocka.h>
 
+#include "ovs-rcu.h"
 #include "seq.h"
 #include "tests/unit/test-messages.h"
 #include "tests/unit/test-slow.h"
@@ -112,6 +113,11 @@ test_slow(void **state OVS_UNUSED)
     dpdk_vdpa_file_close(fds[1], &other);
     assert_int_equal(atomic_count_get(&other.n), 1);
     assert_true(time_msec() - start < LONG);
+
+    /* Nor does RCU wait for it, and all who wait for RCU. */
+    alarm(LONG / 1000);
+    ovsrcu_synchronize();
+    alarm(0);
 
     assert_int_equal(atomic_count_get(&closing.n), 1);
     assert_int_equal(seq_read(closing.wake), seq);
