@@ -151,7 +151,8 @@ test_slow_socket(void **state OVS_UNUSED)
     close(slow.fd);
     dpdk_vdpa_file_close_socket(pair[0], &closing);
     assert_int_equal(atomic_count_get(&closing.n), 1);
-    assert_int_equal(recv(pair[1], &byte, 1, 0), 0);
+    /* A reset, if the thread has come to it already. */
+    assert_true(recv(pair[1], &byte, 1, 0) <= 0);
     close(pair[1]);
     close(slow.peer);
     check_closing(&closing, 0);
