@@ -119,6 +119,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct dpdk_vdpa_book book;
     struct dpdk_vdpa_note *note = &notes.rings[RING];
     struct vring_packed_desc *descs;
+    struct place place;
     struct input in;
     unsigned int n;
     uint16_t first;
@@ -141,7 +142,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(before, descs, n * sizeof *descs);
     in.base = (in.base & ~PACKED_WRAP) % n | (in.base & PACKED_WRAP);
     book_make(&book, descs, n, in.base);
-    note_identify(note, &book, &book.rings[RING]);
+    ovs_assert(find_place(&book, 0, RING, &place));
+    note_identify(note, &book, &book.rings[RING], &place);
     note->ino += in.foreign;
     note->state = in.state;
     note->n_undo = in.n_undo;
