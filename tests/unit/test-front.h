@@ -194,9 +194,9 @@ front_features_lost(void *aux OVS_UNUSED, struct dpdk_vdpa_vm *vm OVS_UNUSED)
 }
 
 /* Makes a VM end of at most 'n_pairs' queue pairs for our socket, which is in
- * 'folder', for a guest that may have an IOMMU if 'iommu', and whose owner hears 'callbacks'; in place of those that are null
- * come some that take note at most.  Returns null, after a word, if that fails.
- * The caller starts it. */
+ * 'folder', for a guest that may have an IOMMU if 'iommu'.  Its owner hears
+ * 'callbacks'; in place of those that are null come some that take note at
+ * most.  Returns null, after a word, if that fails.  The caller starts it. */
 static inline struct dpdk_vdpa_vm *
 front_vm_create(const char *folder, struct dpdk_vdpa_vm_callbacks *callbacks,
                 unsigned int n_pairs, bool iommu)

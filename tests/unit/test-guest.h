@@ -31,8 +31,8 @@
 #include "vhost/ring.h"
 #include "util.h"
 
-/* A line of a table of tests for cmocka: FUNCTION with the rings of kinds[I], which
- * are called KIND; setup() gets them and makes what the test gets. */
+/* A line of a table of tests for cmocka: FUNCTION with the rings of kinds[I],
+ * which are called KIND; setup() gets them and makes what the test gets. */
 #define TEST_OF(FUNCTION, KIND, I)                                           \
     { #FUNCTION " (" KIND ")", FUNCTION, setup, teardown, &kinds[I] }
 
