@@ -536,6 +536,19 @@ guest_memory_same()
     fi
 }
 
+# guest_without_tx_napi NAME: has a guest's card work so that it can be shut down
+# under load.  When Linux shuts the system down it calls the card's queues broken,
+# and gets nothing from such a queue; but if the device has given something back
+# meanwhile, the interrupt's handler (virtnet_poll_cleantx() of 6.1) goes on trying
+# for ever.  Without NAPI for what was sent there is no such loop.  A kernel that
+# cannot do without has no such fault.
+guest_without_tx_napi()
+{
+    guest_exec "$1" 'ip link set eth0 down
+                     ethtool -C eth0 tx-frames 0
+                     ip link set eth0 up'
+}
+
 # guest_restart NAME COMMAND...: does COMMAND, by which a guest that was started
 # with reboot=yes begins anew, and waits until it takes commands again.
 guest_restart()
