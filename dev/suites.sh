@@ -131,6 +131,8 @@ part_system()
     # shellcheck disable=SC2086 # These are words.
     bash tests/system-testsuite -C tests -l $flags \
         | sed -nE 's/^ *([0-9]+): .*/\1/p' > tests/system.list
+    # What is left of tests that failed in another run is nothing to show.
+    rm -rf tests/system-testsuite.dir
     make -s check-system TESTSUITEFLAGS="$flags" 2>&1 | tee "$log"
     status=${PIPESTATUS[0]}
     if [ $# -gt 1 ] && [ ! -s tests/system.list ]; then

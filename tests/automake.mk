@@ -192,6 +192,7 @@ tests_unit_test_walk_threads_SOURCES = tests/unit/test-walk-threads.c \
 EXTRA_DIST += \
 	tests/unit/relay-fixture.h \
 	tests/unit/ring-fixture.h \
+	tests/unit/test-closed.h \
 	tests/unit/test-eal.h \
 	tests/unit/test-front.h \
 	tests/unit/test-guest.h \

@@ -33,6 +33,7 @@
 
 #include "ovs-rcu.h"
 #include "seq.h"
+#include "tests/unit/test-closed.h"
 #include "tests/unit/test-messages.h"
 #include "tests/unit/test-slow.h"
 #include "timeval.h"
@@ -97,6 +98,7 @@ test_slow(void **state OVS_UNUSED)
     uint64_t seq = seq_read(closing.wake);
     long long int start = time_msec();
     struct slow_file slow;
+    struct stat file;
     int fds[2], fd;
     char byte;
 
@@ -105,8 +107,9 @@ test_slow(void **state OVS_UNUSED)
     assert_int_equal(atomic_count_get(&closing.n), 1);
     for (int i = 0; i < 100; i++) {
         fd = i % 2 ? eventfd(0, 0) : memfd_create("test-files", 0);
+        assert_int_equal(fstat(fd, &file), 0);
         dpdk_vdpa_file_close(fd, &other);
-        assert_int_equal(fcntl(fd, F_GETFD), -1);
+        assert_false(is_still_open(fd, &file));
     }
     assert_int_equal(atomic_count_get(&other.n), 0);
     assert_int_equal(pipe(fds), 0);
@@ -136,12 +139,14 @@ test_slow_socket(void **state OVS_UNUSED)
 {
     struct dpdk_vdpa_closing closing = { ATOMIC_COUNT_INIT(0), NULL };
     struct slow_file slow;
+    struct stat file;
     char byte = 0;
     int pair[2];
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    assert_int_equal(fstat(pair[0], &file), 0);
     dpdk_vdpa_file_close_socket(pair[0], &closing);
-    assert_int_equal(fcntl(pair[0], F_GETFD), -1);
+    assert_false(is_still_open(pair[0], &file));
     assert_int_equal(recv(pair[1], &byte, 1, 0), 0);
     close(pair[1]);
 

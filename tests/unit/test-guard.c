@@ -31,12 +31,12 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "seam/compat-dpdk.h"
+#include "tests/unit/test-closed.h"
 #include "tests/unit/test-needs.h"
 #include "util.h"
 
@@ -98,20 +98,6 @@ make_msg(uint32_t request, uint32_t size, int n_fds)
 /* Why the last message was refused. */
 static char said[80];
 
-/* Waits until 'fd', which was the file 'was', is closed; its number may be
- * another file's by then. */
-static void
-await_closed(int fd, const struct stat *was)
-{
-    struct stat is;
-
-    for (int i = 0; !fstat(fd, &is) && is.st_dev == was->st_dev
-                    && is.st_ino == was->st_ino; i++) {
-        assert_true(i < 10000);
-        poll(NULL, 0, 1);
-    }
-}
-
 /* Checks whether 'msg' is refused, has the book know it if it is not, and
  * releases its files. */
 static void
@@ -133,8 +119,9 @@ check_hw(struct dpdk_vdpa_book *book, struct dpdk_vdpa_msg *msg, bool hw,
     dpdk_vdpa_msg_close_fds(msg);
     assert_int_equal(msg->n_fds, 0);
     /* What might be slow to close is closed in another thread. */
-    if (has_file) {
-        await_closed(fd, &file);
+    for (int i = 0; has_file && is_still_open(fd, &file); i++) {
+        assert_true(i < 10000);
+        poll(NULL, 0, 1);
     }
 }
 
