@@ -728,10 +728,11 @@ test_mtu(void **state OVS_UNUSED)
     assert_int_equal(dpdk_vdpa_vf_get_config(port.vf)->mtu, 1400);
 }
 
-/* Fails unless the VF runs for 'n' threads after 'n_starts' starts. */
+/* With 'n_threads', fails unless the VF runs for 'n' after 'n_starts' starts. */
 static void
-check_threads(unsigned int n, unsigned int n_starts, bool reason)
+check_threads(int n_threads, int n, int n_starts, bool reason)
 {
+    port.n_threads = n_threads;
     vdpa_accelerator_apply_threads(&port);
     check(VDPA_ACCEL_RELAY, false, false);
     assert_int_equal(dpdk_vdpa_vf_get_config(port.vf)->n_threads, n);
@@ -744,34 +745,27 @@ test_threads(void **state OVS_UNUSED)
 {
     /* Nobody has said yet how many there are going to be. */
     assert_int_equal(apply(options_for("a", DPDK_VDPA_MODE_SW)), 0);
-    check_threads(1, 1, false);
-    port.n_threads = 3;
-    check_threads(3, 2, false);
+    check_threads(0, 1, 1, false);
+    check_threads(3, 3, 2, false);
 
     /* With fewer, or as many, it goes on. */
-    port.n_threads = 2;
-    check_threads(3, 2, false);
-    port.n_threads = 3;
-    check_threads(3, 2, false);
+    check_threads(2, 3, 2, false);
+    check_threads(3, 3, 2, false);
 
     /* Without memory it goes on as it was, and tries each number once. */
     script.max_threads = 3;
-    port.n_threads = 5;
-    check_threads(3, 4, true);
+    check_threads(5, 3, 4, true);
     assert_non_null(strstr(port.reasons[VDPA_REASON_THREADS],
                            "no start for 5"));
-    check_threads(3, 4, true);
-    port.n_threads = 4;
-    check_threads(3, 6, true);
-    port.n_threads = 3;
-    check_threads(3, 6, false);
+    check_threads(5, 3, 4, true);
+    check_threads(4, 3, 6, true);
+    check_threads(3, 3, 6, false);
     script.max_threads = 5;
-    port.n_threads = 5;
-    check_threads(5, 7, false);
+    check_threads(5, 5, 7, false);
 
     /* A VF that comes later begins so. */
     assert_int_equal(apply(options_for("b", DPDK_VDPA_MODE_SW)), 0);
-    check_threads(5, 8, false);
+    check_threads(5, 5, 8, false);
 }
 
 static void
