@@ -93,6 +93,14 @@ file_lock(const char *path, struct stat *s)
     }
 }
 
+/* Returns true if a file like this was made by us, or somebody like us. */
+static bool
+is_ours(const struct stat *s)
+{
+    return (S_ISREG(s->st_mode) && s->st_uid == geteuid()
+            && s->st_nlink == 1);
+}
+
 /* Opens the file at 'path', which nobody else can have put there or can see
  * into, and locks it.  Returns a file descriptor, or a negative errno
  * value. */
@@ -106,8 +114,7 @@ file_open(const char *path)
     if (fd < 0) {
         return fd;
     }
-    if (!S_ISREG(s.st_mode) || s.st_uid != geteuid() || s.st_nlink != 1
-               || s.st_mode & 077) {
+    if (!is_ours(&s) || s.st_mode & 077) {
         error = EPERM;
     } else {
         /* A page that is not there when it is written is a SIGBUS. */
@@ -131,8 +138,7 @@ file_socket(int fd)
     } head;
     struct stat s;
 
-    if (fstat(fd, &s) || !S_ISREG(s.st_mode) || s.st_uid != geteuid()
-        || s.st_nlink != 1
+    if (fstat(fd, &s) || !is_ours(&s)
         || pread(fd, &head, sizeof head, 0) != sizeof head
         || memcmp(head.magic, magic, sizeof magic)
         || !memchr(head.socket, '\0', sizeof head.socket)) {
