@@ -42,6 +42,7 @@
 
 #include <cmocka.h>
 #include <rte_mbuf.h>
+#include <rte_memory.h>
 #include <rte_vhost.h>
 
 #include "openvswitch/poll-loop.h"
@@ -122,6 +123,19 @@ echo(struct dpdk_vdpa_vm *vm)
     rte_pktmbuf_free_bulk(&pkts[n_sent], n - n_sent);
 }
 
+/* Makes memory of EAL's this process's own, as it is now. */
+static int
+make_private(const struct rte_memseg_list *msl, const struct rte_memseg *ms,
+             size_t len, void *aux OVS_UNUSED)
+{
+    int fd = rte_memseg_get_fd_thread_unsafe(ms);
+    off_t ofs = (uintptr_t) ms->addr - (uintptr_t) msl->base_va;
+
+    return (fd >= 0 && mmap(ms->addr, len, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_FIXED, fd, ofs) == ms->addr
+            ? 0 : -1);
+}
+
 static void OVS_NO_RETURN
 child_main(void)
 {
@@ -134,6 +148,12 @@ child_main(void)
     char *error = NULL;
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+
+    /* It is in a file: what one process was killed with, buffers and locks,
+     * would be missing for all that come after it. */
+    if (rte_memseg_contig_walk(make_private, NULL)) {
+        _exit(1);
+    }
     vm = front_vm_create(folder, &callbacks, 1, false);
     if (!vm) {
         _exit(1);
