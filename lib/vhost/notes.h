@@ -58,7 +58,8 @@ struct dpdk_vdpa_note {
     uint64_t desc;              /* In the guest's addresses. */
     uint64_t avail;
     uint64_t used;
-    uint32_t base;              /* Where the front-end said that it begins. */
+    uint32_t base;              /* Where the front-end said that it begins: a
+                                 * position. */
     uint16_t size;
     uint8_t state;              /* enum dpdk_vdpa_note_state. */
 

@@ -94,8 +94,8 @@ guest_address(const struct dpdk_vdpa_book *book, const void *p)
 }
 
 /* Fills in what tells a ring from any other: the file of the memory that it is
- * in, where it is in that, how long it is, and where the front-end said that
- * it begins. */
+ * in, where it is in that, and how long it is.  And where the front-end says
+ * that it begins. */
 static void
 note_identify(struct dpdk_vdpa_note *note, const struct dpdk_vdpa_book *book,
               const struct dpdk_vdpa_book_ring *ring,
@@ -107,7 +107,7 @@ note_identify(struct dpdk_vdpa_note *note, const struct dpdk_vdpa_book *book,
     note->desc = guest_address(book, place->desc);
     note->avail = guest_address(book, place->avail);
     note->used = guest_address(book, place->used);
-    note->base = ring->base;
+    note->base = (uint16_t) ring->base;
     note->size = ring->size;
 }
 
@@ -118,7 +118,120 @@ is_same_ring(const struct dpdk_vdpa_note *a, const struct dpdk_vdpa_note *b)
     return (a->ino && a->ino == b->ino && a->dev == b->dev
             && a->memory_size == b->memory_size && a->desc == b->desc
             && a->avail == b->avail && a->used == b->used
-            && a->base == b->base && a->size == b->size);
+            && a->size == b->size);
+}
+
+/* What the front-end did meanwhile.
+ *
+ * While nobody serves its guest, QEMU gives back at once what the guest sends
+ * (virtio_net_drop_tx_queue_data()), from where it believes the ring to be: of
+ * a packed ring that is where it said last that it begins, whatever a device
+ * has processed since.  The guest may just have offered something there for
+ * the next round.  That then is given back out of turn, the ring begins behind
+ * it for QEMU, and a device that got there would wait for ever. */
+
+/* Returns how many descriptors lie from 'a' to 'b'. */
+static unsigned int
+distance(uint16_t a, uint16_t b, uint16_t size)
+{
+    unsigned int from = (a & ~PACKED_WRAP) + (a & PACKED_WRAP ? size : 0);
+    unsigned int to = (b & ~PACKED_WRAP) + (b & PACKED_WRAP ? size : 0);
+
+    return (to + 2 * size - from) % (2 * size);
+}
+
+static bool
+is_on_offer(const struct vring_packed_desc *descs, uint16_t pos)
+{
+    return packed_flags_are_avail(descs[pos & ~PACKED_WRAP].flags, pos);
+}
+
+static bool
+is_given_back(const struct vring_packed_desc *descs, uint16_t pos)
+{
+    return packed_flags_are_used(descs[pos & ~PACKED_WRAP].flags, pos);
+}
+
+/* Returns true if the guest offers all that lies from 'pos' to 'end'. */
+static bool
+is_offered(const struct vring_packed_desc *descs, uint16_t size, uint16_t pos,
+           uint16_t end)
+{
+    while (pos != end && is_on_offer(descs, pos)) {
+        pos = packed_advance(pos, 1, size);
+    }
+    return pos == end;
+}
+
+/* Has the guest offer again, to a device that gets there, what was given back
+ * from 'pos' to 'end', all but perhaps the first buffers.  Which descriptors
+ * belong together still shows, as only the first of each buffer was given
+ * back; their contents are lost. */
+static void
+offer_again(struct vring_packed_desc *descs, uint16_t size, uint16_t pos,
+            uint16_t end)
+{
+    while (pos != end && !is_given_back(descs, pos)) {
+        pos = packed_advance(pos, 1, size);
+    }
+    while (pos != end) {
+        struct vring_packed_desc *d = &descs[pos & ~PACKED_WRAP];
+        bool is_first = is_given_back(descs, pos);
+
+        d->len = 0;
+        pos = packed_advance(pos, 1, size);
+        if (is_first) {
+            d->flags = ((d->flags & PACKED_AVAIL ? PACKED_AVAIL : PACKED_USED)
+                        | (pos == end || is_given_back(descs, pos)
+                           ? 0 : VRING_DESC_F_NEXT));
+        }
+    }
+}
+
+/* Returns true if the ring that 'note' is about can begin at 'base' now. */
+static bool
+can_begin_at(const struct dpdk_vdpa_note *note, uint16_t base)
+{
+    return ((note->base & ~PACKED_WRAP) < note->size
+            && (base & ~PACKED_WRAP) < note->size
+            && distance(note->base, base, note->size) <= note->size);
+}
+
+/* Nobody noted how far the ring is that 'note' is about: has what was given
+ * back out of turn be on offer again, if what comes before it is. */
+static void
+ring_mend(const struct dpdk_vdpa_note *note, struct vring_packed_desc *descs,
+          uint16_t base)
+{
+    uint16_t was = note->base;
+    uint16_t before = packed_advance(was, note->size - 1, note->size)
+                      ^ PACKED_WRAP;
+
+    if (is_on_offer(descs, before)) {
+        offer_again(descs, note->size, was, base);
+    }
+}
+
+/* Corrects '*pos', where the ring is by what 'note' says, by what was given
+ * back since at 'note->base': if it was '*pos''s turn the ring is behind that,
+ * else it is on offer again.  Returns false if it cannot be this ring. */
+static bool
+ring_amend(const struct dpdk_vdpa_note *note, struct vring_packed_desc *descs,
+           uint16_t base, uint16_t *pos)
+{
+    uint16_t was = note->base;
+    uint16_t size = note->size;
+    unsigned int n = distance(was, base, size);
+
+    if (distance(was, *pos, size) <= n) {
+        *pos = base;
+    } else if (distance(*pos, was, size) + n > size
+               || !is_offered(descs, size, *pos, was)) {
+        return false;
+    } else {
+        offer_again(descs, size, was, base);
+    }
+    return true;
 }
 
 /* Where it goes on. */
@@ -135,7 +248,7 @@ chain_is_used(const struct dpdk_vdpa_note *note,
 
     return (note->span & DPDK_VDPA_NOTE_CHAIN && note->span >> 16 == pos
             && i < note->size && descs[i].addr
-            && packed_flags_are_used(descs[i].flags, begin));
+            && is_given_back(descs, begin));
 }
 
 /* Returns null if a device has ever processed the ring at 'descs', which
@@ -163,19 +276,10 @@ why_implausible(const struct dpdk_vdpa_note *note,
         is_used |= descs[j].flags & PACKED_USED;
     }
     return (!is_used ? "no device has processed the ring since it was set up"
-            : packed_flags_are_used(descs[i].flags, pos)
+            : is_given_back(descs, pos)
             ? "the ring has been processed further than noted"
-            : packed_flags_are_used(descs[last & ~PACKED_WRAP].flags,
-                                    last ^ PACKED_WRAP)
+            : is_given_back(descs, last ^ PACKED_WRAP)
             ? "the ring has not been processed as far as noted" : NULL);
-}
-
-static bool
-is_on_offer(const struct vring_packed_desc *descs, uint16_t pos)
-{
-    uint16_t i = pos & ~PACKED_WRAP;
-
-    return packed_flags_are_avail(descs[i].flags, pos);
 }
 
 /* The last walk went from one end of 'span' to the other, or part of the way,
@@ -227,11 +331,12 @@ find_in_ring(const struct vring_packed_desc *descs, uint16_t size,
 }
 
 /* Stores in '*pos' how far the ring at 'descs' has been processed, by what is
- * noted in '*note' and '*undo'.  Returns false if that cannot be told. */
+ * noted in '*note' and '*undo', if the front-end says that it begins at
+ * 'base'.  Returns false if that cannot be told. */
 static bool
 note_read(const struct dpdk_vdpa_note *note,
           const struct dpdk_vdpa_undo *undo, struct vring_packed_desc *descs,
-          uint16_t *pos)
+          uint16_t base, uint16_t *pos)
 {
     if (note->n_undo) {
         return dpdk_vdpa_undo_burst(undo, note->n_undo, descs, note->size,
@@ -239,24 +344,30 @@ note_read(const struct dpdk_vdpa_note *note,
     } else if (note->state == DPDK_VDPA_NOTE_EXACT) {
         return find_in_span(note->span, descs, note->size, pos);
     }
+    ring_mend(note, descs, base);
     return find_in_ring(descs, note->size, pos);
 }
 
 /* Stores in '*pos' where ring 'i', which the notes are about, is to go on, the
- * descriptors being at 'descs'.  Returns null, or why that cannot be told. */
+ * descriptors being at 'descs' and the front-end saying that it begins at
+ * 'base'.  Returns null, or why that cannot be told. */
 static const char *
 ring_find(const struct dpdk_vdpa_notes *notes, unsigned int i,
-          struct vring_packed_desc *descs, uint16_t *pos)
+          struct vring_packed_desc *descs, uint16_t base, uint16_t *pos)
 {
     const struct dpdk_vdpa_note *note = &notes->rings[i];
 
     if (!descs) {
         return "the ring is not in the guest's memory";
-    } else if (!note_read(note, &notes->undos[i], descs, pos)) {
+    } else if (!can_begin_at(note, base)) {
+        return "the notes are about a ring that began elsewhere";
+    } else if (!note_read(note, &notes->undos[i], descs, base, pos)) {
         return (note->state == DPDK_VDPA_NOTE_EXACT || note->n_undo
                 ? "the notes are not about a ring of this length"
                 : "nobody noted anything, and there are buffers of several "
                   "descriptors");
+    } else if (base != note->base && !ring_amend(note, descs, base, pos)) {
+        return "the notes are about a ring that began elsewhere";
     }
     return why_implausible(note, descs, *pos);
 }
@@ -270,7 +381,7 @@ ring_restore(const struct dpdk_vdpa_notes *notes,
     static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(60, 600);
     uint16_t base = book->rings[i].base;
     uint16_t pos;
-    const char *why = ring_find(notes, i, descs, &pos);
+    const char *why = ring_find(notes, i, descs, base, &pos);
 
     if (why) {
         VLOG_WARN_RL(&rl, "packed ring %u of connection %d begins at %u as "
@@ -337,8 +448,8 @@ dpdk_vdpa_positions_begin(struct dpdk_vdpa_notes *notes,
         ring_restore(notes, book, vid, i, place.desc);
     } else {
         dpdk_vdpa_positions_forget(notes, i);
-        note_identify(note, book, &book->rings[i], &place);
     }
+    note_identify(note, book, &book->rings[i], &place);
     note_position(notes, vid, i);
     if (hw) {
         dpdk_vdpa_note_set_state(note, DPDK_VDPA_NOTE_UNKNOWN);

@@ -287,6 +287,153 @@ test_undo(void **state)
     assert_int_equal(notes.rings[1].n_undo, 0);
 }
 
+/* The guest has offered what is from 'pos', 250 of one round say, to 10 of the
+ * next, where the front-end believes the ring to begin, and has given back
+ * what it finds there.  The buffer at 3 is of three descriptors. */
+#define OLD_POS 250
+#define NEW_BASE (10 | PACKED_WRAP)
+
+static void
+front_end_gives_back(struct dpdk_vdpa_book *book, uint16_t pos)
+{
+    book->rings[1].base = BASE;
+    live_and_die(book);
+    ring_fill(pos, 10 + (pos & PACKED_WRAP ? 0 : SIZE - pos));
+    for (int i = 0; i < SIZE; i++) {
+        memory.desc[i].len = 100 + i;
+    }
+    for (int i = 0; i < 10; i++) {
+        bool is_first = i != 4 && i != 5;
+
+        memory.desc[i].flags = (is_first ? PACKED_AVAIL | PACKED_USED
+                                : i == 4 ? PACKED_AVAIL | VRING_DESC_F_NEXT
+                                : PACKED_AVAIL);
+        memory.desc[i].len = is_first ? 0 : 100 + i;
+    }
+    book->rings[1].base = NEW_BASE;
+}
+
+/* Checks that descriptors 'first' to 9 are on offer again, empty. */
+static void
+check_offered_again(unsigned int first)
+{
+    for (unsigned int i = first; i < 10; i++) {
+        bool has_next = i == 3 || i == 4;
+
+        assert_int_equal(memory.desc[i].flags,
+                         PACKED_AVAIL | (has_next ? VRING_DESC_F_NEXT : 0));
+        assert_int_equal(memory.desc[i].len, 0);
+    }
+    assert_int_equal(memory.desc[10].len, 110);
+    assert_int_equal(memory.desc[255].len, 355);
+}
+
+static void
+test_out_of_turn(void **state)
+{
+    struct dpdk_vdpa_book *book = *state;
+    struct dpdk_vdpa_undo *undo = &notes.undos[1];
+
+    front_end_gives_back(book, OLD_POS);
+    notes.rings[1].span = dpdk_vdpa_note_span(OLD_POS, OLD_POS);
+    assert_int_equal(begin(book), OLD_POS);
+    check_said("goes on from 250 (the front-end says 10)");
+    check_offered_again(0);
+
+    /* It happens again before anybody processes anything. */
+    assert_int_equal(begin(book), OLD_POS);
+    check_offered_again(0);
+
+    /* A walk was under way that leads there. */
+    front_end_gives_back(book, OLD_POS + 2);
+    notes.rings[1].span = dpdk_vdpa_note_span(OLD_POS, 8 | PACKED_WRAP);
+    assert_int_equal(begin(book), OLD_POS + 2);
+    check_offered_again(0);
+
+    /* So was a burst of the library's; that has notes of what is there. */
+    front_end_gives_back(book, OLD_POS + 2);
+    undo->begin = OLD_POS;
+    for (int i = 0; i < 8; i++) {
+        undo->lens[i] = 1;
+        undo->halves[i] = (uint64_t) (i < 6 ? PACKED_USED : PACKED_AVAIL)
+                          << PACKED_FLAGS_SHIFT | (350 + i);
+    }
+    notes.rings[1].n_undo = 8;
+    assert_int_equal(begin(book), OLD_POS + 2);
+    assert_int_equal(memory.desc[0].len, 356);
+    assert_int_equal(memory.desc[1].len, 357);
+    check_offered_again(2);
+
+    /* Nobody noted where a device was; each buffer is of one descriptor. */
+    front_end_gives_back(book, OLD_POS);
+    memory.desc[4].flags = memory.desc[5].flags = PACKED_AVAIL | PACKED_USED;
+    notes.rings[1].state = DPDK_VDPA_NOTE_UNKNOWN;
+    assert_int_equal(begin(book), OLD_POS);
+    assert_int_equal(memory.desc[3].flags, PACKED_AVAIL);
+    check_offered_again(6);
+}
+
+/* The ring was where the front-end believes it to be. */
+static void
+test_in_turn(void **state)
+{
+    struct dpdk_vdpa_book *book = *state;
+
+    for (int i = 0; i < 4; i++) {
+        struct vring_packed_desc before[10];
+
+        front_end_gives_back(book, BASE);
+        if (i == 3) {           /* The guest has offered some again. */
+            memory.desc[0].flags = memory.desc[1].flags = PACKED_USED;
+        }
+        notes.rings[1].span = dpdk_vdpa_note_span(i == 1 ? OLD_POS : BASE,
+                                                  i == 1 ? NEW_BASE + 5
+                                                  : BASE);
+        if (i == 2) {
+            memory.desc[4].flags = memory.desc[5].flags
+                = PACKED_AVAIL | PACKED_USED;
+            notes.rings[1].state = DPDK_VDPA_NOTE_UNKNOWN;
+        }
+        memcpy(before, memory.desc, sizeof before);
+        assert_int_equal(begin(book), NEW_BASE);
+        check_said("goes on from 10 (the front-end says 10)");
+        assert_memory_equal(before, memory.desc, sizeof before);
+    }
+}
+
+/* The notes are not about the ring that the front-end gave something back
+ * of. */
+static void
+test_never_given_back(void **state)
+{
+    struct dpdk_vdpa_book *book = *state;
+    static const uint16_t positions[] = { 100, 100 | PACKED_WRAP, SIZE - 1 };
+    static const uint16_t bases[] = { SIZE, SIZE | PACKED_WRAP, 1 };
+
+    for (int i = 0; i < ARRAY_SIZE(positions); i++) {
+        struct vring_packed_desc before[10];
+
+        front_end_gives_back(book, BASE);
+        ring_fill(NEW_BASE, SIZE - 10);         /* Of a new driver's. */
+        notes.rings[1].span = dpdk_vdpa_note_span(positions[i], positions[i]);
+        memcpy(before, memory.desc, sizeof before);
+        assert_int_equal(begin(book), NEW_BASE);
+        check_said("the notes are about a ring that began elsewhere");
+        assert_memory_equal(before, memory.desc, sizeof before);
+    }
+    for (int i = 0; i < ARRAY_SIZE(bases); i++) {
+        front_end_gives_back(book, OLD_POS);
+        notes.rings[1].span = dpdk_vdpa_note_span(OLD_POS, OLD_POS);
+        book->rings[1].base = bases[i];
+        assert_int_equal(begin(book), bases[i]);
+        check_said("the notes are about a ring that began elsewhere");
+        front_end_gives_back(book, OLD_POS);
+        notes.rings[1].base = bases[i];
+        assert_int_equal(begin(book), NEW_BASE);
+        check_said("the notes are about a ring that began elsewhere");
+    }
+}
+
 /* Nobody noted where a device was. */
 static void
 test_device(void **state)
@@ -446,8 +593,8 @@ test_save(void **state)
     assert_int_equal(begin(book), POS);
 }
 
-/* Behind an IOMMU a ring goes on once the library knows where it is; until then
- * nothing is forgotten.  The guest's address is what it is known by. */
+/* Behind an IOMMU a ring goes on once the library knows where it is; until
+ * then nothing is forgotten.  The guest's address is what it is known by. */
 static void
 test_iommu(void **state)
 {
@@ -506,6 +653,9 @@ main(void)
         cmocka_unit_test_setup(test_span, setup),
         cmocka_unit_test_setup(test_chain, setup),
         cmocka_unit_test_setup(test_undo, setup),
+        cmocka_unit_test_setup(test_out_of_turn, setup),
+        cmocka_unit_test_setup(test_in_turn, setup),
+        cmocka_unit_test_setup(test_never_given_back, setup),
         cmocka_unit_test_setup(test_device, setup),
         cmocka_unit_test_setup(test_other, setup),
         cmocka_unit_test_setup(test_implausible, setup),

@@ -18,8 +18,9 @@
  * know of each buffer whether it was given back.
  *
  * The front-end is as forgetful as QEMU is: of a split ring it tells the next
- * process what it sees in memory, of a packed one where the ring once
- * began. */
+ * process what it sees in memory, of a packed one where the ring once began.
+ * And while there is no process it gives back what the guest sends, from where
+ * it believes the ring to be. */
 
 #include <config.h>
 
@@ -112,12 +113,29 @@ vm_refused(void *aux OVS_UNUSED, struct dpdk_vdpa_vm *vm OVS_UNUSED,
     abort();
 }
 
+/* Drops what is too short for a packet, as what the front-end gave back out of
+ * turn is.  Returns how many are left. */
+static uint16_t
+drop_empty(struct rte_mbuf **pkts, uint16_t n)
+{
+    uint16_t n_left = 0;
+
+    for (uint16_t i = 0; i < n; i++) {
+        if (pkts[i]->pkt_len) {
+            pkts[n_left++] = pkts[i];
+        } else {
+            rte_pktmbuf_free(pkts[i]);
+        }
+    }
+    return n_left;
+}
+
 /* Sends back what the guest sends. */
 static void
 echo(struct dpdk_vdpa_vm *vm)
 {
     struct rte_mbuf *pkts[BURST];
-    uint16_t n = dpdk_vdpa_vm_recv(vm, 0, pkts, BURST);
+    uint16_t n = drop_empty(pkts, dpdk_vdpa_vm_recv(vm, 0, pkts, BURST));
     uint16_t n_sent = n ? dpdk_vdpa_vm_send(vm, 0, pkts, n) : 0;
 
     rte_pktmbuf_free_bulk(&pkts[n_sent], n - n_sent);
@@ -195,6 +213,8 @@ static struct vq {
     uint16_t next_offer;        /* As positions of a device. */
     uint16_t next_used;
     uint16_t next_slot;         /* Of a split ring. */
+    uint16_t front_next;        /* Of a packed one: where the front-end
+                                 * believes that it begins. */
     unsigned int n_free;        /* Descriptors. */
     struct buffer buffers[SIZE];        /* In flight: from 'first' on. */
     unsigned int first, n_buffers;
@@ -207,6 +227,7 @@ static unsigned int n_again;            /* Received twice. */
 static unsigned int n_more;             /* Buffers that the rest of the packet
                                          * is in. */
 static bool varied;                     /* Buffers of all kinds. */
+static unsigned int n_dropped;          /* Buffers, by the front-end. */
 
 static void
 vq_init(struct vq *vq, unsigned int i, uint64_t features)
@@ -220,6 +241,7 @@ vq_init(struct vq *vq, unsigned int i, uint64_t features)
     vq->avail = ALIGNED_CAST(void *, mem + RING_OFS(i) + AVAIL_OFS);
     vq->used = ALIGNED_CAST(void *, mem + RING_OFS(i) + USED_OFS);
     vq->next_offer = vq->next_used = vq->packed ? PACKED_WRAP : 0;
+    vq->front_next = PACKED_WRAP;
     vq->n_free = SIZE;
 }
 
@@ -436,7 +458,8 @@ vq_start(struct vq *vq, bool stale)
 {
     uint64_t area = USER + RING_OFS(vq->i);
     uint64_t addr[5] = { vq->i, area, area + USED_OFS, area + AVAIL_OFS, 0 };
-    uint32_t base = vq->packed ? PACKED_WRAP : stale ? 0 : vq->used->idx;
+    uint32_t base = (vq->packed ? vq->front_next
+                     : stale ? 0 : vq->used->idx);
 
     return (tell_state(DPDK_VDPA_MSG_SET_VRING_NUM, vq->i, SIZE)
             && tell_state(DPDK_VDPA_MSG_SET_VRING_BASE, vq->i, base)
@@ -444,6 +467,43 @@ vq_start(struct vq *vq, bool stale)
             && tell_eventfd(DPDK_VDPA_MSG_SET_VRING_CALL, vq->i)
             && tell_eventfd(DPDK_VDPA_MSG_SET_VRING_KICK, vq->i)
             && tell_state(DPDK_VDPA_MSG_SET_VRING_ENABLE, vq->i, 1));
+}
+
+/* Gives back what the guest sends, unseen. */
+static void
+vq_drop(struct vq *vq)
+{
+    for (;;) {
+        struct vring_packed_desc *d
+            = &vq->packed_desc[vq->front_next & ~PACKED_WRAP];
+        struct vring_packed_desc *end = d;
+
+        if (!packed_flags_are_avail(d->flags, vq->front_next)) {
+            return;
+        }
+        for (;;) {
+            vq->front_next = packed_advance(vq->front_next, 1, SIZE);
+            if (!(end->flags & VRING_DESC_F_NEXT)) {
+                break;
+            }
+            end = &vq->packed_desc[vq->front_next & ~PACKED_WRAP];
+        }
+        d->len = 0;
+        d->flags = d->flags & PACKED_AVAIL ? PACKED_AVAIL | PACKED_USED : 0;
+        n_dropped++;
+    }
+}
+
+/* The guest goes on while nobody serves it. */
+static void
+live_alone(void)
+{
+    for (unsigned int n = random_range(5); n; n--) {
+        guest_turn();
+        if (vqs[1].packed && random_range(2)) {
+            vq_drop(&vqs[1]);
+        }
+    }
 }
 
 /* Says all that there is to say, or as much as the other one lives to hear. */
@@ -515,7 +575,7 @@ kill_it_again_and_again(uint64_t features, bool is_varied)
 {
     test_needs("fork");
     varied = is_varied;
-    serial = last_serial = n_again = n_more = 0;
+    serial = last_serial = n_again = n_more = n_dropped = 0;
     memset(mem, 0, MEM_SIZE);
     for (int i = 0; i < 2; i++) {
         vq_init(&vqs[i], i, features);
@@ -536,7 +596,7 @@ kill_it_again_and_again(uint64_t features, bool is_varied)
         }
         child_kill();
         if (i % 2) {            /* Else it finds the rings as they were. */
-            guest_turn();
+            live_alone();
         }
     }
     child_start();
@@ -546,6 +606,7 @@ kill_it_again_and_again(uint64_t features, bool is_varied)
 
     /* At most the bursts that were under way came twice. */
     assert_true(n_again <= N_KILLS);
+    assert_true(!n_dropped == !(features & F_PACKED));
 }
 
 static void
