@@ -17,6 +17,7 @@
 #include "vhost/positions.h"
 
 #include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
 #include <linux/virtio_ring.h>
 #include <string.h>
 
@@ -166,7 +167,8 @@ is_offered(const struct vring_packed_desc *descs, uint16_t size, uint16_t pos,
 /* Has the guest offer again, to a device that gets there, what was given back
  * from 'pos' to 'end', all but perhaps the first buffers.  Which descriptors
  * belong together still shows, as only the first of each buffer was given
- * back; their contents are lost. */
+ * back.  What they were is lost: each buffer is a header without a frame now,
+ * which a device drops, while it may take offence at one without a header. */
 static void
 offer_again(struct vring_packed_desc *descs, uint16_t size, uint16_t pos,
             uint16_t end)
@@ -178,7 +180,7 @@ offer_again(struct vring_packed_desc *descs, uint16_t size, uint16_t pos,
         struct vring_packed_desc *d = &descs[pos & ~PACKED_WRAP];
         bool is_first = is_given_back(descs, pos);
 
-        d->len = 0;
+        d->len = is_first ? sizeof(struct virtio_net_hdr_mrg_rxbuf) : 0;
         pos = packed_advance(pos, 1, size);
         if (is_first) {
             d->flags = ((d->flags & PACKED_AVAIL ? PACKED_AVAIL : PACKED_USED)
