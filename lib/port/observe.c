@@ -22,7 +22,6 @@
 #include <rte_mbuf.h>
 
 #include "accel/vf.h"
-#include "netdev-provider.h"
 #include "openvswitch/dynamic-string.h"
 #include "ovs-atomic.h"
 #include "packets.h"
@@ -117,7 +116,7 @@ set_guest_mac(struct vdpa_port *port, struct eth_addr mac)
                         ETH_ADDR_ARGS(port->vf_mac));
     }
     port->guest_mac = mac;
-    netdev_change_seq_changed(port->netdev);
+    vdpa_port_tell_change(port);
 }
 
 /* Forgets what was seen of addresses. */

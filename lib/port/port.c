@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,11 +32,15 @@
 #include "openvswitch/shash.h"
 #include "openvswitch/vlog.h"
 #include "seq.h"
+#include "timeval.h"
 #include "util.h"
 #include "vhost/notes.h"
 #include "vhost/vm.h"
 
 VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_port);
+
+/* What is told of a change is told again after so many ms. */
+#define TELL_AGAIN_DELAY 1000
 
 const struct netdev_class *vdpa_base_class;
 
@@ -131,6 +136,22 @@ vdpa_port_wake_wait(void)
 }
 
 void
+vdpa_port_tell_change(struct vdpa_port *port)
+{
+    netdev_change_seq_changed(port->netdev);
+    port->tell_again = time_msec() + TELL_AGAIN_DELAY;
+}
+
+void
+vdpa_port_tell_again(struct vdpa_port *port, long long int now)
+{
+    if (now >= port->tell_again) {
+        port->tell_again = LLONG_MAX;
+        netdev_change_seq_changed(port->netdev);
+    }
+}
+
+void
 vdpa_port_event(struct vdpa_port *port, const char *format, ...)
     OVS_EXCLUDED(port->events_mutex)
 {
@@ -158,7 +179,7 @@ vdpa_port_set_reason(struct vdpa_port *port, enum vdpa_reason reason,
         if (text) {
             VLOG_WARN("%s: %s", port->name, text);
         }
-        netdev_change_seq_changed(port->netdev);
+        vdpa_port_tell_change(port);
     }
     free(*slot);
     *slot = text;
@@ -334,6 +355,7 @@ vdpa_port_create(struct netdev *netdev, struct dpdk_vdpa_relay *relay)
     port->netdev = netdev;
     port->name = xstrdup(netdev_get_name(netdev));
     port->admin_up = true;
+    port->tell_again = LLONG_MAX;
     vdpa_policing_init(&port->policing);
     port->vf_end.recv = dpdk_vdpa_vf_recv;
     port->vf_end.send = dpdk_vdpa_vf_send;

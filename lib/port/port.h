@@ -114,6 +114,9 @@ struct vdpa_port {
                                          * not to be offered. */
     bool link_up VDPA_OWNED;            /* Of the VF, at the last look. */
     long long int next_link_check VDPA_OWNED;
+    long long int tell_again VDPA_OWNED;        /* When, in ms, or LLONG_MAX;
+                                                 * see
+                                                 * vdpa_port_tell_change(). */
     struct dpdk_vdpa_retry retry VDPA_OWNED;    /* While there is no device, or
                                                  * it does not start, or no VM
                                                  * end. */
@@ -231,6 +234,19 @@ void vdpa_port_wake_main(struct vdpa_port *);
  * thread looks at the ports, the other before it sleeps. */
 void vdpa_port_wake_run(void);
 void vdpa_port_wake_wait(void);
+
+/* Has Open vSwitch ask for the status of 'port', which has changed, and write
+ * it into the database; and once more a second later, when it is time for
+ * vdpa_port_tell_again().
+ *
+ * For what Open vSwitch writes is lost if the database said just that before,
+ * and something else is on its way there: as at the start of ovs-vswitchd, when
+ * the database still says what the last one wrote, each port is written as it
+ * is made, and a guest comes a moment later. */
+void vdpa_port_tell_change(struct vdpa_port *port)
+    OVS_REQUIRES(vdpa_port_owned);
+void vdpa_port_tell_again(struct vdpa_port *port, long long int now)
+    OVS_REQUIRES(vdpa_port_owned);
 
 /* Logs an event and keeps it for dpdkvdpa/show.  Any thread. */
 void vdpa_port_event(struct vdpa_port *, const char *format, ...)

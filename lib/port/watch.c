@@ -52,7 +52,7 @@ handle_changes(struct vdpa_port *port)
     vdpa_port_lock(port);
     vdpa_port_update_relay(port);
     vdpa_port_unlock(port);
-    netdev_change_seq_changed(port->netdev);
+    vdpa_port_tell_change(port);
 }
 
 /* The watchdog. */
@@ -167,7 +167,7 @@ check_link(struct vdpa_port *port)
         } else {
             vdpa_port_event(port, "VF link is %s", up ? "up" : "down");
         }
-        netdev_change_seq_changed(port->netdev);
+        vdpa_port_tell_change(port);
     }
 }
 
@@ -243,6 +243,7 @@ watch_port(struct vdpa_port *port, void *aux OVS_UNUSED)
         vdpa_observe_check_macs(port);
         vdpa_observe_check_capture(port);
         watch_lanes(port);
+        vdpa_port_tell_again(port, time_msec());
     }
     watch_repair(port);
 }

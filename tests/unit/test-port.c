@@ -250,6 +250,29 @@ count_port(struct vdpa_port *port, void *n)
     ++*(unsigned int *) n;
 }
 
+/* What is told is told again, once. */
+static void
+test_tell(void **state OVS_UNUSED)
+{
+    struct netdev *netdev = open_fake("p0");
+    struct vdpa_port *port = vdpa_port_lookup(netdev);
+    long long int now = time_msec();
+    uint64_t seq = netdev_get_change_seq(netdev);
+
+    vdpa_port_tell_again(port, now + 5000);
+    assert_int_equal(netdev_get_change_seq(netdev), seq);
+
+    vdpa_port_tell_change(port);
+    assert_int_equal(netdev_get_change_seq(netdev), ++seq);
+    vdpa_port_tell_again(port, now + 500);
+    assert_int_equal(netdev_get_change_seq(netdev), seq);
+    vdpa_port_tell_again(port, now + 5000);
+    assert_int_equal(netdev_get_change_seq(netdev), ++seq);
+    vdpa_port_tell_again(port, now + 10000);
+    assert_int_equal(netdev_get_change_seq(netdev), seq);
+    netdev_close(netdev);
+}
+
 /* A port with many events leaves the others theirs in the log. */
 static void
 test_log_share(void **state OVS_UNUSED)
@@ -332,6 +355,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wake),
         cmocka_unit_test(test_owner),
+        cmocka_unit_test(test_tell),
         cmocka_unit_test(test_log_share),
         cmocka_unit_test(test_for_each),
         cmocka_unit_test(test_churn),
