@@ -58,6 +58,11 @@ VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_door);
 BUILD_ASSERT_DECL(MAX_FILES
                   >= MESSAGE_MAX / sizeof(struct dpdk_vdpa_msg_region));
 
+/* Most files that the kernel hands over at once (SCM_MAX_FD).  What there is no
+ * room for it closes there and then, and who receives waits for that. */
+#define MAX_RECEIVED 253
+BUILD_ASSERT_DECL(MAX_RECEIVED >= MAX_FILES);
+
 /* Most bytes of answers that a front-end may leave unread, as the kernel
  * counts them: some 80 answers.  A good front-end reads each. */
 #define UNREAD_MAX 65536
@@ -179,8 +184,7 @@ parcel_sift_files(struct parcel *p, uint32_t request)
     p->n_fds = n;
 }
 
-/* Takes the files that came with 'msg'; there is no room for more than a
- * message may have. */
+/* Takes the files that came with 'msg', as many as a message may have. */
 static void
 parcel_take_files(struct parcel *p, struct msghdr *msg)
 {
@@ -211,7 +215,7 @@ parcel_read(struct parcel *p, int fd, size_t n)
 {
     union {
         struct cmsghdr align;
-        char bytes[CMSG_SPACE(MAX_FILES * sizeof(int))];
+        char bytes[CMSG_SPACE(MAX_RECEIVED * sizeof(int))];
     } control;
     struct iovec iov = { p->data + p->len, n };
     struct msghdr msg = {
@@ -630,6 +634,17 @@ set_limits(int back, int end, int timeout)
             && !setsockopt(end, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv));
 }
 
+/* Has what is sent out of band (MSG_OOB) to 'front' read like all else: what is
+ * skipped the kernel throws away, with the files that came with it, and who
+ * reads waits for these. */
+static void
+take_all_in_line(int front)
+{
+    int yes = 1;
+
+    setsockopt(front, SOL_SOCKET, SO_OOBINLINE, &yes, sizeof yes);
+}
+
 /* Creates a connection for 'front', which it owns from now on, and stores the
  * socket that the library is to have instead.  Returns null, and 'front' is
  * still the caller's, if there is none. */
@@ -648,6 +663,7 @@ conn_create(int front, int timeout, int *end)
         close(pair[1]);
         return NULL;
     }
+    take_all_in_line(front);
     c = xzalloc(sizeof *c);
     c->front = front;
     c->back = pair[0];

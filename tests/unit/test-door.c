@@ -507,6 +507,59 @@ test_slow_file(void **state OVS_UNUSED)
     }
 }
 
+/* Sends to 'fd', as the one byte that comes next, what brings a file that is
+ * slow to close in such a way that the kernel might close it when the byte is
+ * read: behind more than there is room for, or out of band.  Returns false if
+ * this kernel has no such way. */
+static bool
+hide_slow(int fd, char byte, struct slow_file *slow, bool out_of_band)
+{
+    int files[MAX_SENT];
+    bool ok;
+
+    slow_file_open(slow);
+    files[0] = eventfd(0, 0);
+    for (int i = 1; i < MAX_SENT; i++) {
+        files[i] = files[0];
+    }
+    files[MAX_SENT - 1] = slow->fd;
+    ok = (out_of_band
+          ? send_with_files(fd, &byte, 1, &slow->fd, 1, MSG_OOB)
+          : send_with_files(fd, &byte, 1, files, MAX_SENT, 0));
+    close(files[0]);
+    if (ok) {
+        close(slow->fd);
+    }
+    return ok;
+}
+
+/* Nor does who has such a file closed by the kernel. */
+static void
+test_hidden_file(void **state OVS_UNUSED)
+{
+    struct small msg = { 2, 1, 8, 0 }, got;
+
+    for (int out_of_band = 0; out_of_band < 2; out_of_band++) {
+        struct pair p, other;
+        struct slow_file slow;
+
+        connect_pair(&other);
+        connect_held(&p);
+        if (!hide_slow(p.server, 2, &slow, out_of_band)) {
+            assert_true(out_of_band && errno == EOPNOTSUPP);
+            close(slow.fd);
+        }
+        dpdk_vdpa_door_release();
+        for (int i = 0; i < 10; i++) {
+            send_bytes(other.server, &msg, sizeof msg, -1);
+            recv_small(other.client, &got, 0);
+        }
+        close(slow.peer);
+        close_pair(&p);
+        close_pair(&other);
+    }
+}
+
 /* A message waits until its connection has been started wholly. */
 static void
 test_hold(void **state OVS_UNUSED)
@@ -631,6 +684,7 @@ main(void)
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_closed),
         cmocka_unit_test(test_slow_file),
+        cmocka_unit_test(test_hidden_file),
         cmocka_unit_test(test_hold),
         cmocka_unit_test(test_channel),
         cmocka_unit_test(test_ends),
