@@ -44,7 +44,9 @@ VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_door);
 /* Longest message that is handed on; the library takes less. */
 #define MESSAGE_MAX 4096
 
-/* Where a message says how long its payload is. */
+/* Where a message says whether it wants an answer, and how long its payload
+ * is. */
+#define FLAGS_OFS offsetof(struct dpdk_vdpa_msg, flags)
 #define SIZE_OFS offsetof(struct dpdk_vdpa_msg, size)
 
 /* In a table of memory: where the regions are, and how long it may be for the
@@ -98,6 +100,7 @@ struct door_conn {
     int back;                   /* Whose other end the library has, or -1. */
     int timeout;
     bool is_channel;            /* For messages of the library's. */
+    bool is_awaited;            /* Of a channel: an answer is. */
     bool may_postcopy;          /* Who announces that wants an answer with the
                                  * regions of its table. */
     bool held;                  /* The library is not to get messages yet. */
@@ -366,6 +369,16 @@ conn_is_closing(const struct door_conn *c)
     return atomic_count_get(&CONST_CAST(struct door_conn *, c)->closing.n) > 0;
 }
 
+/* Returns true if the front-end may be listened to.  The socket of a channel
+ * is the front-end's as well, so that it can make who reads from it wait: by
+ * reading itself, into memory that is not there.  So nobody does, unless the
+ * library has asked something, as it does for a vDPA device only. */
+static bool
+conn_may_read(const struct door_conn *c)
+{
+    return !conn_is_closing(c) && (!c->is_channel || c->is_awaited);
+}
+
 /* Reads some more of a message.  Returns false if there is nothing to read. */
 static bool
 conn_read_message(struct door_conn *c)
@@ -373,7 +386,7 @@ conn_read_message(struct door_conn *c)
     struct parcel *p = &c->message;
     ssize_t n;
 
-    if (conn_is_closing(c)) {
+    if (!conn_may_read(c)) {
         return false;
     }
     n = parcel_read(p, c->front, message_missing(p));
@@ -396,6 +409,7 @@ conn_read_message(struct door_conn *c)
     }
     if (!message_missing(p)) {
         conn_fit_message(c, p);
+        c->is_awaited = false;
     }
     return true;
 }
@@ -466,6 +480,17 @@ conn_finish(struct door_conn *c)
     parcel_clear(&c->answer);
 }
 
+/* Returns true if 'p', a message of the library's of which all is there, asks
+ * for an answer. */
+static bool
+message_wants_answer(const struct parcel *p)
+{
+    uint32_t flags;
+
+    memcpy(&flags, p->data + FLAGS_OFS, sizeof flags);
+    return flags & DPDK_VDPA_MSG_NEED_REPLY;
+}
+
 static void
 conn_run_answers(struct door_conn *c)
 {
@@ -473,6 +498,7 @@ conn_run_answers(struct door_conn *c)
     int i = 0;
 
     while (i < BATCH) {
+        bool asks;
         int error;
 
         if (message_missing(p)) {
@@ -486,10 +512,14 @@ conn_run_answers(struct door_conn *c)
             }
             continue;
         }
+        asks = message_wants_answer(p);
         error = c->front >= 0 ? parcel_send(p, c->front) : EPIPE;
         if (error == EAGAIN) {
             break;
+        } else if (error && c->is_channel) {
+            conn_end(c, NULL);  /* The library may await an answer. */
         }
+        c->is_awaited |= asks;
         parcel_clear(p);
         i++;
     }
@@ -531,7 +561,7 @@ conn_wait(const struct door_conn *c)
     if (c->front < 0) {
         return;
     }
-    wait_for(c->front, !has_message && !conn_is_closing(c), has_answer);
+    wait_for(c->front, !has_message && conn_may_read(c), has_answer);
     if (conn_has_part(c)) {
         poll_timer_wait_until(c->message.since + c->timeout);
     }
@@ -663,7 +693,6 @@ conn_create(int front, int timeout, int *end)
         close(pair[1]);
         return NULL;
     }
-    take_all_in_line(front);
     c = xzalloc(sizeof *c);
     c->front = front;
     c->back = pair[0];
@@ -725,6 +754,7 @@ dpdk_vdpa_door_open(struct dpdk_vdpa_door *door, int timeout)
         close(front);
         return false;
     }
+    take_all_in_line(front);
     dup2(end, fd);
     close(end);
     c->held = true;
