@@ -60,8 +60,8 @@ VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_door);
 BUILD_ASSERT_DECL(MAX_FILES
                   >= MESSAGE_MAX / sizeof(struct dpdk_vdpa_msg_region));
 
-/* Most files that the kernel hands over at once (SCM_MAX_FD).  What there is no
- * room for it closes there and then, and who receives waits for that. */
+/* Most files that the kernel hands over at once (SCM_MAX_FD).  What there is
+ * no room for it closes there and then, and who receives waits for that. */
 #define MAX_RECEIVED 253
 BUILD_ASSERT_DECL(MAX_RECEIVED >= MAX_FILES);
 
@@ -664,8 +664,8 @@ set_limits(int back, int end, int timeout)
             && !setsockopt(end, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv));
 }
 
-/* Has what is sent out of band (MSG_OOB) to 'front' read like all else: what is
- * skipped the kernel throws away, with the files that came with it, and who
+/* Has what is sent out of band (MSG_OOB) to 'front' read like all else: what
+ * is skipped the kernel throws away, with the files that came with it, and who
  * reads waits for these. */
 static void
 take_all_in_line(int front)

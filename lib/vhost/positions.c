@@ -216,7 +216,9 @@ ring_mend(const struct dpdk_vdpa_note *note, struct vring_packed_desc *descs,
 
 /* Corrects '*pos', where the ring is by what 'note' says, by what was given
  * back since at 'note->base': if it was '*pos''s turn the ring is behind that,
- * else it is on offer again.  Returns false if it cannot be this ring. */
+ * else it is on offer again.  A burst of the library's that was not finished
+ * may have given back, from 'base' on, what comes behind its first buffer, and
+ * the front-end that one.  Returns false if it cannot be this ring. */
 static bool
 ring_amend(const struct dpdk_vdpa_note *note, struct vring_packed_desc *descs,
            uint16_t base, uint16_t *pos)
@@ -227,6 +229,8 @@ ring_amend(const struct dpdk_vdpa_note *note, struct vring_packed_desc *descs,
 
     if (distance(was, *pos, size) <= n) {
         *pos = base;
+    } else if (note->n_undo && is_given_back(descs, base)) {
+        return true;
     } else if (distance(*pos, was, size) + n > size
                || !is_offered(descs, size, *pos, was)) {
         return false;
@@ -374,16 +378,60 @@ ring_find(const struct dpdk_vdpa_notes *notes, unsigned int i,
     return why_implausible(note, descs, *pos);
 }
 
-/* Has ring 'i', which the notes are about, go on where it was. */
+/* Returns a copy of the ring of 'size' descriptors at 'descs', or null if that
+ * is null.  The caller must free it. */
+static struct vring_packed_desc *
+ring_copy(struct vring_packed_desc *descs, uint16_t size)
+{
+    struct vring_packed_desc *copy;
+
+    if (!descs) {
+        return NULL;
+    }
+    copy = xcalloc(size, sizeof *copy);
+    for (unsigned int i = 0; i < size; i++) {
+        uint64_t half = __atomic_load_n(packed_second_half(&descs[i]),
+                                        __ATOMIC_ACQUIRE);
+
+        *packed_second_half(&copy[i]) = half;
+        copy[i].addr = descs[i].addr;
+    }
+    return copy;
+}
+
+/* Writes to the ring at 'descs', which was as 'old', what is other in 'new',
+ * from 'pos' on: should the process end, the next one finds the rest to do. */
+static void
+ring_write(struct vring_packed_desc *descs, struct vring_packed_desc *old,
+           struct vring_packed_desc *new, uint16_t size, uint16_t pos)
+{
+    for (unsigned int n = 0; n < size; n++) {
+        uint16_t i = pos & ~PACKED_WRAP;
+        uint64_t half = *packed_second_half(&new[i]);
+
+        if (half != *packed_second_half(&old[i])) {
+            __atomic_store_n(packed_second_half(&descs[i]), half,
+                             __ATOMIC_RELEASE);
+        }
+        pos = packed_advance(pos, 1, size);
+    }
+}
+
+/* Has ring 'i', which the notes are about, go on where it was.  Until that is
+ * clear nothing is changed in the ring, which may be a new driver's.  Nor is
+ * there anything to change if the front-end has come by since. */
 static void
 ring_restore(const struct dpdk_vdpa_notes *notes,
              const struct dpdk_vdpa_book *book, int vid, unsigned int i,
              struct vring_packed_desc *descs)
 {
     static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(60, 600);
+    const struct dpdk_vdpa_note *note = &notes->rings[i];
+    struct vring_packed_desc *old = ring_copy(descs, note->size);
+    struct vring_packed_desc *new = ring_copy(old, note->size);
     uint16_t base = book->rings[i].base;
     uint16_t pos;
-    const char *why = ring_find(notes, i, descs, base, &pos);
+    const char *why = ring_find(notes, i, new, base, &pos);
 
     if (why) {
         VLOG_WARN_RL(&rl, "packed ring %u of connection %d begins at %u as "
@@ -393,8 +441,13 @@ ring_restore(const struct dpdk_vdpa_notes *notes,
         VLOG_INFO_RL(&rl, "packed ring %u of connection %d goes on from %u "
                      "(the front-end says %u)", i, vid, pos & ~PACKED_WRAP,
                      base & ~PACKED_WRAP);
+        if (base == note->base || pos != base) {
+            ring_write(descs, old, new, note->size, pos);
+        }
         rte_vhost_set_vring_base(vid, i, pos, pos);
     }
+    free(old);
+    free(new);
 }
 
 /* Notes. */

@@ -160,7 +160,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         ovs_assert(base == in.base);
     }
     if (in.foreign || in.state == DPDK_VDPA_NOTE_NONE
-        || (!in.n_undo && in.was == in.base)) {
+        || (!in.n_undo && in.was == in.base)
+        || (in.was != in.base && base == in.base)) {
         ovs_assert(!memcmp(before, descs, n * sizeof *descs));
     }
     for (unsigned int i = 0; i < n; i++) {

@@ -435,6 +435,100 @@ test_never_given_back(void **state)
     }
 }
 
+/* Notes a burst of the library's at 'pos' that may use 8 buffers. */
+static void
+note_burst(uint16_t pos)
+{
+    struct dpdk_vdpa_undo *undo = &notes.undos[1];
+
+    undo->begin = pos;
+    for (int i = 0; i < 8; i++) {
+        undo->lens[i] = 1;
+        undo->halves[i] = (uint64_t) PACKED_AVAIL << PACKED_FLAGS_SHIFT
+                          | (900 + i);
+    }
+    notes.rings[1].n_undo = 8;
+}
+
+/* The library was in the middle of a burst, and another driver has set up a
+ * ring at the same place since: nothing of it is changed. */
+static void
+test_burst_of_another(void **state)
+{
+    struct dpdk_vdpa_book *book = *state;
+
+    for (int dropped = 0; dropped < 20; dropped += 10) {
+        struct vring_packed_desc before[SIZE];
+
+        live_and_die(book);
+        note_burst(POS);
+        memset(&memory, 0, sizeof memory);
+        for (int i = 0; i < SIZE; i++) {
+            memory.desc[i].flags = (i < dropped ? PACKED_AVAIL | PACKED_USED
+                                    : PACKED_AVAIL);
+            memory.desc[i].id = i;
+        }
+        memcpy(before, memory.desc, sizeof before);
+        book->rings[1].base = BASE + dropped;
+        assert_int_equal(begin(book), BASE + dropped);
+        check_said(dropped
+                   ? "the notes are about a ring that began elsewhere"
+                   : "no device has processed the ring since it was set up");
+        assert_memory_equal(before, memory.desc, sizeof before);
+    }
+}
+
+/* The library was in the middle of the first burst, and the front-end has
+ * given back what it then found at the beginning. */
+static void
+test_first_burst(void **state)
+{
+    struct dpdk_vdpa_book *book = *state;
+    struct vring_packed_desc before[SIZE];
+
+    /* All of the burst and more, two rounds and three buffers: what is on
+     * offer is new. */
+    note_burst(BASE);
+    ring_fill(BASE + 3, 10);
+    book->rings[1].base = BASE + 3;
+    memcpy(before, memory.desc, sizeof before);
+    assert_int_equal(begin(book), BASE + 3);
+    assert_memory_equal(before, memory.desc, sizeof before);
+
+    /* The first buffer only, for the library had given back the next 4. */
+    book->rings[1].base = BASE;
+    live_and_die(book);
+    note_burst(BASE);
+    ring_fill(BASE + 5, 10);
+    memory.desc[5].len = memory.desc[7].len = 1;
+    memory.desc[8].len = 2;
+    book->rings[1].base = BASE + 1;
+    assert_int_equal(begin(book), BASE + 5);
+    assert_int_equal(memory.desc[5].len, 905);
+    assert_int_equal(memory.desc[7].len, 907);
+    assert_int_equal(memory.desc[8].len, 2);
+    assert_int_equal(memory.desc[4].flags, PACKED_AVAIL | PACKED_USED);
+}
+
+/* What a device has done cannot be told, nor is it changed. */
+static void
+test_chains_of_device(void **state)
+{
+    struct dpdk_vdpa_book *book = *state;
+    struct vring_packed_desc before[SIZE];
+
+    front_end_gives_back(book, BASE);
+    for (int i = SIZE - 1; i > 10; i -= 50) {   /* With the one before it. */
+        memory.desc[i].flags = PACKED_USED;
+    }
+    notes.rings[1].state = DPDK_VDPA_NOTE_UNKNOWN;
+    memcpy(before, memory.desc, sizeof before);
+    assert_int_equal(begin(book), NEW_BASE);
+    check_said("nobody noted anything, and there are buffers of several "
+               "descriptors");
+    assert_memory_equal(before, memory.desc, sizeof before);
+}
+
 /* Nobody noted where a device was. */
 static void
 test_device(void **state)
@@ -657,6 +751,9 @@ main(void)
         cmocka_unit_test_setup(test_out_of_turn, setup),
         cmocka_unit_test_setup(test_in_turn, setup),
         cmocka_unit_test_setup(test_never_given_back, setup),
+        cmocka_unit_test_setup(test_burst_of_another, setup),
+        cmocka_unit_test_setup(test_first_burst, setup),
+        cmocka_unit_test_setup(test_chains_of_device, setup),
         cmocka_unit_test_setup(test_device, setup),
         cmocka_unit_test_setup(test_other, setup),
         cmocka_unit_test_setup(test_implausible, setup),
