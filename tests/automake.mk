@@ -1,6 +1,7 @@
 # Unit tests (cmocka): "make check".  They need neither root nor hugepages.
 unit_tests = \
 	tests/unit/test-accelerator \
+	tests/unit/test-accelerator-vf \
 	tests/unit/test-apply \
 	tests/unit/test-capture-port \
 	tests/unit/test-chain \
@@ -63,6 +64,7 @@ unit_port_CFLAGS = $(AM_CFLAGS) -Wno-thread-safety
 
 # What a test includes itself is not named here.
 tests_unit_test_accelerator_CFLAGS = $(unit_port_CFLAGS)
+tests_unit_test_accelerator_vf_CFLAGS = $(unit_port_CFLAGS)
 
 tests_unit_test_apply_SOURCES = tests/unit/test-apply.c \
 	lib/port/features.c lib/port/options.c
@@ -190,6 +192,7 @@ tests_unit_test_walk_threads_SOURCES = tests/unit/test-walk-threads.c \
 	$(walk_test_sources)
 
 EXTRA_DIST += \
+	tests/unit/accelerator-fixture.h \
 	tests/unit/relay-fixture.h \
 	tests/unit/ring-fixture.h \
 	tests/unit/test-closed.h \
