@@ -103,6 +103,7 @@ vdpa_sources = \
 	lib/vhost/ring-private.h \
 	lib/vhost/ring.c \
 	lib/vhost/ring.h \
+	lib/vhost/send.h \
 	lib/vhost/session.c \
 	lib/vhost/session.h \
 	lib/vhost/undo.c \

@@ -28,6 +28,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/vhost/send.h"
+
 #define TIMEOUT 10000           /* For what should come at once, in ms. */
 
 long long int
@@ -111,33 +113,14 @@ bool
 peer_put(struct peer *peer, const void *data, size_t n, const int *fds,
          int n_fds)
 {
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(256 * sizeof(int))];
-    } control;
-    struct iovec iov = { (void *) (uintptr_t) data, n };
-    struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-    if (n_fds) {
-        struct cmsghdr *cmsg;
-
-        memset(&control, 0, sizeof control);
-        msg.msg_control = &control;
-        msg.msg_controllen = CMSG_SPACE(n_fds * sizeof *fds);
-        cmsg = CMSG_FIRSTHDR(&msg);
-        cmsg->cmsg_level = SOL_SOCKET;
-        cmsg->cmsg_type = SCM_RIGHTS;
-        cmsg->cmsg_len = CMSG_LEN(n_fds * sizeof *fds);
-        memcpy(CMSG_DATA(cmsg), fds, n_fds * sizeof *fds);
-    }
     if (peer->n_put++ == peer->cut_at) {
-        iov.iov_len = peer->cut_len < n ? peer->cut_len : n;
-        if (iov.iov_len) {
-            sendmsg(peer->fd, &msg, MSG_NOSIGNAL);
+        n = peer->cut_len < n ? peer->cut_len : n;
+        if (n) {
+            dpdk_vdpa_send(peer->fd, data, n, fds, n_fds, 0);
         }
         longjmp(peer->cut, 1);
     }
-    return sendmsg(peer->fd, &msg, MSG_NOSIGNAL) == n;
+    return dpdk_vdpa_send(peer->fd, data, n, fds, n_fds, 0) == n;
 }
 
 bool

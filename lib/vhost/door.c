@@ -38,6 +38,7 @@
 #include "vhost/files.h"
 #include "vhost/merge.h"
 #include "vhost/message.h"
+#include "vhost/send.h"
 
 VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_door);
 
@@ -60,9 +61,9 @@ VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_door);
 BUILD_ASSERT_DECL(MAX_FILES
                   >= MESSAGE_MAX / sizeof(struct dpdk_vdpa_msg_region));
 
-/* Most files that the kernel hands over at once (SCM_MAX_FD).  What there is
- * no room for it closes there and then, and who receives waits for that. */
-#define MAX_RECEIVED 253
+/* Most files that the kernel hands over at once.  What there is no room for it
+ * closes there and then, and who receives waits for that. */
+#define MAX_RECEIVED DPDK_VDPA_SEND_MAX_FILES
 BUILD_ASSERT_DECL(MAX_RECEIVED >= MAX_FILES);
 
 /* Most bytes of answers that a front-end may leave unread, as the kernel
@@ -241,29 +242,11 @@ parcel_read(struct parcel *p, int fd, size_t n)
 static int
 parcel_send(struct parcel *p, int fd)
 {
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(MAX_FILES * sizeof(int))];
-    } control;
-
     while (p->sent < p->len) {
-        struct iovec iov = { p->data + p->sent, p->len - p->sent };
-        struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-        size_t n = p->n_fds * sizeof p->fds[0];
-        ssize_t retval;
+        ssize_t retval = dpdk_vdpa_send(fd, p->data + p->sent,
+                                        p->len - p->sent, p->fds, p->n_fds,
+                                        MSG_DONTWAIT);
 
-        if (n) {
-            struct cmsghdr *cmsg;
-
-            msg.msg_control = &control;
-            msg.msg_controllen = CMSG_SPACE(n);
-            cmsg = CMSG_FIRSTHDR(&msg);
-            cmsg->cmsg_level = SOL_SOCKET;
-            cmsg->cmsg_type = SCM_RIGHTS;
-            cmsg->cmsg_len = CMSG_LEN(n);
-            memcpy(CMSG_DATA(cmsg), p->fds, n);
-        }
-        retval = sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (retval < 0) {
             return errno;
         }

@@ -35,6 +35,7 @@
 #include "util.h"
 #include "vhost/door.h"
 #include "vhost/insert.h"
+#include "vhost/send.h"
 
 /* How far behind the beginning of a message its files may be. */
 #define FILES_OFS_MAX 8192
@@ -212,24 +213,10 @@ trial_send(int fd, int file, uint32_t request, uint32_t size)
         .request = request, .flags = 1 | DPDK_VDPA_MSG_NEED_REPLY,
         .size = size, .payload.u64 = TRIAL_VALUE,
     };
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control;
-    struct iovec iov = { &msg, DPDK_VDPA_MSG_HEADER_LEN + size };
-    struct msghdr h = {
-        .msg_iov = &iov, .msg_iovlen = 1,
-        .msg_control = &control, .msg_controllen = sizeof control,
-    };
     ssize_t len = DPDK_VDPA_MSG_HEADER_LEN + sizeof msg.payload.u64;
-    struct cmsghdr *cmsg = CMSG_FIRSTHDR(&h);
+    ssize_t n = DPDK_VDPA_MSG_HEADER_LEN + size;
 
-    memset(&control, 0, sizeof control);
-    cmsg->cmsg_level = SOL_SOCKET;
-    cmsg->cmsg_type = SCM_RIGHTS;
-    cmsg->cmsg_len = CMSG_LEN(sizeof file);
-    memcpy(CMSG_DATA(cmsg), &file, sizeof file);
-    return (sendmsg(fd, &h, MSG_NOSIGNAL) == iov.iov_len
+    return (dpdk_vdpa_send(fd, &msg, n, &file, 1, 0) == n
             && recv(fd, &msg, len, MSG_WAITALL) == len
             && msg.request == request && !msg.payload.u64);
 }

@@ -40,6 +40,7 @@
 #include "util.h"
 #include "vhost/files.h"
 #include "vhost/message.h"
+#include "vhost/send.h"
 
 #define HEADER DPDK_VDPA_MSG_HEADER_LEN
 #define MAX_SIZE 4096           /* Of a payload. */
@@ -154,26 +155,7 @@ wait_for(int fd)
 static void
 send_piece(int fd, const uint8_t *bytes, size_t n, int *fds, size_t n_fds)
 {
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(MAX_FILES * sizeof(int))];
-    } control;
-    struct iovec iov = { CONST_CAST(uint8_t *, bytes), n };
-    struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-    if (n_fds) {
-        struct cmsghdr *cmsg;
-
-        memset(&control, 0, sizeof control);
-        msg.msg_control = &control;
-        msg.msg_controllen = CMSG_SPACE(n_fds * sizeof *fds);
-        cmsg = CMSG_FIRSTHDR(&msg);
-        cmsg->cmsg_level = SOL_SOCKET;
-        cmsg->cmsg_type = SCM_RIGHTS;
-        cmsg->cmsg_len = CMSG_LEN(n_fds * sizeof *fds);
-        memcpy(CMSG_DATA(cmsg), fds, n_fds * sizeof *fds);
-    }
-    ovs_assert(sendmsg(fd, &msg, MSG_NOSIGNAL) == n);
+    ovs_assert(dpdk_vdpa_send(fd, bytes, n, fds, n_fds, 0) == n);
     for (size_t i = 0; i < n_fds; i++) {
         close(fds[i]);
     }

@@ -519,18 +519,18 @@ test_slow_file(void **state OVS_UNUSED)
 static bool
 hide_slow(int fd, char byte, struct slow_file *slow, bool out_of_band)
 {
-    int files[MAX_SENT];
+    int files[DPDK_VDPA_SEND_MAX_FILES];
     bool ok;
 
     slow_file_open(slow);
     files[0] = eventfd(0, 0);
-    for (int i = 1; i < MAX_SENT; i++) {
+    for (int i = 1; i < ARRAY_SIZE(files); i++) {
         files[i] = files[0];
     }
-    files[MAX_SENT - 1] = slow->fd;
+    files[ARRAY_SIZE(files) - 1] = slow->fd;
     ok = (out_of_band
-          ? send_with_files(fd, &byte, 1, &slow->fd, 1, MSG_OOB)
-          : send_with_files(fd, &byte, 1, files, MAX_SENT, 0));
+          ? dpdk_vdpa_send(fd, &byte, 1, &slow->fd, 1, MSG_OOB) == 1
+          : dpdk_vdpa_send(fd, &byte, 1, files, ARRAY_SIZE(files), 0) == 1);
     close(files[0]);
     if (ok) {
         close(slow->fd);

@@ -24,48 +24,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "util.h"
 #include "vhost/message.h"
+#include "vhost/send.h"
 
 /* The connection. */
 static int front = -1;
 
-/* Most files that one can send at once. */
-#define MAX_SENT 253
-
-/* Sends 'n' bytes to 'to', with 'n_files' files, and 'flags' as of sendmsg().
- * Returns false if they were not taken. */
-static inline bool
-send_with_files(int to, const void *bytes, size_t n, const int *files,
-                size_t n_files, int flags)
-{
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(MAX_SENT * sizeof(int))];
-    } control;
-    struct iovec iov = { CONST_CAST(void *, bytes), n };
-    struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-    if (n_files) {
-        struct cmsghdr *cmsg;
-
-        memset(&control, 0, sizeof control);
-        h.msg_control = &control;
-        h.msg_controllen = CMSG_SPACE(n_files * sizeof *files);
-        cmsg = CMSG_FIRSTHDR(&h);
-        cmsg->cmsg_level = SOL_SOCKET;
-        cmsg->cmsg_type = SCM_RIGHTS;
-        cmsg->cmsg_len = CMSG_LEN(n_files * sizeof *files);
-        memcpy(CMSG_DATA(cmsg), files, n_files * sizeof *files);
-    }
-    return sendmsg(to, &h, MSG_NOSIGNAL | flags) == n;
-}
-
-/* Likewise, with a file, unless that is negative. */
+/* Sends 'n' bytes to 'to', with a file, unless that is negative.  Returns
+ * false if they were not taken. */
 static inline bool
 send_with_file(int to, const void *bytes, size_t n, int file)
 {
-    return send_with_files(to, bytes, n, &file, file >= 0, 0);
+    return dpdk_vdpa_send(to, bytes, n, &file, file >= 0, 0) == n;
 }
 
 /* Sends a message, with file 'fd' unless that is negative.  Returns false if

@@ -335,22 +335,10 @@ tell_regions(unsigned int n, uint64_t size, uint64_t hole)
         DPDK_VDPA_MSG_SET_MEM_TABLE, 1 | DPDK_VDPA_MSG_NEED_REPLY,
         8 + 32 * n, n, 0, { { 0 } }
     };
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(MAX_REGIONS * sizeof(int))];
-    } control;
-    struct iovec iov = { &msg, DPDK_VDPA_MSG_HEADER_LEN + msg.size };
-    struct msghdr h = {
-        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-        .msg_controllen = CMSG_SPACE(n * sizeof(int)),
-    };
-    struct cmsghdr *cmsg = CMSG_FIRSTHDR(&h);
+    size_t len = DPDK_VDPA_MSG_HEADER_LEN + msg.size;
+    int files[MAX_REGIONS];
     struct dpdk_vdpa_msg answer;
 
-    memset(&control, 0, sizeof control);
-    cmsg->cmsg_level = SOL_SOCKET;
-    cmsg->cmsg_type = SCM_RIGHTS;
-    cmsg->cmsg_len = CMSG_LEN(n * sizeof(int));
     for (unsigned int i = 0; i < n; i++) {
         uint64_t ofs = i * (size + hole);
 
@@ -358,9 +346,9 @@ tell_regions(unsigned int n, uint64_t size, uint64_t hole)
         msg.regions[i][1] = size;
         msg.regions[i][2] = USER + ofs;
         msg.regions[i][3] = ofs;
-        memcpy(CMSG_DATA(cmsg) + i * sizeof mem_fd, &mem_fd, sizeof mem_fd);
+        files[i] = mem_fd;
     }
-    return (sendmsg(front, &h, MSG_NOSIGNAL) == iov.iov_len
+    return (dpdk_vdpa_send(front, &msg, len, files, n, 0) == len
             && front_recv(DPDK_VDPA_MSG_SET_MEM_TABLE, &answer)
             && !answer.payload.u64);
 }

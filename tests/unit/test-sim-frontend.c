@@ -2,6 +2,8 @@
 
 #include "test-sim-frontend.h"
 
+#include "lib/vhost/send.h"
+
 static char folder[] = "/tmp/test-sim-vdpa.XXXXXX";
 static char path[64];
 struct rte_mempool *pool;
@@ -19,24 +21,11 @@ int kicks[4], calls[4];
 static void
 send_msg(struct msg *m, uint32_t request, uint32_t size, int fd)
 {
-	struct iovec iov = { .iov_base = m, .iov_len = 12 + size };
-	char control[CMSG_SPACE(sizeof(int))];
-	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1 };
-	struct cmsghdr *c;
+	ssize_t n = 12 + size;
 
 	m->request = request;
 	m->size = size;
-	if (fd >= 0) {
-		memset(control, 0, sizeof(control));
-		h.msg_control = control;
-		h.msg_controllen = sizeof(control);
-		c = CMSG_FIRSTHDR(&h);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	}
-	assert_int_equal(sendmsg(front, &h, MSG_NOSIGNAL), iov.iov_len);
+	assert_int_equal(dpdk_vdpa_send(front, m, n, &fd, fd >= 0, 0), n);
 }
 
 /* False if the other side has hung up. */
