@@ -224,6 +224,10 @@ counting_tests = tests/unit/test-failures.sh tests/unit/test-ovs-tests.sh
 TESTS += $(counting_tests)
 EXTRA_DIST += $(counting_tests)
 
+# Whether reference.rst knows what ports say.
+TESTS += tests/unit/test-documents.sh
+EXTRA_DIST += tests/unit/test-documents.sh
+
 # Where the header files of DPDK's drivers come from.
 TESTS += tests/unit/test-dpdk-headers.sh
 EXTRA_DIST += tests/unit/test-dpdk-headers.sh

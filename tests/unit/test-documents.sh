@@ -1,0 +1,133 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# What a port may say, in status:config_error or as an event, stands in
+# Documentation/reference.rst, and no event that there is none of.  What is
+# printed is as cmocka's, so that this is counted with the other tests.
+
+: "${srcdir:=.}"
+reference=$srcdir/Documentation/reference.rst
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+
+# A string of C, and one of several pieces, maybe with a macro between two.
+string='"([^"\\]|\\.)*"'
+strings="$string( *([A-Za-z0-9_]+ *)?$string)*"
+
+# section TITLE: what is quoted in lines of the reference that begin so, in the
+# section of that title.
+section()
+{
+    awk -v title="$1" '
+        /^-+$/ { on = last == title }
+        on && last ~ /^``/ {
+            n = split(last, part, "``")
+            for (i = 2; i <= n; i += 2) print part[i]
+        }
+        { last = $0 }' "$reference"
+}
+
+# sources: the rooms of a port, in one line.
+sources()
+{
+    cat "$srcdir"/lib/port/*.c | tr '\n' ' '
+}
+
+# pieces: joins what 'strings' matched, without quotes; a macro is a %s.
+pieces()
+{
+    sed -E 's/^[^"]*"//; s/"$//; s/"  *"//g;
+            s/([^\\])" *[A-Za-z0-9_]+ *"/\1%s/g; s/\\"/"/g'
+}
+
+# options: what of the user's may be wrong, by which a text of config_error
+# begins: as a text, or as a name that is put before one.
+options()
+{
+    (cd "$srcdir/lib" &&
+     grep -ohE '"[a-z]+([-_][a-z]+)+(: | is %s;)' port/*.c accel/*.c \
+         vhost/vm.c netdev-dpdk-vdpa.c &&
+     grep -ohE '"[a-z]+([-_][a-z]+)+"' port/options.c port/policing.c) |
+        grep -oE '[a-z_-]+' | grep -E '[-_]' | sort -u
+}
+
+# others: how other texts begin that are set as a reason.
+others()
+{
+    sources |
+        grep -oE 'vdpa_port_set_reason\([^;]*[(,] *xasprintf\('"$strings" |
+        grep -oE "$strings\$" | pieces |
+        grep -vE '^([a-z]+[-_])+[a-z]+:' | sed -E 's/ *[:(%].*//'
+}
+
+events()
+{
+    sources | grep -oE "vdpa_port_event\(port, $strings" | pieces
+}
+
+# report NAME: a test, which fails if there is something to read.
+status=0
+report()
+{
+    printf '[ RUN      ] %s\n' "$1"
+    if grep .; then
+        printf '[  FAILED  ] %s\n' "$1"
+        status=1
+    else
+        printf '[       OK ] %s\n' "$1"
+    fi
+}
+
+# unmatched WHICH: those lines of the file "$tmp/events", or of "$tmp/quoted",
+# to which none of the other file fits.  What is quoted may end in " ...".
+unmatched()
+{
+    awk -v which="$1" '
+        function re(s) {
+            gsub(/[.()+?*]/, "[&]", s)
+            gsub(/%#?%?[a-z]*/, ".+", s)
+            return "^" s "$"
+        }
+        function fits(event, quoted,    n, i, word, part) {
+            if (quoted !~ / [.][.][.]$/) return quoted ~ re(event)
+            quoted = substr(quoted, 1, length(quoted) - 4)
+            n = split(event, word, " ")
+            for (i = 1; i <= n; i++) {
+                part = part (i > 1 ? " " : "") word[i]
+                if (quoted ~ re(part)) return 1
+            }
+            return 0
+        }
+        NR == FNR { event[$0]; next }
+        { quoted[$0] }
+        END {
+            for (e in event) for (q in quoted) if (fits(e, q)) {
+                seen[e]
+                seen[q]
+            }
+            if (which == "events") {
+                for (e in event) if (!(e in seen)) print "no word of: " e
+            } else {
+                for (q in quoted) if (!(q in seen)) print "no event: " q
+            }
+        }' "$tmp/events" "$tmp/quoted"
+}
+
+echo '[==========] Running 4 test(s).'
+section 'What config_error says' > "$tmp/reasons"
+{ options; others; } > "$tmp/begins"
+grep -vxFf "$tmp/reasons" "$tmp/begins" | report config_error
+
+events > "$tmp/events"
+section 'Events' > "$tmp/quoted"
+unmatched events | report events
+unmatched quoted | report no_other_events
+
+# All of them were found.
+{
+    n=$(sources | grep -oE 'vdpa_port_event\(port,' | wc -l)
+    [ "$n" -ge 20 ] && [ "$n" -eq "$(wc -l < "$tmp/events")" ] \
+        || echo "$n events, not those of which the text was found"
+    [ "$(wc -l < "$tmp/begins")" -ge 18 ] || echo "few texts were found"
+} | report all_found
+exit "$status"
