@@ -29,6 +29,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <sys/syscall.h>
+
 #include <cmocka.h>
 #include <rte_malloc.h>
 #include <rte_mbuf.h>
@@ -58,6 +60,30 @@ static struct rte_mempool *mempool;
 static struct dpdk_vdpa_vm *vm;
 static atomic_count n_up = ATOMIC_COUNT_INIT(0);
 static atomic_count n_down = ATOMIC_COUNT_INIT(0);
+
+/* What the process has no room for: files of its own, that is; those of the
+ * front-end here are made otherwise. */
+static enum { NOTHING, EVENTFDS, COPIES } lacks;
+
+int
+eventfd(unsigned int n, int flags)
+{
+    if (lacks == EVENTFDS && flags & EFD_CLOEXEC) {
+        errno = EMFILE;
+        return -1;
+    }
+    return syscall(SYS_eventfd2, n, flags);
+}
+
+int
+dup(int fd)
+{
+    if (lacks == COPIES) {
+        errno = EMFILE;
+        return -1;
+    }
+    return fcntl(fd, F_DUPFD, 0);
+}
 
 static void
 vm_up(void *aux OVS_UNUSED, struct dpdk_vdpa_vm *vm_ OVS_UNUSED)
@@ -320,6 +346,68 @@ test_calls(void **state OVS_UNUSED)
         assert_true(tell_kick(i));
     }
     check_changes(1, 1);
+}
+
+static unsigned int
+count_files(void)
+{
+    unsigned int n = 0;
+
+    for (int fd = 0; fd < 1024; fd++) {
+        n += fcntl(fd, F_GETFD) >= 0;
+    }
+    return n;
+}
+
+/* After connections ended for want of a file the next one is served, and there
+ * are 'n' files. */
+static void
+check_goes_on(unsigned int n)
+{
+    long long int end = time_msec() + TIMEOUT;
+
+    lacks = NOTHING;
+    begin(FEATURES, 0);
+    while (count_files() != n) {
+        assert_true(time_msec() < end);
+        poll(NULL, 0, 1);
+    }
+    start_rings(2, 256);
+    check_changes(1, 0);
+}
+
+/* There may be no file for an eventfd of ours: when the front-end tells of its
+ * own, or of none, and when the library has to be told again because the next
+ * driver begins. */
+static void
+test_no_files(void **state OVS_UNUSED)
+{
+    int fd = eventfd(0, EFD_NONBLOCK);
+    unsigned int n;
+
+    begin(FEATURES, 0);
+    n = count_files();
+    for (int what = EVENTFDS; what <= COPIES; what++) {
+        for (int none = 0; none < 2; none++) {
+            begin(FEATURES, 0);
+            assert_true(place_ring(0, 256));
+            lacks = what;
+            assert_false(tell_u64(DPDK_VDPA_MSG_SET_VRING_CALL,
+                                  none ? DPDK_VDPA_MSG_NO_FD : 0,
+                                  none ? -1 : fd));
+            assert_false(place_ring(1, 256));
+            assert_string_equal(refused, "going on after a message that "
+                                "failed");
+            check_goes_on(n);
+        }
+
+        disable_rings(2);
+        assert_true(tell_u64(DPDK_VDPA_MSG_SET_VRING_CALL, 0, fd));
+        lacks = what;
+        assert_false(set_features(FEATURES | F_MRG_RXBUF));
+        check_goes_on(n);
+    }
+    close(fd);
 }
 
 /* Tells of memory in 'n' regions, of 'size' bytes each, with 'hole' bytes in
@@ -653,6 +741,7 @@ main(void)
         cmocka_unit_test(test_disabled),
         cmocka_unit_test(test_owner_disables),
         cmocka_unit_test(test_calls),
+        cmocka_unit_test(test_no_files),
         cmocka_unit_test(test_regions),
         cmocka_unit_test(test_size),
         cmocka_unit_test(test_enabled_again),
