@@ -254,7 +254,11 @@ library_knows(uint32_t type)
  * Whether a packet of a kind that it does not know was to be segmented it does
  * not say.  One that is too long is, if the guest may ask for that: it would
  * not send it else.  So that keeps its type, which packets of other guests and
- * other kinds have not. */
+ * other kinds have not.
+ *
+ * Nor does it say so of UDP that was to be segmented by its length, which no
+ * guest is offered.  That looks like what a guest sends whose MTU is too large,
+ * which is common: it is called too long. */
 void
 dpdk_vdpa_packet_translate(struct rte_mbuf *pkt, uint64_t features)
 {

@@ -352,6 +352,33 @@ test_segments(void **state OVS_UNUSED)
     }
 }
 
+/* Nobody is offered segmentation of other kinds: of UDP, as fragments (3) or
+ * by its length (5), or none that there is.  Whatever asks for it all the same
+ * is refused for that and not for its length, by both who could cut. */
+static void
+test_other_segments(void **state OVS_UNUSED)
+{
+    static const uint8_t types[] = { 2, 3, 5, 6, 0x7f, 0x80, 0x85, 0xff };
+
+    for (int i = 0; i < ARRAY_SIZE(shapes); i++) {
+        const struct shape *s = &shapes[i];
+
+        for (int j = 0; j < ARRAY_SIZE(types); j++) {
+            struct frame f;
+            struct virtio_net_hdr hdr;
+            struct dpdk_vdpa_cut cut;
+            struct rte_mbuf *pkt;
+
+            make_frame(&f, s, 1700);
+            hdr = make_hdr(&f, NEEDS_CSUM, types[j]);
+            pkt = to_packet(&f, sizeof f.data);
+            assert_false(dpdk_vdpa_cut_plan(pkt, &hdr, UINT64_MAX, &cut));
+            assert_false(dpdk_vdpa_packet_describe(pkt, &hdr, UINT64_MAX));
+            check_packet(pkt, &f, REFUSED, true, s->v6, s->proto);
+        }
+    }
+}
+
 /* Whatever asks for it, the sum goes over segments of odd lengths. */
 static void
 test_odd_segments(void **state OVS_UNUSED)
@@ -716,6 +743,7 @@ main(void)
         TEST(test_checksum),
         TEST(test_nothing),
         TEST(test_segments),
+        TEST(test_other_segments),
         TEST(test_odd_segments),
         TEST(test_zero),
         TEST(test_refused),
