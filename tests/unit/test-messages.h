@@ -30,12 +30,20 @@
 /* The connection. */
 static int front = -1;
 
-/* Sends 'n' bytes to 'to', with a file, unless that is negative.  Returns
- * false if they were not taken. */
+/* Sends 'n' bytes to 'to', with 'n_files' files, and 'flags' as of sendmsg().
+ * Returns false if they were not taken. */
+static inline bool
+send_with_files(int to, const void *bytes, size_t n, const int *files,
+                size_t n_files, int flags)
+{
+    return dpdk_vdpa_send(to, bytes, n, files, n_files, flags) == n;
+}
+
+/* Likewise, with a file, unless that is negative. */
 static inline bool
 send_with_file(int to, const void *bytes, size_t n, int file)
 {
-    return dpdk_vdpa_send(to, bytes, n, &file, file >= 0, 0) == n;
+    return send_with_files(to, bytes, n, &file, file >= 0, 0);
 }
 
 /* Sends a message, with file 'fd' unless that is negative.  Returns false if

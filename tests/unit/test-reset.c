@@ -436,7 +436,7 @@ tell_regions(unsigned int n, uint64_t size, uint64_t hole)
         msg.regions[i][3] = ofs;
         files[i] = mem_fd;
     }
-    return (dpdk_vdpa_send(front, &msg, len, files, n, 0) == len
+    return (send_with_files(front, &msg, len, files, n, 0)
             && front_recv(DPDK_VDPA_MSG_SET_MEM_TABLE, &answer)
             && !answer.payload.u64);
 }
