@@ -197,6 +197,7 @@ EXTRA_DIST += \
 	tests/unit/ring-fixture.h \
 	tests/unit/test-closed.h \
 	tests/unit/test-eal.h \
+	tests/unit/test-fake-port.h \
 	tests/unit/test-front.h \
 	tests/unit/test-guest.h \
 	tests/unit/test-messages.h \

@@ -36,6 +36,7 @@ fake_lcore_count(void)
 
 #define rte_lcore_count fake_lcore_count
 #include "lib/port/accelerator.c"
+#include "tests/unit/test-fake-port.h"
 
 /* What happens. */
 static struct {
@@ -387,32 +388,6 @@ vdpa_policing_adapt(struct vdpa_port *p)
 
 void
 vdpa_port_hold_vf(struct vdpa_port *p OVS_UNUSED)
-{
-}
-
-void
-vdpa_port_set_ends(struct vdpa_port *p, struct dpdk_vdpa_vf *vf,
-                   struct dpdk_vdpa_vm *vm)
-{
-    p->vf = vf;
-    p->vm = vm;
-}
-
-void
-vdpa_port_set_reason(struct vdpa_port *p, enum vdpa_reason reason, char *text)
-{
-    free(p->reasons[reason]);
-    p->reasons[reason] = text;
-}
-
-void
-vdpa_port_event(struct vdpa_port *p OVS_UNUSED, const char *format OVS_UNUSED,
-                ...)
-{
-}
-
-void
-vdpa_port_wake_main(struct vdpa_port *p OVS_UNUSED)
 {
 }
 

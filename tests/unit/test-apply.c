@@ -36,6 +36,7 @@ fake_get_port_id(struct netdev *netdev OVS_UNUSED)
 
 #define netdev_dpdk_get_port_id fake_get_port_id
 #include "lib/port/apply.c"
+#include "tests/unit/test-fake-port.h"
 
 /* What happens. */
 static int interface_error;     /* Of vdpa_claim_check_interface(). */
@@ -138,11 +139,6 @@ vdpa_guest_make(struct vdpa_port *p, const char *path OVS_UNUSED, char **errp)
 }
 
 void
-vdpa_port_wake_main(struct vdpa_port *p OVS_UNUSED)
-{
-}
-
-void
 dpdk_vdpa_vm_destroy(struct dpdk_vdpa_vm *vm OVS_UNUSED)
 {
 }
@@ -156,13 +152,6 @@ dpdk_vdpa_vm_path(const struct dpdk_vdpa_vm *vm OVS_UNUSED)
 void
 vdpa_port_update_relay(struct vdpa_port *p OVS_UNUSED)
 {
-}
-
-void
-vdpa_port_set_reason(struct vdpa_port *p, enum vdpa_reason reason, char *text)
-{
-    free(p->reasons[reason]);
-    p->reasons[reason] = text;
 }
 
 static int

@@ -25,6 +25,7 @@
 #include <cmocka.h>
 
 #include "lib/port/guest.c"
+#include "tests/unit/test-fake-port.h"
 
 /* What happens. */
 static int create_error;
@@ -191,17 +192,6 @@ vdpa_port_n_pairs(const struct vdpa_port *p OVS_UNUSED)
 }
 
 void
-vdpa_port_event(struct vdpa_port *p OVS_UNUSED, const char *format OVS_UNUSED,
-                ...)
-{
-}
-
-void
-vdpa_port_wake_main(struct vdpa_port *p OVS_UNUSED)
-{
-}
-
-void
 vdpa_port_update_relay(struct vdpa_port *p OVS_UNUSED)
 {
 }
@@ -209,21 +199,6 @@ vdpa_port_update_relay(struct vdpa_port *p OVS_UNUSED)
 void
 vdpa_port_hold_vm(struct vdpa_port *p OVS_UNUSED)
 {
-}
-
-void
-vdpa_port_set_ends(struct vdpa_port *p, struct dpdk_vdpa_vf *vf,
-                   struct dpdk_vdpa_vm *vm)
-{
-    p->vf = vf;
-    p->vm = vm;
-}
-
-void
-vdpa_port_set_reason(struct vdpa_port *p, enum vdpa_reason reason, char *text)
-{
-    free(p->reasons[reason]);
-    p->reasons[reason] = text;
 }
 
 static int

@@ -35,28 +35,16 @@
 static TAILQ_HEAD(, sim_vdpa) devices = TAILQ_HEAD_INITIALIZER(devices);
 static pthread_mutex_t devices_lock = PTHREAD_MUTEX_INITIALIZER;
 
+/* The device that vhost knows as vdev, or that EAL knows as device: one of them
+ * is NULL, which no device has. */
 static struct sim_vdpa *
-find_by_vdev(const struct rte_vdpa_device *vdev)
+find(const struct rte_vdpa_device *vdev, const struct rte_device *device)
 {
 	struct sim_vdpa *v;
 
 	pthread_mutex_lock(&devices_lock);
 	TAILQ_FOREACH(v, &devices, next) {
-		if (v->vdev == vdev)
-			break;
-	}
-	pthread_mutex_unlock(&devices_lock);
-	return v;
-}
-
-static struct sim_vdpa *
-find_by_device(const struct rte_device *device)
-{
-	struct sim_vdpa *v;
-
-	pthread_mutex_lock(&devices_lock);
-	TAILQ_FOREACH(v, &devices, next) {
-		if (v->device == device)
+		if (v->vdev == vdev || v->device == device)
 			break;
 	}
 	pthread_mutex_unlock(&devices_lock);
@@ -68,7 +56,7 @@ static struct sim_vdpa *
 acquire(int vid)
 {
 	struct rte_vdpa_device *vdev = rte_vhost_get_vdpa_device(vid);
-	struct sim_vdpa *v = vdev == NULL ? NULL : find_by_vdev(vdev);
+	struct sim_vdpa *v = vdev == NULL ? NULL : find(vdev, NULL);
 
 	if (v != NULL)
 		pthread_mutex_lock(&v->lock);
@@ -187,7 +175,7 @@ start_once(struct sim_vdpa *v, int vid)
 static int
 op_get_queue_num(struct rte_vdpa_device *vdev, uint32_t *n)
 {
-	const struct sim_vdpa *v = find_by_vdev(vdev);
+	const struct sim_vdpa *v = find(vdev, NULL);
 
 	if (v == NULL)
 		return -1;
@@ -198,7 +186,7 @@ op_get_queue_num(struct rte_vdpa_device *vdev, uint32_t *n)
 static int
 op_get_features(struct rte_vdpa_device *vdev, uint64_t *features)
 {
-	struct sim_vdpa *v = find_by_vdev(vdev);
+	struct sim_vdpa *v = find(vdev, NULL);
 
 	if (v == NULL)
 		return -1;
@@ -391,7 +379,7 @@ static int
 op_get_stats(struct rte_vdpa_device *vdev, int qid, struct rte_vdpa_stat *out,
 	     unsigned int n)
 {
-	struct sim_vdpa *v = find_by_vdev(vdev);
+	struct sim_vdpa *v = find(vdev, NULL);
 	unsigned int i;
 
 	if (v == NULL)
@@ -409,7 +397,7 @@ op_get_stats(struct rte_vdpa_device *vdev, int qid, struct rte_vdpa_stat *out,
 static int
 op_reset_stats(struct rte_vdpa_device *vdev, int qid)
 {
-	struct sim_vdpa *v = find_by_vdev(vdev);
+	struct sim_vdpa *v = find(vdev, NULL);
 	unsigned int i;
 
 	if (v == NULL)
@@ -627,7 +615,7 @@ unplug:
 int
 sim_vdpa_remove(struct rte_device *device)
 {
-	struct sim_vdpa *v = find_by_device(device);
+	struct sim_vdpa *v = find(NULL, device);
 	bool running;
 
 	if (v == NULL)
