@@ -360,25 +360,22 @@ claim_own(struct vdpa_claim *claim, const char *devargs, char **errp)
     return error;
 }
 
-int
-vdpa_claim_vf(const char *devargs, const char *owner,
-              struct vdpa_claim **claimp, char **errp)
+/* Claims the device of 'devargs' for 'owner'; 'find' fills in what it is, with
+ * 'mutex' held.  Returns as vdpa_claim_vf(). */
+static int
+claim_take(const char *devargs, const char *owner,
+           int (*find)(struct vdpa_claim *, const char *devargs, char **errp),
+           struct vdpa_claim **claimp, char **errp)
     OVS_EXCLUDED(mutex)
 {
     struct vdpa_claim *claim;
     int error;
 
     *claimp = NULL;
-    if (devargs_have(devargs, "representor")) {
-        *errp = xasprintf("vdpa-accelerator-devargs: \"%s\" is a representor; "
-                          "give the VF that it represents", devargs);
-        return EINVAL;
-    }
     ovs_mutex_lock(&mutex);
     error = claim_create(devargs, owner, &claim, errp);
     if (!error) {
-        error = claim_find_ethdev(claim, devargs, errp);
-        error = error ? error : claim_own(claim, devargs, errp);
+        error = find(claim, devargs, errp);
         if (error) {
             claim_abort(claim);
         } else {
@@ -388,6 +385,30 @@ vdpa_claim_vf(const char *devargs, const char *owner,
     }
     ovs_mutex_unlock(&mutex);
     return error;
+}
+
+/* Finds the VF of 'claim' and makes it ours. */
+static int
+claim_find_vf(struct vdpa_claim *claim, const char *devargs, char **errp)
+    OVS_REQUIRES(mutex)
+{
+    int error = claim_find_ethdev(claim, devargs, errp);
+
+    return error ? error : claim_own(claim, devargs, errp);
+}
+
+int
+vdpa_claim_vf(const char *devargs, const char *owner,
+              struct vdpa_claim **claimp, char **errp)
+    OVS_EXCLUDED(mutex)
+{
+    if (devargs_have(devargs, "representor")) {
+        *claimp = NULL;
+        *errp = xasprintf("vdpa-accelerator-devargs: \"%s\" is a representor; "
+                          "give the VF that it represents", devargs);
+        return EINVAL;
+    }
+    return claim_take(devargs, owner, claim_find_vf, claimp, errp);
 }
 
 /* Returns how to probe the device of 'devargs': one on a bus of real hardware
@@ -439,23 +460,7 @@ vdpa_claim_vdpa(const char *devargs, const char *owner,
                 struct vdpa_claim **claimp, char **errp)
     OVS_EXCLUDED(mutex)
 {
-    struct vdpa_claim *claim;
-    int error;
-
-    *claimp = NULL;
-    ovs_mutex_lock(&mutex);
-    error = claim_create(devargs, owner, &claim, errp);
-    if (!error) {
-        error = claim_find_vdpa(claim, devargs, errp);
-        if (error) {
-            claim_abort(claim);
-        } else {
-            ovs_list_push_back(&claims, &claim->list_node);
-            *claimp = claim;
-        }
-    }
-    ovs_mutex_unlock(&mutex);
-    return error;
+    return claim_take(devargs, owner, claim_find_vdpa, claimp, errp);
 }
 
 void
