@@ -257,8 +257,8 @@ library_knows(uint32_t type)
  * other kinds have not.
  *
  * Nor does it say so of UDP that was to be segmented by its length, which no
- * guest is offered.  That looks like what a guest sends whose MTU is too large,
- * which is common: it is called too long. */
+ * guest is offered.  That looks like what comes of a guest whose MTU is too
+ * large, which is common: it is called too long. */
 void
 dpdk_vdpa_packet_translate(struct rte_mbuf *pkt, uint64_t features)
 {
