@@ -101,17 +101,24 @@ session_check_msg(struct dpdk_vdpa_session *s, struct dpdk_vdpa_msg *msg,
                                  s->hw && s->is_served(s->aux), why, size);
 }
 
+/* There is no eventfd to interrupt for ring 'ring' by: without a word to the
+ * front-end its guest would wait in vain. */
+static enum rte_vhost_msg_result
+session_lacks_call(unsigned int ring)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
+
+    VLOG_ERR_RL(&rl, "no eventfd for ring %u: %s", ring, ovs_strerror(errno));
+    return RTE_VHOST_MSG_RESULT_ERR;
+}
+
 /* Says by 'msg', SET_VRING_CALL, that ring 'ring' is to be interrupted for by
  * 'fd': none if it is 0; an error if it is negative. */
 static enum rte_vhost_msg_result
 session_tell_call(struct dpdk_vdpa_msg *msg, unsigned int ring, int fd)
 {
     if (fd < 0) {
-        static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
-
-        VLOG_ERR_RL(&rl, "no eventfd for ring %u: %s", ring,
-                    ovs_strerror(errno));
-        return RTE_VHOST_MSG_RESULT_ERR;
+        return session_lacks_call(ring);
     }
     msg->payload.u64 = ring | (fd ? 0 : DPDK_VDPA_MSG_NO_FD);
     msg->fds[0] = fd ? fd : -1;
@@ -134,13 +141,21 @@ session_renew_call(struct dpdk_vdpa_session *s, struct dpdk_vdpa_msg *msg)
 /* SET_VRING_CALL with a vDPA device, which gets the guest's eventfd; we keep
  * another one. */
 static enum rte_vhost_msg_result
-session_keep_call(struct dpdk_vdpa_session *s, const struct dpdk_vdpa_msg *msg)
+session_keep_call(struct dpdk_vdpa_session *s, struct dpdk_vdpa_msg *msg)
 {
     unsigned int ring = msg->payload.u64 & DPDK_VDPA_MSG_RING_MASK;
+    int fd = -1;
 
-    dpdk_vdpa_walk_keep_call(s->walk, ring,
-                             msg->n_fds == 1
-                             ? fcntl(msg->fds[0], F_DUPFD_CLOEXEC, 1) : -1);
+    if (msg->n_fds == 1) {
+        fd = fcntl(msg->fds[0], F_DUPFD_CLOEXEC, 1);
+        if (fd < 0) {
+            enum rte_vhost_msg_result result = session_lacks_call(ring);
+
+            dpdk_vdpa_msg_close_fds(msg);
+            return result;
+        }
+    }
+    dpdk_vdpa_walk_keep_call(s->walk, ring, fd);
     return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 

@@ -19,10 +19,13 @@
 #include <config.h>
 
 #include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/syscall.h>
 
 #include <cmocka.h>
 #include <dev_driver.h>
@@ -131,6 +134,25 @@ rte_vhost_driver_register(const char *path, uint64_t flags)
         rte_vhost_driver_set_protocol_features(path, features | UNKNOWN);
     }
     return retval;
+}
+
+/* Whether the process has no room for copies of files. */
+static bool no_copies;
+
+int
+fcntl(int fd, int command, ...)
+{
+    va_list args;
+    long int arg;
+
+    va_start(args, command);
+    arg = va_arg(args, long int);
+    va_end(args);
+    if (no_copies && command == F_DUPFD_CLOEXEC) {
+        errno = EMFILE;
+        return -1;
+    }
+    return syscall(SYS_fcntl, fd, command, arg);
 }
 
 /* The VM end. */
@@ -311,6 +333,31 @@ test_calls(void **state OVS_UNUSED)
     close(fd);
 }
 
+/* There may be no file for the copies that we keep, and give to the library
+ * anew: the connection ends, and the next one is served. */
+static void
+test_no_copies(void **state OVS_UNUSED)
+{
+    int fd = eventfd(0, EFD_NONBLOCK);
+
+    for (int kept = 0; kept < 2; kept++) {
+        begin(FEATURES, 1);
+        assert_true(start_ring(0) && start_ring(1));
+        check_served(2);
+        for (int i = 0; i < 2; i++) {
+            assert_true(tell_state(DPDK_VDPA_MSG_SET_VRING_ENABLE, i, 0));
+        }
+        no_copies = !kept;
+        assert_int_equal(tell_u64(DPDK_VDPA_MSG_SET_VRING_CALL, 0, fd), kept);
+        no_copies = true;
+        assert_false(tell_u64(DPDK_VDPA_MSG_SET_FEATURES, FEATURES | F_MQ,
+                              -1));
+        no_copies = false;
+    }
+    serve_two_pairs();
+    close(fd);
+}
+
 /* Of the protocol only that is offered which the guard knows. */
 static void
 test_protocol(void **state OVS_UNUSED)
@@ -387,6 +434,7 @@ main(void)
         cmocka_unit_test(test_reset),
         cmocka_unit_test(test_disabled),
         cmocka_unit_test(test_calls),
+        cmocka_unit_test(test_no_copies),
         cmocka_unit_test(test_protocol),
         cmocka_unit_test(test_no_status),
         cmocka_unit_test(test_no_status_in_vain),
