@@ -52,8 +52,9 @@ struct vdpa_claim;
 /* What the watchdog knows of a lane. */
 struct vdpa_watch {
     uint64_t progress;          /* Packets that ever got anywhere. */
-    long long int since;        /* When that changed last, or there was nothing
-                                 * to do, in ms. */
+    const char *reason;         /* What it waited for at the last look; null
+                                 * if it had nothing to do. */
+    long long int since;        /* The first look that found both so, in ms. */
     bool stalled;
     uint64_t bad_buffers;       /* That the guest gave, */
     bool more_bad_buffers;      /* lately, too. */

@@ -57,8 +57,8 @@ handle_changes(struct vdpa_port *port)
 
 /* The watchdog. */
 
-/* Says why the lane of 'pair' in direction 'dir', which holds 'n_pending'
- * packets, does not move. */
+/* Says why the lane of 'pair' in direction 'dir', which has packets and holds
+ * 'n_pending' of them, does not move, if it does not. */
 static const char *
 stall_reason(const struct vdpa_port *port, int dir, uint64_t n_pending)
     OVS_REQUIRES(vdpa_port_owned)
@@ -77,8 +77,25 @@ stall_reason(const struct vdpa_port *port, int dir, uint64_t n_pending)
     }
 }
 
+/* Says what 'pair' in direction 'dir', with counters 'c', would wait for if it
+ * does not move; null if it has nothing to do, or shall do nothing. */
+static const char *
+waits_for(const struct vdpa_port *port, int dir, unsigned int pair,
+          const struct dpdk_vdpa_counters *c)
+    OVS_REQUIRES(vdpa_port_owned, vdpa_port_locked)
+{
+    bool waiting = (c->pending
+                    || (dir == DPDK_VDPA_VM_TO_VF && port->vm
+                        && dpdk_vdpa_vm_has_packets(port->vm, pair)));
+
+    return (waiting && port->admin_up
+            ? stall_reason(port, dir, c->pending) : NULL);
+}
+
 /* Looks whether a lane makes progress.  A guest's queue that does not is left
- * alone most of the time: it may cost a lot to look at. */
+ * alone most of the time: it may cost a lot to look at.  What has just come,
+ * or could not move until a moment ago, for another reason, has time from this
+ * look on. */
 static void
 watch_lane(struct vdpa_port *port, int dir, unsigned int pair,
            const struct dpdk_vdpa_counters *c, uint64_t n_drops)
@@ -86,19 +103,19 @@ watch_lane(struct vdpa_port *port, int dir, unsigned int pair,
 {
     struct vdpa_watch *watch = &port->watches[dir][pair];
     uint64_t progress = c->rx_packets + c->tx_packets + n_drops;
-    bool waiting = (c->pending
-                    || (dir == DPDK_VDPA_VM_TO_VF && port->vm
-                        && dpdk_vdpa_vm_has_packets(port->vm, pair)));
+    const char *reason = waits_for(port, dir, pair, c);
+    bool moved = watch->progress != progress || !reason;
     long long int now = time_msec();
 
-    if (watch->progress != progress || !waiting || !port->admin_up) {
-        watch->progress = progress;
+    if (moved || watch->reason != reason) {
         watch->since = now;
         if (watch->stalled) {
             watch->stalled = false;
             dpdk_vdpa_relay_set_backoff(port->relay, dir, pair, false);
-            vdpa_port_event(port, "queue pair %u from %s moves again", pair,
-                            vdpa_directions[dir].source);
+            if (moved) {
+                vdpa_port_event(port, "queue pair %u from %s moves again",
+                                pair, vdpa_directions[dir].source);
+            }
         }
     } else if (!watch->stalled && port->options.stall_timeout
                && now - watch->since >= port->options.stall_timeout) {
@@ -106,9 +123,10 @@ watch_lane(struct vdpa_port *port, int dir, unsigned int pair,
         dpdk_vdpa_relay_set_backoff(port->relay, dir, pair,
                                     port->vf && !c->pending);
         vdpa_port_event(port, "queue pair %u from %s is stalled: %s", pair,
-                        vdpa_directions[dir].source,
-                        stall_reason(port, dir, c->pending));
+                        vdpa_directions[dir].source, reason);
     }
+    watch->progress = progress;
+    watch->reason = reason;
 }
 
 /* Says so if the guest begins to give buffers that no packet fits. */
