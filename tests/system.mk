@@ -11,6 +11,7 @@ system_testsuite_at = \
 	tests/system/system-driver.at \
 	tests/system/system-capture.at \
 	tests/system/system-faults.at \
+	tests/system/system-floods.at \
 	tests/system/system-guest.at \
 	tests/system/system-hostile.at \
 	tests/system/system-hw.at \
