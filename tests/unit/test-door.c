@@ -460,8 +460,8 @@ bring_slow(struct pair *p, struct slow_file *slow, bool end)
     }
 }
 
-/* Whoever brings files that are slow to close keeps nobody waiting, and may not
- * come back again and again before they are closed. */
+/* Whoever brings files that are slow to close keeps nobody waiting, and may
+ * not come back again and again before they are closed. */
 static void
 test_slow_file(void **state OVS_UNUSED)
 {
