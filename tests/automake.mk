@@ -39,7 +39,8 @@ unit_tests = \
 	tests/unit/test-vf \
 	tests/unit/test-walk \
 	tests/unit/test-walk-chain \
-	tests/unit/test-walk-threads
+	tests/unit/test-walk-threads \
+	tests/unit/test-watch
 
 if HAVE_CMOCKA
 check_PROGRAMS += $(unit_tests)
@@ -190,6 +191,8 @@ tests_unit_test_walk_chain_SOURCES = tests/unit/test-walk-chain.c \
 	$(walk_test_sources)
 tests_unit_test_walk_threads_SOURCES = tests/unit/test-walk-threads.c \
 	$(walk_test_sources)
+
+tests_unit_test_watch_CFLAGS = $(unit_port_CFLAGS)
 
 EXTRA_DIST += \
 	tests/unit/accelerator-fixture.h \
