@@ -241,9 +241,9 @@ void vdpa_port_wake_wait(void);
  * vdpa_port_tell_again().
  *
  * For what Open vSwitch writes is lost if the database said just that before,
- * and something else is on its way there: as at the start of ovs-vswitchd, when
- * the database still says what the last one wrote, each port is written as it
- * is made, and a guest comes a moment later. */
+ * and something else is on its way there: as at the start of ovs-vswitchd,
+ * when the database still says what the last one wrote, each port is written
+ * as it is made, and a guest comes a moment later. */
 void vdpa_port_tell_change(struct vdpa_port *port)
     OVS_REQUIRES(vdpa_port_owned);
 void vdpa_port_tell_again(struct vdpa_port *port, long long int now)
