@@ -242,8 +242,9 @@ look(const char *expected)
 
 #define STALLED "queue pair 0 from vm is stalled: "
 #define MOVES "queue pair 0 from vm moves again\n"
-#define BAD STALLED "the guest's queue shows packets but gives none, as with " \
-            "a bad descriptor\n"
+#define BAD                                                             \
+    STALLED "the guest's queue shows packets but gives none, as with "  \
+    "a bad descriptor\n"
 
 static void
 test_moves(void **state OVS_UNUSED)
