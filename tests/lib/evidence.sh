@@ -124,9 +124,12 @@ evidence_registers()
 }
 
 # evidence_agent NAME: asks the guest's agent, which answers at once if it does
-# nothing else.
+# nothing else.  Its uptime, and what it found of its clocks, tell whether they
+# are right: an emulated machine may be slow just when the kernel measures them.
 evidence_agent()
 {
     GUEST_TIMEOUT=2 guest_exec "$1" 'cat /proc/net/dev /proc/interrupts
-                                     ip addr; dmesg | tail -n 20'
+                                     ip addr; dmesg | tail -n 20
+                                     cat /proc/uptime
+                                     dmesg | grep -E "tsc:|clocksource:"'
 }
