@@ -129,7 +129,7 @@ evidence_registers()
 evidence_agent()
 {
     GUEST_TIMEOUT=2 guest_exec "$1" 'cat /proc/net/dev /proc/interrupts
-                                     ip addr; dmesg | tail -n 20
                                      cat /proc/uptime
-                                     dmesg | grep -E "tsc:|clocksource:"'
+                                     dmesg | grep -E "tsc:|clocksource:"
+                                     ip addr; dmesg | tail -n 20'
 }
