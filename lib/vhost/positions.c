@@ -214,11 +214,25 @@ ring_mend(const struct dpdk_vdpa_note *note, struct vring_packed_desc *descs,
     }
 }
 
+/* A burst of the library's, the first one since the ring began at
+ * 'note->base', had not been finished: the buffers behind its first one may be
+ * given back already, and then the front-end gave back only that one, or a few.
+ * Returns true if so, and the burst, or what was done of it, ended at 'pos',
+ * behind 'base'.  There the guest offers something if it does so again at
+ * 'base', which is a round ahead. */
+static bool
+burst_leads_on(const struct dpdk_vdpa_note *note,
+               const struct vring_packed_desc *descs, uint16_t base,
+               uint16_t pos)
+{
+    return (note->n_undo && distance(note->base, pos, note->size) <= note->size
+            && (is_given_back(descs, base)
+                || (!is_on_offer(descs, base) && is_on_offer(descs, pos))));
+}
+
 /* Corrects '*pos', where the ring is by what 'note' says, by what was given
  * back since at 'note->base': if it was '*pos''s turn the ring is behind that,
- * else it is on offer again.  A burst of the library's that was not finished
- * may have given back, from 'base' on, what comes behind its first buffer, and
- * the front-end that one.  Returns false if it cannot be this ring. */
+ * else it is on offer again.  Returns false if it cannot be this ring. */
 static bool
 ring_amend(const struct dpdk_vdpa_note *note, struct vring_packed_desc *descs,
            uint16_t base, uint16_t *pos)
@@ -229,7 +243,7 @@ ring_amend(const struct dpdk_vdpa_note *note, struct vring_packed_desc *descs,
 
     if (distance(was, *pos, size) <= n) {
         *pos = base;
-    } else if (note->n_undo && is_given_back(descs, base)) {
+    } else if (burst_leads_on(note, descs, base, *pos)) {
         return true;
     } else if (distance(*pos, was, size) + n > size
                || !is_offered(descs, size, *pos, was)) {
@@ -258,7 +272,8 @@ chain_is_used(const struct dpdk_vdpa_note *note,
 }
 
 /* Returns null if a device has ever processed the ring at 'descs', which
- * 'note' is about, and may be at 'pos'; else why not.
+ * 'note' is about, and may be at 'pos'; else why not.  The front-end says that
+ * it begins at 'base'; that of a new one does so at its beginning.
  *
  * A driver sets the descriptors to zero before the first one, and sets the
  * flag USED only after a device has been round; none has it at the beginning,
@@ -268,12 +283,14 @@ chain_is_used(const struct dpdk_vdpa_note *note,
  * before. */
 static const char *
 why_implausible(const struct dpdk_vdpa_note *note,
-                const struct vring_packed_desc *descs, uint16_t pos)
+                const struct vring_packed_desc *descs, uint16_t base,
+                uint16_t pos)
 {
     uint16_t size = note->size;
     uint16_t i = pos & ~PACKED_WRAP;
     uint16_t last = i ? pos - 1 : (pos ^ PACKED_WRAP) | (size - 1);
-    bool is_used = pos == PACKED_WRAP || chain_is_used(note, descs, pos);
+    bool is_used = (base != PACKED_WRAP || pos == PACKED_WRAP
+                    || chain_is_used(note, descs, pos));
 
     if (i >= size) {
         return "the notes lead behind the end of the ring";
@@ -375,7 +392,7 @@ ring_find(const struct dpdk_vdpa_notes *notes, unsigned int i,
     } else if (base != note->base && !ring_amend(note, descs, base, pos)) {
         return "the notes are about a ring that began elsewhere";
     }
-    return why_implausible(note, descs, *pos);
+    return why_implausible(note, descs, base, *pos);
 }
 
 /* Returns a copy of the ring of 'size' descriptors at 'descs', or null if that
@@ -419,8 +436,9 @@ ring_write(struct vring_packed_desc *descs, struct vring_packed_desc *old,
 
 /* Has ring 'i', which the notes are about, go on where it was.  Until that is
  * clear nothing is changed in the ring, which may be a new driver's.  Nor is
- * there anything to change if the front-end has come by since. */
-static void
+ * there anything to change if the front-end has come by since.  Returns false
+ * if it is not going on. */
+static bool
 ring_restore(const struct dpdk_vdpa_notes *notes,
              const struct dpdk_vdpa_book *book, int vid, unsigned int i,
              struct vring_packed_desc *descs)
@@ -448,9 +466,19 @@ ring_restore(const struct dpdk_vdpa_notes *notes,
     }
     free(old);
     free(new);
+    return !why;
 }
 
 /* Notes. */
+
+/* Returns true if the notes are of a buffer of several descriptors that ends
+ * at 'pos'.  It may be all that shows that a device has been round. */
+static bool
+note_is_chain(const struct dpdk_vdpa_note *note, uint16_t pos)
+{
+    return (note->state == DPDK_VDPA_NOTE_EXACT && !note->n_undo
+            && note->span & DPDK_VDPA_NOTE_CHAIN && note->span >> 16 == pos);
+}
 
 /* Notes how far the library has processed ring 'i'. */
 static void
@@ -458,7 +486,8 @@ note_position(struct dpdk_vdpa_notes *notes, int vid, unsigned int i)
 {
     uint16_t avail, used;
 
-    if (!rte_vhost_get_vring_base(vid, i, &avail, &used)) {
+    if (!rte_vhost_get_vring_base(vid, i, &avail, &used)
+        && !note_is_chain(&notes->rings[i], used)) {
         dpdk_vdpa_note_set_exact(&notes->rings[i], used);
     }
 }
@@ -499,9 +528,8 @@ dpdk_vdpa_positions_begin(struct dpdk_vdpa_notes *notes,
     }
     /* Should the process end here, the next one needs what this one found. */
     note_identify(&now, book, &book->rings[i], &place);
-    if (note->state != DPDK_VDPA_NOTE_NONE && is_same_ring(&now, note)) {
-        ring_restore(notes, book, vid, i, place.desc);
-    } else {
+    if (note->state == DPDK_VDPA_NOTE_NONE || !is_same_ring(&now, note)
+        || !ring_restore(notes, book, vid, i, place.desc)) {
         dpdk_vdpa_positions_forget(notes, i);
     }
     note_identify(note, book, &book->rings[i], &place);

@@ -161,7 +161,9 @@ begin(const struct dpdk_vdpa_book *book)
     /* Notes are about this ring from now on. */
     if (book->features & F_PACKED) {
         assert_int_equal(notes.rings[1].state, DPDK_VDPA_NOTE_EXACT);
-        assert_int_equal(notes.rings[1].span, dpdk_vdpa_note_span(base, base));
+        assert_int_equal(notes.rings[1].span >> 16, base);
+        assert_true(notes.rings[1].span & DPDK_VDPA_NOTE_CHAIN
+                    || notes.rings[1].span == dpdk_vdpa_note_span(base, base));
     } else {
         assert_int_equal(notes.rings[1].state, DPDK_VDPA_NOTE_NONE);
     }
@@ -266,6 +268,18 @@ test_chain(void **state)
         assert_int_equal(begin(*state), end);
         d->addr = 0;
     }
+
+    /* It may be all that shows that a device has been round. */
+    ring_fill(PACKED_WRAP, SIZE);
+    memory.desc[SIZE - 1].flags = 0;
+    memory.desc[SIZE - 1].addr = 1;
+    notes.rings[1].span = dpdk_vdpa_note_span(
+        (SIZE - 1) | DPDK_VDPA_NOTE_CHAIN, 4 | PACKED_WRAP);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(begin(*state), 4 | PACKED_WRAP);
+        dpdk_vdpa_positions_save(&notes, *state, VID);
+    }
+    memory.desc[SIZE - 1].addr = 0;
 }
 
 /* The library was in the middle of a burst. */
@@ -508,6 +522,15 @@ test_first_burst(void **state)
     assert_int_equal(memory.desc[7].len, 907);
     assert_int_equal(memory.desc[8].len, 2);
     assert_int_equal(memory.desc[4].flags, PACKED_AVAIL | PACKED_USED);
+
+    /* The guest has offered these again, behind all that it may before. */
+    book->rings[1].base = BASE;
+    live_and_die(book);
+    note_burst(BASE);
+    ring_fill(BASE + 5, SIZE - 3);
+    book->rings[1].base = BASE + 1;
+    assert_int_equal(begin(book), BASE + 5);
+    assert_int_equal(memory.desc[1].flags, PACKED_USED);
 }
 
 /* What a device has done cannot be told, nor is it changed. */
@@ -662,6 +685,14 @@ test_even(void **state)
     notes.rings[1].span = dpdk_vdpa_note_span(250, PACKED_WRAP);
     ring_fill(PACKED_WRAP, 10);
     assert_int_equal(begin(book), PACKED_WRAP);
+
+    /* A buffer that began in the round before ended at 3, and all is on offer;
+     * only a ring that is not new begins at 7. */
+    live_and_die(book);
+    notes.rings[1].span = dpdk_vdpa_note_span(3 | PACKED_WRAP,
+                                              3 | PACKED_WRAP);
+    ring_fill(PACKED_WRAP, SIZE);
+    assert_int_equal(begin(book), 3 | PACKED_WRAP);
 }
 
 /* The connection ends, and the process does not. */
