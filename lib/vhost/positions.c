@@ -214,18 +214,19 @@ ring_mend(const struct dpdk_vdpa_note *note, struct vring_packed_desc *descs,
     }
 }
 
-/* A burst of the library's, the first one since the ring began at
- * 'note->base', had not been finished: the buffers behind its first one may be
- * given back already, and then the front-end gave back only that one, or a few.
- * Returns true if so, and the burst, or what was done of it, ended at 'pos',
- * behind 'base'.  There the guest offers something if it does so again at
- * 'base', which is a round ahead. */
+/* Returns true if the ring has been processed beyond 'base', up to 'pos',
+ * though the front-end believes that it begins there.  What the front-end gave
+ * back before 'base' was what it took for a buffer: the rest of one of several
+ * descriptors, of which only the first shows that it was given back; or else
+ * the first one of a burst of the library's, which gives that back at last.
+ * What follows was given back in this round then, and is so still, or it is on
+ * offer for the next round, as are those at 'pos' for this one. */
 static bool
-burst_leads_on(const struct dpdk_vdpa_note *note,
-               const struct vring_packed_desc *descs, uint16_t base,
-               uint16_t pos)
+ring_has_passed(const struct dpdk_vdpa_note *note,
+                const struct vring_packed_desc *descs, uint16_t base,
+                uint16_t pos)
 {
-    return (note->n_undo && distance(note->base, pos, note->size) <= note->size
+    return (distance(note->base, pos, note->size) <= note->size
             && (is_given_back(descs, base)
                 || (!is_on_offer(descs, base) && is_on_offer(descs, pos))));
 }
@@ -243,7 +244,7 @@ ring_amend(const struct dpdk_vdpa_note *note, struct vring_packed_desc *descs,
 
     if (distance(was, *pos, size) <= n) {
         *pos = base;
-    } else if (burst_leads_on(note, descs, base, *pos)) {
+    } else if (ring_has_passed(note, descs, base, *pos)) {
         return true;
     } else if (distance(*pos, was, size) + n > size
                || !is_offered(descs, size, *pos, was)) {

@@ -533,6 +533,24 @@ test_first_burst(void **state)
     assert_int_equal(memory.desc[1].flags, PACKED_USED);
 }
 
+/* The front-end has taken the rest of a buffer, which was given back, for one
+ * that is on offer. */
+static void
+test_rest_of_chain(void **state)
+{
+    struct dpdk_vdpa_book *book = *state;
+
+    for (int again = 0; again < 2; again++) {
+        book->rings[1].base = BASE + 20;
+        live_and_die(book);
+        ring_fill(POS, again ? SIZE - 50 : 10);
+        memory.desc[20].flags = PACKED_AVAIL | PACKED_USED;
+        book->rings[1].base = BASE + 21;
+        assert_int_equal(begin(book), POS);
+        check_said("goes on from 100 (the front-end says 21)");
+    }
+}
+
 /* What a device has done cannot be told, nor is it changed. */
 static void
 test_chains_of_device(void **state)
@@ -784,6 +802,7 @@ main(void)
         cmocka_unit_test_setup(test_never_given_back, setup),
         cmocka_unit_test_setup(test_burst_of_another, setup),
         cmocka_unit_test_setup(test_first_burst, setup),
+        cmocka_unit_test_setup(test_rest_of_chain, setup),
         cmocka_unit_test_setup(test_chains_of_device, setup),
         cmocka_unit_test_setup(test_device, setup),
         cmocka_unit_test_setup(test_other, setup),
