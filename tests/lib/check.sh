@@ -104,6 +104,21 @@ check_add()
         -- set Interface "$port" type=dpdkvdpa "${columns[@]}"
 }
 
+# check_notes PORT: prints the file of the notes about PORT's socket, if there
+# is one.
+check_notes()
+{
+    grep -alF "$VDPA_ENV/$1.sock" "$VDPA_ENV"/dpdkvdpa-*.rings
+}
+
+# check_del PORT: deletes PORT and waits until it is gone, which since Open
+# vSwitch 3.7 may be after ovs-vsctl has come back; its notes go last.
+check_del()
+{
+    ovs-vsctl --timeout=30 del-port "$1" \
+        && wait_until "! check_notes $1"
+}
+
 # check_bad PORT N PATTERN... -- [OPTION=VALUE]...: adds a port as check_add()
 # does and succeeds if that fails, with every PATTERN (a regular expression,
 # case-insensitive) in its error, without leaving anything behind, and if the
