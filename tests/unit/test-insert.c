@@ -29,6 +29,7 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/test-needs.h"
 #include "util.h"
 
 /* Makes a connection: the library has 'client', and the front-end, as far as
@@ -140,6 +141,7 @@ static const struct dpdk_vdpa_msg sent = {
 static void
 setup(struct fixture *f)
 {
+    test_needs("cookies");
     f->insert.ops = &insert_ops;
     f->insert.aux = &inserter;
     make_pair(&f->client, &f->server);
