@@ -462,7 +462,12 @@ dpdk_vdpa_walk_set_call(struct dpdk_vdpa_walk *walk, unsigned int i, int fd,
 void
 dpdk_vdpa_walk_keep_call(struct dpdk_vdpa_walk *walk, unsigned int i, int fd)
 {
-    walk_replace_fd(walk, &walk->rings[i].call_fd, fd);
+    struct walked *w = &walk->rings[i];
+
+    walk_replace_fd(walk, &w->call_fd, fd);
+    /* The device before may have ended before it could interrupt for what it
+     * had given back, and this one does not know. */
+    walked_interrupt(w);
 }
 
 int

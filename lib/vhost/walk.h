@@ -86,8 +86,9 @@ int dpdk_vdpa_walk_renew_call(struct dpdk_vdpa_walk *, unsigned int i);
 
 /* The same for a ring that a vDPA device is to process, which interrupts the
  * guest by itself: keeps eventfd 'fd', which this takes over, or none if it is
- * negative, and returns another one for it, or -1, with errno set, or 0 if
- * there is none. */
+ * negative, and interrupts the guest once.  dpdk_vdpa_walk_get_call() returns
+ * another eventfd of the same, which is the caller's to close, or -1, with
+ * errno set, or 0 if there is none. */
 void dpdk_vdpa_walk_keep_call(struct dpdk_vdpa_walk *, unsigned int i, int fd);
 int dpdk_vdpa_walk_get_call(struct dpdk_vdpa_walk *, unsigned int i);
 

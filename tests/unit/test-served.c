@@ -303,8 +303,9 @@ test_disabled(void **state OVS_UNUSED)
     }
 }
 
-/* The front-end says by what to interrupt, and then what the next driver takes
- * of the device, without having stopped rings: the device knows. */
+/* The front-end says by what to interrupt, which is done at once, and then
+ * what the next driver takes of the device, without having stopped rings: the
+ * device knows. */
 static void
 test_calls(void **state OVS_UNUSED)
 {
@@ -318,6 +319,7 @@ test_calls(void **state OVS_UNUSED)
         for (int i = 0; i < 2; i++) {
             assert_true(tell_state(DPDK_VDPA_MSG_SET_VRING_ENABLE, i, 0));
             assert_true(turn || tell_u64(DPDK_VDPA_MSG_SET_VRING_CALL, i, fd));
+            assert_true(turn || (!eventfd_read(fd, &n) && n == 1));
         }
         atomic_count_set(&n_confs, 0);
         assert_true(tell_u64(DPDK_VDPA_MSG_SET_FEATURES,

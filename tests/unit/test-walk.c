@@ -644,6 +644,23 @@ test_other_call_fd(void **state)
     assert_int_equal(n_calls(f, 0), 0);
 }
 
+/* So does one whose rings a vDPA device is to process: who did before may have
+ * ended before it could. */
+static void
+test_device_call_fd(void **state)
+{
+    struct fixture *f = *state;
+    int fd = eventfd(0, EFD_NONBLOCK);
+    eventfd_t value = 0;
+
+    dpdk_vdpa_walk_keep_call(f->walk, 0, dup(fd));
+    assert_int_equal(eventfd_read(fd, &value), 0);
+    assert_int_equal(value, 1);
+    dpdk_vdpa_walk_keep_call(f->walk, 0, -1);
+    assert_int_equal(eventfd_read(fd, &value), -1);
+    close(fd);
+}
+
 static void
 test_no_call_fd(void **state)
 {
@@ -807,6 +824,7 @@ main(void)
         TEST(test_calls_by_library),
         TEST(test_full_call_fd),
         TEST(test_other_call_fd),
+        TEST(test_device_call_fd),
         TEST(test_no_call_fd),
         TEST(test_hand_over),
         TEST(test_hand_over_busy),
