@@ -111,7 +111,16 @@ ovs_bridge()
 {
     ovs-vsctl add-br "$1" -- set Bridge "$1" datapath_type=netdev \
         fail_mode=standalone || return 1
-    env_exec ip addr add "$2" dev "$1" && env_exec ip link set "$1" up
+    ovs_bridge_up "$1" "$2"
+}
+
+# ovs_bridge_up BRIDGE ADDRESS/LENGTH: waits for the bridge's local port, which
+# ovs-vswitchd makes anew when it starts, and gives it its address.
+ovs_bridge_up()
+{
+    wait_until "env_exec ip link show '$1'" \
+        && env_exec ip addr replace "$2" dev "$1" \
+        && env_exec ip link set "$1" up
 }
 
 # ovs_release: prints the release of ovs-vswitchd as a number, 305 for 3.5.
