@@ -68,6 +68,7 @@ vdpa_sources = \
 	lib/seam/vswitchd.h \
 	lib/vhost/book.c \
 	lib/vhost/book.h \
+	lib/vhost/calls.c \
 	lib/vhost/chain.c \
 	lib/vhost/chain.h \
 	lib/vhost/connector.c \
@@ -110,5 +111,6 @@ vdpa_sources = \
 	lib/vhost/undo.h \
 	lib/vhost/vm.c \
 	lib/vhost/vm.h \
+	lib/vhost/walk-private.h \
 	lib/vhost/walk.c \
 	lib/vhost/walk.h

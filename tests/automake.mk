@@ -146,6 +146,7 @@ vhost_sources = \
 	lib/base/packet.c \
 	lib/base/segment.c \
 	lib/vhost/book.c \
+	lib/vhost/calls.c \
 	lib/vhost/chain.c \
 	lib/vhost/connector.c \
 	lib/vhost/door.c \
@@ -184,8 +185,8 @@ tests_unit_test_undo_SOURCES = tests/unit/test-undo.c lib/vhost/ring.c \
 	lib/vhost/undo.c
 
 walk_test_sources = lib/base/packet.c lib/base/segment.c lib/vhost/book.c \
-	lib/vhost/chain.c lib/vhost/interrupt.c lib/vhost/ring.c \
-	lib/vhost/undo.c
+	lib/vhost/calls.c lib/vhost/chain.c lib/vhost/interrupt.c \
+	lib/vhost/ring.c lib/vhost/undo.c
 tests_unit_test_walk_SOURCES = tests/unit/test-walk.c $(walk_test_sources)
 tests_unit_test_walk_chain_SOURCES = tests/unit/test-walk-chain.c \
 	$(walk_test_sources)

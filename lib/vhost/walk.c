@@ -16,14 +16,10 @@
 
 #include "vhost/walk.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <linux/vhost_types.h>
 #include <linux/virtio_config.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <rte_config.h>
 #include <rte_mbuf.h>
@@ -36,14 +32,12 @@
 #include "util.h"
 #include "vhost/book.h"
 #include "vhost/chain.h"
-#include "vhost/interrupt.h"
 #include "vhost/notes.h"
 #include "vhost/ring.h"
 #include "vhost/undo.h"
+#include "vhost/walk-private.h"
 
 VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_walk);
-
-#define MAX_RINGS DPDK_VDPA_BOOK_N_RINGS
 
 /* Shorter rings are the library's: a burst might go round one and end where it
  * began, as if nothing had been done. */
@@ -57,46 +51,6 @@ VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_walk);
  * every write has to be logged: the library does that. */
 #define FEATURES_FOR_LIBRARY (1ULL << VIRTIO_F_IOMMU_PLATFORM                \
                               | 1ULL << VHOST_F_LOG_ALL)
-
-/* Eventfds that a guest has exchanged and that wait to be closed together: to
- * close one takes a barrier. */
-#define MAX_OLD_FDS 64
-
-struct walked {
-    PADDED_MEMBERS(CACHE_LINE_SIZE,
-        /* The gate.  The first is written by the PMD thread, the others by the
-         * one that handles messages; all are read by both. */
-        atomic_bool inside;
-        ATOMIC(struct dpdk_vdpa_ring *) open;   /* '&ring', or null. */
-        atomic_int call_fd;             /* The guest's, or -1. */
-        atomic_int library_fd;          /* By which the library calls. */
-
-        /* For who is inside, or the one that has the gate closed. */
-        bool must_call;                 /* With the next burst. */
-        uint16_t told;                  /* 'next_used' when we last thought
-                                         * of an interrupt. */
-        unsigned int n_asked;           /* dpdk_vdpa_walk_ask_library(). */
-        struct dpdk_vdpa_ring ring;
-
-        /* For the PMD thread. */
-        unsigned int n_answered;        /* Of 'n_asked'. */
-        unsigned int n_lost;            /* Packets to be counted still. */
-        bool library_behind;            /* It must learn about interrupts. */
-        atomic_uint64_t n_library;      /* Packets of the library's. */
-    );
-};
-
-struct dpdk_vdpa_walk {
-    struct walked rings[MAX_RINGS];
-    const struct dpdk_vdpa_book *book;
-    struct dpdk_vdpa_notes *notes;      /* Each ring's for who is inside. */
-
-    /* For the thread that handles messages. */
-    struct dpdk_vdpa_memory memory;     /* Read by who is inside. */
-    atomic_uint64_t features;           /* Read by PMD threads. */
-    int old_fds[MAX_OLD_FDS];
-    unsigned int n_old_fds;
-};
 
 struct dpdk_vdpa_walk *
 dpdk_vdpa_walk_create(const struct dpdk_vdpa_book *book,
@@ -126,33 +80,6 @@ dpdk_vdpa_walk_destroy(struct dpdk_vdpa_walk *walk)
     }
 }
 
-static inline int
-fd_read(atomic_int *fdp)
-{
-    int fd;
-
-    atomic_read_explicit(fdp, &fd, memory_order_acquire);
-    return fd;
-}
-
-/* Interrupts the guest, if it has said how.  For who is inside, or handles
- * messages. */
-static void
-walked_interrupt(struct walked *w)
-{
-    int fd = fd_read(&w->call_fd);
-
-    while (fd >= 0) {
-        int old = fd;
-
-        dpdk_vdpa_interrupt(fd);
-        fd = fd_read(&w->call_fd);
-        if (fd == old) {        /* Else nobody may look at the old one. */
-            return;
-        }
-    }
-}
-
 /* Interrupts the guest if it wants that for what it was given since it was
  * last thought of.  For who is inside, or has the gate closed. */
 static void
@@ -160,22 +87,9 @@ walked_call(struct walked *w)
 {
     if (dpdk_vdpa_ring_wants_call(&w->ring, w->told) || w->must_call) {
         w->must_call = false;
-        walked_interrupt(w);
+        dpdk_vdpa_walked_interrupt(w);
     }
     w->told = w->ring.next_used;
-}
-
-/* Passes on to the guest what the library wanted to interrupt it for.  For who
- * is inside, or handles messages. */
-static void
-walked_pass_on(struct walked *w)
-{
-    int fd = fd_read(&w->library_fd);
-    eventfd_t n;
-
-    if (fd >= 0 && !eventfd_read(fd, &n)) {
-        walked_interrupt(w);
-    }
 }
 
 /* Opening and closing. */
@@ -390,124 +304,6 @@ dpdk_vdpa_walk_ask_library(struct dpdk_vdpa_walk *walk)
     walk->rings[FIRST_SEND_RING].n_asked++;
 }
 
-/* Eventfds. */
-
-/* Closes eventfds that PMD threads may have been using. */
-static void
-walk_close_old_fds(struct dpdk_vdpa_walk *walk)
-{
-    if (!walk->n_old_fds) {
-        return;
-    }
-    dpdk_vdpa_gate_barrier();
-    for (unsigned int i = 0; i < MAX_RINGS; i++) {
-        dpdk_vdpa_gate_wait(&walk->rings[i].inside);
-    }
-    while (walk->n_old_fds) {
-        close(walk->old_fds[--walk->n_old_fds]);
-    }
-}
-
-/* Sets '*fdp' to 'fd' and sees to it that what it was is closed. */
-static void
-walk_replace_fd(struct dpdk_vdpa_walk *walk, atomic_int *fdp, int fd)
-{
-    int old = fd_read(fdp);
-
-    atomic_store(fdp, fd);
-    /* Who still found the old one has written to the ring before: whoever is
-     * told by the new one from now on is to see that.  The other fence is in
-     * dpdk_vdpa_ring_wants_call(). */
-    atomic_thread_fence(memory_order_seq_cst);
-    if (old >= 0) {
-        if (walk->n_old_fds >= MAX_OLD_FDS) {
-            walk_close_old_fds(walk);
-        }
-        walk->old_fds[walk->n_old_fds++] = old;
-    }
-}
-
-int
-dpdk_vdpa_walk_renew_call(struct dpdk_vdpa_walk *walk, unsigned int i)
-{
-    int ours, librarys;
-
-    ours = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (ours < 0) {
-        return -1;
-    }
-    librarys = dup(ours);
-    if (librarys < 0) {
-        int error = errno;
-
-        close(ours);
-        errno = error;
-        return -1;
-    }
-    walk_replace_fd(walk, &walk->rings[i].library_fd, ours);
-    return librarys;
-}
-
-int
-dpdk_vdpa_walk_set_call(struct dpdk_vdpa_walk *walk, unsigned int i, int fd,
-                        bool for_library)
-{
-    struct walked *w = &walk->rings[i];
-
-    walk_replace_fd(walk, &w->call_fd, fd);
-    walked_interrupt(w);        /* The old one may have been used till now. */
-    return for_library ? dpdk_vdpa_walk_renew_call(walk, i) : 0;
-}
-
-void
-dpdk_vdpa_walk_keep_call(struct dpdk_vdpa_walk *walk, unsigned int i, int fd)
-{
-    struct walked *w = &walk->rings[i];
-
-    walk_replace_fd(walk, &w->call_fd, fd);
-    /* The device before may have ended before it could interrupt for what it
-     * had given back, and this one does not know. */
-    walked_interrupt(w);
-}
-
-int
-dpdk_vdpa_walk_get_call(struct dpdk_vdpa_walk *walk, unsigned int i)
-{
-    int fd = fd_read(&walk->rings[i].call_fd);
-
-    return fd < 0 ? 0 : fcntl(fd, F_DUPFD_CLOEXEC, 1);
-}
-
-void
-dpdk_vdpa_walk_pass_on(struct dpdk_vdpa_walk *walk)
-{
-    for (unsigned int i = 0; i < MAX_RINGS; i++) {
-        walked_pass_on(&walk->rings[i]);
-    }
-}
-
-void
-dpdk_vdpa_walk_drop_library_call(struct dpdk_vdpa_walk *walk, unsigned int i)
-{
-    walk_replace_fd(walk, &walk->rings[i].library_fd, -1);
-}
-
-void
-dpdk_vdpa_walk_drop_call(struct dpdk_vdpa_walk *walk, unsigned int i)
-{
-    walk_replace_fd(walk, &walk->rings[i].call_fd, -1);
-    dpdk_vdpa_walk_drop_library_call(walk, i);
-}
-
-void
-dpdk_vdpa_walk_drop_calls(struct dpdk_vdpa_walk *walk)
-{
-    for (unsigned int i = 0; i < MAX_RINGS; i++) {
-        dpdk_vdpa_walk_drop_call(walk, i);
-    }
-    walk_close_old_fds(walk);
-}
-
 void
 dpdk_vdpa_walk_get_info(const struct dpdk_vdpa_walk *walk_,
                         struct dpdk_vdpa_walk_info *info)
@@ -621,7 +417,7 @@ walk_take_back(struct dpdk_vdpa_walk *walk, int vid, unsigned int i,
         atomic_store_relaxed(&w->n_library, total + n);
     }
     if (moved) {
-        walked_pass_on(w);
+        dpdk_vdpa_walked_pass_on(w);
     }
     if (ring && walked_refresh(w, vid, i)) {
         walk_note(walk, i);

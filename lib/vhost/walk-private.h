@@ -1,0 +1,82 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+#ifndef DPDK_VDPA_WALK_PRIVATE_H
+#define DPDK_VDPA_WALK_PRIVATE_H 1
+
+/* What those share who see to the virtqueues of a connection: vhost/walk.c
+ * walks them, vhost/calls.c interrupts the guest. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "openvswitch/compiler.h"
+#include "ovs-atomic.h"
+#include "util.h"
+#include "vhost/book.h"
+#include "vhost/ring.h"
+
+struct dpdk_vdpa_notes;
+
+#define MAX_RINGS DPDK_VDPA_BOOK_N_RINGS
+
+/* Eventfds that a guest has exchanged and that wait to be closed together: to
+ * close one takes a barrier. */
+#define MAX_OLD_FDS 64
+
+struct walked {
+    PADDED_MEMBERS(CACHE_LINE_SIZE,
+        /* The gate.  The first is written by the PMD thread, the others by the
+         * one that handles messages; all are read by both. */
+        atomic_bool inside;
+        ATOMIC(struct dpdk_vdpa_ring *) open;   /* '&ring', or null. */
+        atomic_int call_fd;             /* The guest's, or -1. */
+        atomic_int library_fd;          /* By which the library calls. */
+
+        /* For who is inside, or the one that has the gate closed. */
+        bool must_call;                 /* With the next burst. */
+        uint16_t told;                  /* 'next_used' when we last thought
+                                         * of an interrupt. */
+        unsigned int n_asked;           /* dpdk_vdpa_walk_ask_library(). */
+        struct dpdk_vdpa_ring ring;
+
+        /* For the PMD thread. */
+        unsigned int n_answered;        /* Of 'n_asked'. */
+        unsigned int n_lost;            /* Packets to be counted still. */
+        bool library_behind;            /* It must learn about interrupts. */
+        atomic_uint64_t n_library;      /* Packets of the library's. */
+    );
+};
+
+struct dpdk_vdpa_walk {
+    struct walked rings[MAX_RINGS];
+    const struct dpdk_vdpa_book *book;
+    struct dpdk_vdpa_notes *notes;      /* Each ring's for who is inside. */
+
+    /* For the thread that handles messages. */
+    struct dpdk_vdpa_memory memory;     /* Read by who is inside. */
+    atomic_uint64_t features;           /* Read by PMD threads. */
+    int old_fds[MAX_OLD_FDS];
+    unsigned int n_old_fds;
+};
+
+/* Interrupts the guest, if it has said how.  For who is inside, or handles
+ * messages. */
+void dpdk_vdpa_walked_interrupt(struct walked *);
+
+/* Passes on to the guest what the library wanted to interrupt it for.  For who
+ * is inside, or handles messages. */
+void dpdk_vdpa_walked_pass_on(struct walked *);
+
+#endif /* vhost/walk-private.h */
