@@ -68,7 +68,9 @@ bench/relay-cost: bench/relay-cost.c lib/dpdk-vdpa-relay.c \
 	$(AM_V_CCLD)$(RELAY_COST_LINK) -o $@ $(filter %.c,$^) \
 		$(RELAY_COST_LIBS)
 
-bench/ring-cost: bench/ring-cost.c lib/vhost/ring.c \
+bench/ring-cost: bench/ring-cost.c lib/base/headers.h lib/base/packet.c \
+		lib/base/packet.h lib/base/segment.c lib/base/segment.h \
+		lib/vhost/chain.c lib/vhost/chain.h lib/vhost/ring.c \
 		lib/vhost/ring.h tests/unit/test-guest.h
 	@$(MKDIR_P) $(@D)
 	$(AM_V_CCLD)$(RELAY_COST_LINK) -o $@ $(filter %.c,$^) \
