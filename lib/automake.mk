@@ -62,6 +62,9 @@ vdpa_sources = \
 	lib/port/report.h \
 	lib/port/watch.c \
 	lib/port/watch.h \
+	lib/relay/assign.c \
+	lib/relay/assign.h \
+	lib/relay/lane.h \
 	lib/seam/compat-dpdk.h \
 	lib/seam/compat-ovs.h \
 	lib/seam/vswitchd.c \

@@ -26,6 +26,8 @@
 #include "openvswitch/util.h"
 #include "ovs-atomic.h"
 #include "packets.h"
+#include "relay/assign.h"
+#include "relay/lane.h"
 #include "util.h"
 
 /* Most packets that a poller moves in one poll, over all its lanes, but for
@@ -63,92 +65,6 @@
 
 /* Full bursts after a search for more in vain before the next search. */
 #define MORE_INTERVAL 63
-
-/* Counters of a lane, written by its poller only. */
-struct lane_counters {
-    atomic_uint64_t rx_packets;
-    atomic_uint64_t rx_bytes;
-    atomic_uint64_t tx_packets;
-    atomic_uint64_t tx_bytes;
-    atomic_uint64_t retries;
-    atomic_uint64_t drops[DPDK_VDPA_N_DROP_REASONS];
-};
-
-struct lane {
-    /* All that a poll needs which finds nothing.  The source is set by
-     * configure() while no poller runs, the rest written by the poller only:
-     * packets 'pending[first]' up to 'pending[first + n_pending - 1]' wait for
-     * the sink. */
-    PADDED_MEMBERS(CACHE_LINE_SIZE,
-        uint16_t (*recv)(void *aux, uint16_t queue, struct rte_mbuf **pkts,
-                         uint16_t n);   /* Of the source. */
-        void *source_aux;
-        uint16_t source_queue;
-        uint16_t first;
-        atomic_uint16_t n_pending;      /* Other threads read it for show. */
-        atomic_bool backoff;            /* Written by set_backoff(). */
-        unsigned int wait;              /* Polls until it has its turn. */
-        unsigned int vain;              /* Turns that moved nothing, since the
-                                         * last one that did. */
-        unsigned int more_wait;         /* See lane_poll_more(). */
-        uint64_t pending_bytes;
-    );
-
-    /* Set by configure() while no poller runs, read by the poller. */
-    PADDED_MEMBERS(CACHE_LINE_SIZE,
-        const struct dpdk_vdpa_end *source;
-        const struct dpdk_vdpa_end *sink;    /* Null to drop everything. */
-        uint16_t sink_queue;
-        struct dpdk_vdpa_packet_rules rules;
-        bool is_watched;                /* By one of the next two. */
-        const struct dpdk_vdpa_observer *observer;
-        struct dpdk_vdpa_policer *policer;
-        enum dpdk_vdpa_direction direction;
-        unsigned int retries_max;
-        enum dpdk_vdpa_drop_reason discard_reason;  /* If 'sink' is null. */
-    );
-    struct rte_mbuf *pending[DPDK_VDPA_BURST];
-    PADDED_MEMBERS(CACHE_LINE_SIZE, struct lane_counters counters; );
-};
-
-struct dpdk_vdpa_poller {
-    /* True while the poller is inside dpdk_vdpa_relay_poll().  Written by it,
-     * read by configure(). */
-    PADDED_MEMBERS(CACHE_LINE_SIZE, atomic_bool busy; );
-
-    /* Set by configure() while no poller runs. */
-    struct dpdk_vdpa_relay *relay;
-    struct lane **lanes;                /* Polled every time. */
-    unsigned int n_lanes;
-    struct lane **extras;               /* Polled in turn. */
-    unsigned int n_extras;
-
-    /* Written by the poller. */
-    unsigned int next_lane;             /* Where the next poll begins. */
-    unsigned int next_extra;            /* The extra lane that had its turn. */
-    unsigned int extra_wait;            /* Polls until the next one has. */
-};
-
-struct dpdk_vdpa_relay {
-    /* Tells the pollers to keep out.  Written by configure(). */
-    PADDED_MEMBERS(CACHE_LINE_SIZE, atomic_bool paused; );
-
-    /* The rest is for the functions that the caller serializes. */
-    struct dpdk_vdpa_relay_config config;
-    struct lane **lanes[DPDK_VDPA_N_DIRECTIONS];    /* 'n_lanes' of each. */
-    unsigned int n_lanes;
-    struct dpdk_vdpa_poller **pollers;  /* Never shrinks. */
-    unsigned int n_pollers;
-};
-
-static inline uint16_t
-lane_n_pending(const struct lane *lane)
-{
-    uint16_t n;
-
-    atomic_read_relaxed(&CONST_CAST(struct lane *, lane)->n_pending, &n);
-    return n;
-}
 
 static void
 lane_drop(struct lane *lane, struct rte_mbuf **pkts, unsigned int n,
@@ -562,18 +478,6 @@ relay_settle(struct dpdk_vdpa_relay *relay,
     }
 }
 
-static void
-lane_set_source(struct lane *lane, const struct dpdk_vdpa_end *source,
-                unsigned int queue)
-{
-    lane->source = source;
-    lane->recv = source->recv;
-    lane->source_aux = source->aux;
-    lane->source_queue = queue;
-    lane->wait = 0;
-    lane->vain = 0;
-}
-
 /* Drops what waits in the VF's queues: it came before the guest did. */
 static void
 relay_drain_vf(struct dpdk_vdpa_relay *relay,
@@ -583,7 +487,7 @@ relay_drain_vf(struct dpdk_vdpa_relay *relay,
         struct lane *lane = relay->lanes[DPDK_VDPA_VF_TO_VM][i];
         unsigned int n, total = 0;
 
-        lane_set_source(lane, new->vf, i);
+        dpdk_vdpa_assign_source(lane, new->vf, i);
         lane->is_watched = false;
         lane->policer = NULL;
         do {
@@ -591,168 +495,6 @@ relay_drain_vf(struct dpdk_vdpa_relay *relay,
             lane_drop_pending(lane, DPDK_VDPA_DROP_VM_DISCONNECTED);
             total += n;
         } while (n && total < new->vf_rxq_size);
-    }
-}
-
-static void
-relay_grow_lanes(struct dpdk_vdpa_relay *relay, unsigned int n)
-{
-    if (n <= relay->n_lanes) {
-        return;
-    }
-    for (int dir = 0; dir < DPDK_VDPA_N_DIRECTIONS; dir++) {
-        relay->lanes[dir] = xrealloc(relay->lanes[dir],
-                                     n * sizeof *relay->lanes[dir]);
-        for (unsigned int i = relay->n_lanes; i < n; i++) {
-            relay->lanes[dir][i] = xzalloc_cacheline(sizeof(struct lane));
-        }
-    }
-    relay->n_lanes = n;
-}
-
-static void
-relay_grow_pollers(struct dpdk_vdpa_relay *relay, unsigned int n)
-{
-    if (n <= relay->n_pollers) {
-        return;
-    }
-    relay->pollers = xrealloc(relay->pollers, n * sizeof *relay->pollers);
-    for (unsigned int i = relay->n_pollers; i < n; i++) {
-        relay->pollers[i] = xzalloc_cacheline(sizeof *relay->pollers[i]);
-        relay->pollers[i]->relay = relay;
-    }
-    relay->n_pollers = n;
-}
-
-/* All lanes into a queue have one poller.  The modulus by the VF's queues
- * comes first because guest queues beyond them share these. */
-unsigned int
-dpdk_vdpa_relay_poller_of(const struct dpdk_vdpa_relay *relay,
-                          unsigned int pair)
-{
-    const struct dpdk_vdpa_relay_config *c = &relay->config;
-
-    return pair % c->n_vf_pairs % c->n_pollers;
-}
-
-static struct dpdk_vdpa_poller *
-relay_poller_of(struct dpdk_vdpa_relay *relay, unsigned int pair)
-{
-    return relay->pollers[dpdk_vdpa_relay_poller_of(relay, pair)];
-}
-
-static void
-lane_init(struct lane *lane, const struct dpdk_vdpa_relay_config *c,
-          const struct dpdk_vdpa_end *source, unsigned int source_queue,
-          const struct dpdk_vdpa_end *sink, unsigned int sink_queue)
-{
-    lane_set_source(lane, source, source_queue);
-    lane->sink = sink;
-    lane->sink_queue = sink_queue;
-    lane->rules.max_payload_len = c->max_frame_len - ETH_HEADER_LEN;
-    if (source == c->vm) {
-        lane->direction = DPDK_VDPA_VM_TO_VF;
-        lane->rules.offload_mask = RTE_MBUF_F_TX_OFFLOAD_MASK;
-        lane->rules.good_offloads = c->tx_offloads;
-    } else {
-        lane->direction = DPDK_VDPA_VF_TO_VM;
-        lane->rules.offload_mask = RTE_MBUF_F_RX_LRO;
-        lane->rules.good_offloads = c->lro ? RTE_MBUF_F_RX_LRO : 0;
-    }
-    lane->observer = c->observer;
-    lane->policer = sink ? c->policers[lane->direction] : NULL;
-    lane->is_watched = lane->observer || lane->policer;
-    lane->retries_max = sink && sink == c->vm ? c->tx_retries_max : 0;
-}
-
-static void
-poller_add_lane(struct dpdk_vdpa_poller *poller, struct lane *lane)
-{
-    poller->lanes[poller->n_lanes++] = lane;
-}
-
-static void
-poller_add_extra(struct dpdk_vdpa_poller *poller, struct lane *lane)
-{
-    poller->extras[poller->n_extras++] = lane;
-}
-
-/* Sets up the lane from the guest's pair 'i'. */
-static void
-relay_build_vm_to_vf(struct dpdk_vdpa_relay *relay, unsigned int i)
-{
-    const struct dpdk_vdpa_relay_config *c = &relay->config;
-    struct lane *lane = relay->lanes[DPDK_VDPA_VM_TO_VF][i];
-
-    lane_init(lane, c, c->vm, i, c->vf, i % c->n_vf_pairs);
-    lane->discard_reason = DPDK_VDPA_DROP_VF_DOWN;
-    poller_add_lane(relay_poller_of(relay, i), lane);
-}
-
-/* Sets up the lane from the VF's pair 'i'.  If the guest has not enabled that
- * pair, the packets go to one that it has: 'enabled' lists these. */
-static void
-relay_build_vf_to_vm(struct dpdk_vdpa_relay *relay, unsigned int i,
-                     const uint16_t *enabled, unsigned int n_enabled)
-{
-    const struct dpdk_vdpa_relay_config *c = &relay->config;
-    struct lane *lane = relay->lanes[DPDK_VDPA_VF_TO_VM][i];
-
-    if (c->vm && c->vm_enabled[i]) {
-        lane_init(lane, c, c->vf, i, c->vm, i);
-        poller_add_lane(relay_poller_of(relay, i), lane);
-    } else if (c->vm && n_enabled) {
-        unsigned int queue = enabled[i % n_enabled];
-
-        lane_init(lane, c, c->vf, i, c->vm, queue);
-        poller_add_extra(relay_poller_of(relay, queue), lane);
-    } else {
-        lane_init(lane, c, c->vf, i, NULL, 0);
-        lane->discard_reason = (c->vm ? DPDK_VDPA_DROP_QUEUE_DISABLED
-                                : DPDK_VDPA_DROP_VM_DISCONNECTED);
-        poller_add_extra(relay_poller_of(relay, i), lane);
-    }
-}
-
-static void
-relay_clear_pollers(struct dpdk_vdpa_relay *relay)
-{
-    for (unsigned int i = 0; i < relay->n_pollers; i++) {
-        struct dpdk_vdpa_poller *p = relay->pollers[i];
-
-        /* Any poller may come to run every lane. */
-        p->lanes = xrealloc(p->lanes,
-                            2 * relay->n_lanes * sizeof *p->lanes);
-        p->extras = xrealloc(p->extras, relay->n_lanes * sizeof *p->extras);
-        p->n_lanes = 0;
-        p->n_extras = 0;
-        p->next_lane = 0;
-        p->next_extra = 0;
-        p->extra_wait = 0;
-    }
-}
-
-/* Distributes the lanes over the pollers. */
-static void
-relay_build(struct dpdk_vdpa_relay *relay)
-{
-    const struct dpdk_vdpa_relay_config *c = &relay->config;
-    uint16_t enabled[DPDK_VDPA_MAX_PAIRS];
-    unsigned int n_enabled = 0;
-
-    relay_clear_pollers(relay);
-    for (unsigned int i = 0; c->vm && i < relay->n_lanes; i++) {
-        if (c->vm_enabled[i]) {
-            enabled[n_enabled++] = i;
-        }
-        /* What a queue sent before it was disabled still goes out. */
-        if (c->vm_enabled[i]
-            || lane_n_pending(relay->lanes[DPDK_VDPA_VM_TO_VF][i])) {
-            relay_build_vm_to_vf(relay, i);
-        }
-    }
-    for (unsigned int i = 0; c->vf && i < c->n_vf_pairs; i++) {
-        relay_build_vf_to_vm(relay, i, enabled, n_enabled);
     }
 }
 
@@ -795,13 +537,13 @@ dpdk_vdpa_relay_configure(struct dpdk_vdpa_relay *relay,
     }
     relay_pause(relay);
     relay_settle(relay, new);
-    relay_grow_lanes(relay, config_n_lanes(new));
-    relay_grow_pollers(relay, new->n_pollers);
+    dpdk_vdpa_assign_grow_lanes(relay, config_n_lanes(new));
+    dpdk_vdpa_assign_grow_pollers(relay, new->n_pollers);
     if (new_vm && new->vf) {
         relay_drain_vf(relay, new);
     }
     memcpy(&relay->config, new, sizeof *new);   /* To be compared, too. */
-    relay_build(relay);
+    dpdk_vdpa_assign(relay);
     if (new->paused) {
         relay_settle_sources(relay);
     }
