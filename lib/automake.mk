@@ -107,6 +107,8 @@ vdpa_sources = \
 	lib/vhost/ring-private.h \
 	lib/vhost/ring.c \
 	lib/vhost/ring.h \
+	lib/vhost/scatter.c \
+	lib/vhost/scatter.h \
 	lib/vhost/send.h \
 	lib/vhost/session.c \
 	lib/vhost/session.h \

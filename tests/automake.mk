@@ -33,6 +33,7 @@ unit_tests = \
 	tests/unit/test-restart \
 	tests/unit/test-ring \
 	tests/unit/test-ring-calls \
+	tests/unit/test-scatter \
 	tests/unit/test-steps \
 	tests/unit/test-undo \
 	tests/unit/test-vdpa \
@@ -165,12 +166,15 @@ vhost_sources = \
 	lib/vhost/positions.c \
 	lib/vhost/reset.c \
 	lib/vhost/ring.c \
+	lib/vhost/scatter.c \
 	lib/vhost/session.c \
 	lib/vhost/undo.c \
 	lib/vhost/vm.c \
 	lib/vhost/walk.c
 tests_unit_test_reset_SOURCES = tests/unit/test-reset.c $(vhost_sources)
 tests_unit_test_restart_SOURCES = tests/unit/test-restart.c $(vhost_sources)
+tests_unit_test_scatter_SOURCES = tests/unit/test-scatter.c \
+	lib/vhost/scatter.c
 tests_unit_test_served_SOURCES = tests/unit/test-served.c $(vhost_sources) \
 	lib/accel/vdpa.c
 # With the headers for drivers.
@@ -181,14 +185,14 @@ unit_driver_CPPFLAGS = $(DPDK_SDK_CPPFLAGS) -DALLOW_INTERNAL_API
 
 tests_unit_test_steps_SOURCES = tests/unit/test-steps.c lib/base/packet.c \
 	lib/base/segment.c lib/vhost/book.c lib/vhost/chain.c \
-	lib/vhost/ring.c lib/vhost/undo.c
+	lib/vhost/ring.c lib/vhost/scatter.c lib/vhost/undo.c
 
 tests_unit_test_undo_SOURCES = tests/unit/test-undo.c lib/vhost/ring.c \
 	lib/vhost/undo.c
 
 walk_test_sources = lib/base/packet.c lib/base/segment.c lib/vhost/book.c \
 	lib/vhost/calls.c lib/vhost/chain.c lib/vhost/interrupt.c \
-	lib/vhost/ring.c lib/vhost/undo.c
+	lib/vhost/ring.c lib/vhost/scatter.c lib/vhost/undo.c
 tests_unit_test_walk_SOURCES = tests/unit/test-walk.c $(walk_test_sources)
 tests_unit_test_walk_chain_SOURCES = tests/unit/test-walk-chain.c \
 	$(walk_test_sources)
@@ -208,6 +212,7 @@ EXTRA_DIST += \
 	tests/unit/test-guest.h \
 	tests/unit/test-messages.h \
 	tests/unit/test-needs.h \
+	tests/unit/test-offer.h \
 	tests/unit/test-slow.h \
 	tests/unit/walk-fixture.h
 

@@ -15,7 +15,11 @@
 #ifndef DPDK_VDPA_RING_PRIVATE_H
 #define DPDK_VDPA_RING_PRIVATE_H 1
 
-/* What those share who read a guest's ring: vhost/ring.c and vhost/chain.c. */
+/* What those share who read a guest's ring: vhost/ring.c, vhost/chain.c and
+ * vhost/scatter.c. */
+
+#include <rte_config.h>
+#include <rte_mbuf.h>
 
 #include "vhost/packed.h"
 
@@ -29,5 +33,18 @@
 
 /* Part of a ring's memory, read once: the compiler must not go back for it. */
 #define READ_ONCE(OBJECT) (*(const volatile typeof(OBJECT) *) &(OBJECT))
+
+/* Returns true if a NIC found the checksum of TCP or UDP in 'pkt' to be good.
+ * Of a packet in a tunnel it may mean that of the inner one, and the guest
+ * would take it for the outer one's. */
+static inline __attribute__((always_inline)) bool
+ring_sum_is_good(const struct rte_mbuf *pkt)
+{
+    return ((pkt->ol_flags & (RTE_MBUF_F_RX_L4_CKSUM_GOOD
+                              | RTE_MBUF_F_RX_L4_CKSUM_BAD
+                              | RTE_MBUF_F_RX_IP_CKSUM_BAD))
+            == RTE_MBUF_F_RX_L4_CKSUM_GOOD
+            && !(pkt->packet_type & RTE_PTYPE_TUNNEL_MASK));
+}
 
 #endif /* vhost/ring-private.h */

@@ -34,6 +34,7 @@
 #include "vhost/chain.h"
 #include "vhost/notes.h"
 #include "vhost/ring.h"
+#include "vhost/scatter.h"
 #include "vhost/undo.h"
 #include "vhost/walk-private.h"
 
@@ -618,6 +619,18 @@ library_send(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
     return n_sent;
 }
 
+/* Sends what dpdk_vdpa_ring_send() left of a burst. */
+static uint16_t __rte_noinline
+scatter_send(struct dpdk_vdpa_walk *walk, uint16_t i, uint16_t n_sent,
+             struct rte_mbuf **pkts, uint16_t n)
+{
+    struct dpdk_vdpa_ring *ring = &walk->rings[i].ring;
+
+    return dpdk_vdpa_scatter_send(ring, &walk->notes->rings[i],
+                                  &walk->notes->undos[i],
+                                  ring->size - n_sent, pkts, n);
+}
+
 uint16_t
 dpdk_vdpa_walk_send(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
                     struct rte_mbuf **pkts, uint16_t n)
@@ -629,6 +642,10 @@ dpdk_vdpa_walk_send(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
 
     if (OVS_LIKELY(ring)) {
         n_sent = dpdk_vdpa_ring_send(ring, pkts, n);
+        if (OVS_UNLIKELY(n_sent < n && ring->unusual)) {
+            n_sent += scatter_send(walk, i, n_sent, &pkts[n_sent],
+                                   n - n_sent);
+        }
         if (n_sent) {
             walked_tell(w, vid, i);
             free_sent(pkts, n_sent);    /* While the barrier would wait. */

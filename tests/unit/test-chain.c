@@ -18,83 +18,11 @@
 #include <config.h>
 
 #include "tests/unit/ring-fixture.h"
+#include "tests/unit/test-offer.h"
 
 #include "lib/vhost/chain.c"
 
 #define SHORTEST 14             /* Frame. */
-
-/* A buffer in several parts. */
-struct offer {
-    const char *what;
-    bool indirect;
-    unsigned int n;
-    struct {
-        uint64_t addr;
-        uint32_t len;
-        uint16_t flags;
-    } parts[MAX_PARTS + 1];
-};
-
-/* Where an indirect table is. */
-#define TABLE guest_buf(150)
-
-static void
-offer_set_part(struct guest *g, unsigned int i, const struct offer *o,
-               void *table, uint16_t id)
-{
-    uint16_t flags = o->parts[i].flags;
-
-    flags |= i + 1 < o->n ? VRING_DESC_F_NEXT : 0;
-    if (g->packed && table) {
-        struct vring_packed_desc *d = (struct vring_packed_desc *) table + i;
-
-        d->addr = o->parts[i].addr;
-        d->len = o->parts[i].len;
-        d->flags = flags;       /* Of which NEXT says nothing there. */
-    } else if (!g->packed) {
-        struct vring_desc *d = table ? (struct vring_desc *) table + i
-                               : &g->desc[(id + i) % g->size];
-
-        d->addr = o->parts[i].addr;
-        d->len = o->parts[i].len;
-        d->flags = flags;
-        d->next = table ? i + 1 : (id + i + 1) % g->size;
-    }
-}
-
-/* Offers 'o' as the guest's next buffer. */
-static void
-offer(struct fixture *f, const struct offer *o)
-{
-    struct guest *g = &f->guest;
-    uint16_t id = guest_id(g, g->n_offered);
-    void *table = o->indirect ? guest_at(g, TABLE) : NULL;
-    unsigned int n_slots = g->packed && !table ? o->n : 1;
-
-    for (unsigned int i = 0; i < o->n; i++) {
-        offer_set_part(g, i, o, table, id);
-    }
-    if (table) {
-        guest_offer_as(g, TABLE, o->n * 16, VRING_DESC_F_INDIRECT, id);
-    } else if (!g->packed) {
-        g->avail->ring[g->next_offer & (g->size - 1)] = id;
-        g->avail->idx = ++g->next_offer;
-        g->n_offered++;
-    } else {
-        /* As guest_offer_as() would have it, but the first one last. */
-        uint16_t first = g->next_offer;
-
-        for (unsigned int i = n_slots; i--; ) {
-            g->next_offer = guest_advance(g, first, i);
-            guest_offer_as(g, o->parts[i].addr, o->parts[i].len,
-                           (o->parts[i].flags
-                            | (i + 1 < n_slots ? VRING_DESC_F_NEXT : 0)), id);
-            g->n_offered--;
-        }
-        g->next_offer = guest_advance(g, first, n_slots);
-        g->n_offered++;
-    }
-}
 
 /* Checks that the guest gets buffer number 'i' back, with nothing in it. */
 static void
@@ -424,31 +352,6 @@ test_recv_many(void **state)
     }
 }
 
-static const struct offer broken[] = {
-    { "no memory", false, 1, { { 0xdeadbeef000, 100, 0 } } },
-    { "part of it no memory", false, 2,
-      { { GUEST_START, 100, 0 }, { GUEST_END - 8, 100, 0 } } },
-    { "wraps", false, 1, { { UINT64_MAX - 10, 100, 0 } } },
-    { "nested tables", true, 1,
-      { { GUEST_START, 160, VRING_DESC_F_INDIRECT } } },
-    { "part of a table no memory", true, 2,
-      { { GUEST_START, 100, 0 }, { GUEST_END, 8, 0 } } },
-    { "table nowhere", false, 1,
-      { { GUEST_END - 16, 32, VRING_DESC_F_INDIRECT } } },
-    { "odd table", false, 1, { { GUEST_START, 17, VRING_DESC_F_INDIRECT } } },
-    { "empty table", false, 1, { { GUEST_START, 0, VRING_DESC_F_INDIRECT } } },
-    { "unaligned table", false, 1,
-      { { GUEST_START + 1, 16, VRING_DESC_F_INDIRECT } } },
-    { "table with more behind it", false, 2,
-      { { GUEST_START, 16, VRING_DESC_F_INDIRECT }, { GUEST_START, 16, 0 } } },
-    { "table in a chain with more behind it", false, 3,
-      { { GUEST_START, 16, 0 }, { GUEST_START, 16, VRING_DESC_F_INDIRECT },
-        { GUEST_START, 16, 0 } } },
-    { "two tables", false, 2,
-      { { GUEST_START, 16, VRING_DESC_F_INDIRECT },
-        { GUEST_START, 16, VRING_DESC_F_INDIRECT } } },
-};
-
 /* Checks that nothing happens, however often one tries. */
 static void
 check_refused(struct fixture *f)
@@ -466,13 +369,6 @@ check_refused(struct fixture *f)
         assert_false(guest_take_back(&f->guest, &id, &len, &flags));
         assert_true(rte_mempool_full(mempool));
     }
-}
-
-/* Has the guest begin anew, having offered nothing. */
-static void
-start_over(struct fixture *f)
-{
-    guest_reset(&f->guest, f->ring.next_avail);
 }
 
 /* In a split ring a table may be the last of a chain (virtio 1.1, section
@@ -522,10 +418,10 @@ test_recv_broken(void **state)
 {
     struct fixture *f = *state;
 
-    for (int i = 0; i < ARRAY_SIZE(broken); i++) {
-        f->what = broken[i].what;
+    for (int i = 0; i < ARRAY_SIZE(broken_offers); i++) {
+        f->what = broken_offers[i].what;
         memset(guest_at(&f->guest, GUEST_START), 0, 512);
-        offer(f, &broken[i]);
+        offer(f, &broken_offers[i]);
         check_refused(f);
         start_over(f);
     }
@@ -640,7 +536,7 @@ test_return_short(void **state)
     assert_int_equal(f->ring.next_used, f->guest.next_used);
     start_over(f);
 
-    offer(f, &broken[6]);
+    offer(f, &broken_offers[6]);
     assert_false(dpdk_vdpa_chain_return_short(&f->ring, min));
 }
 

@@ -198,7 +198,8 @@ child_main(void)
 /* A buffer that the guest has offered. */
 struct buffer {
     uint16_t slot;              /* Its first descriptor. */
-    uint16_t n;                 /* Its descriptors. */
+    uint16_t n;                 /* Its descriptors, */
+    uint32_t lens[MAX_CHAIN];   /* and how long they are. */
 };
 
 /* Ring 0 is for the guest to receive from, ring 1 to send to. */
@@ -288,6 +289,7 @@ vq_offer(struct vq *vq, const uint32_t *lens, unsigned int n, uint16_t flags)
     b->slot = vq_slot(vq, 0);
     b->n = n;
     for (unsigned int i = n; i-- > 0; ) {
+        b->lens[i] = lens[i];
         vq_write_desc(vq, i, lens[i],
                       flags | (i + 1 < n ? VRING_DESC_F_NEXT : 0));
     }
@@ -354,11 +356,24 @@ pattern(uint32_t number, unsigned int i)
     return number * 31 + i * 7;
 }
 
-/* A packet came whose first buffer is in 'slot' and has 'len' bytes. */
-static void
-check_packet(uint16_t slot, uint32_t len)
+/* Returns byte 'i' of what is in '*b'. */
+static uint8_t
+buffer_byte(const struct buffer *b, uint32_t i)
 {
-    const uint8_t *p = mem + SLOT_OFS(0, slot);
+    unsigned int n = 0;
+
+    while (i >= b->lens[n]) {
+        i -= b->lens[n++];
+    }
+    assert_true(n < b->n);
+    return mem[SLOT_OFS(0, (b->slot + n) % SIZE) + i];
+}
+
+/* A packet came whose first buffer is '*b' and has 'len' bytes. */
+static void
+check_packet(const struct buffer *b, uint32_t len)
+{
+    const uint8_t *p = mem + SLOT_OFS(0, b->slot);
     const struct virtio_net_hdr_mrg_rxbuf *header = (const void *) p;
     uint32_t number;
 
@@ -374,7 +389,7 @@ check_packet(uint16_t slot, uint32_t len)
     n_again += number <= last_serial;
     last_serial = number;
     for (uint32_t i = HEADER_LEN + sizeof number; i < len; i++) {
-        assert_int_equal(p[i], pattern(number, i - HEADER_LEN));
+        assert_int_equal(buffer_byte(b, i), pattern(number, i - HEADER_LEN));
     }
 }
 
@@ -391,7 +406,7 @@ guest_takes_back(struct vq *vq)
         } while (vq->in_order && vq->packed && b.slot != id);
         assert_int_equal(id, b.slot);
         if (vq->i == 0) {
-            check_packet(b.slot, len);
+            check_packet(&b, len);
         }
     }
 }
@@ -401,8 +416,12 @@ guest_offers(struct vq *vq)
 {
     while (vq->n_free >= MAX_CHAIN) {
         uint32_t len = varied && random_range(3) ? SMALL_LEN : SLOT_LEN;
+        uint32_t lens[MAX_CHAIN] = { len / 2, len / 4, len / 8, len / 8 };
+        bool is_chain = varied && !random_range(3);
 
-        vq_offer(vq, &len, 1, VRING_DESC_F_WRITE);
+        vq_offer(vq, is_chain ? lens : &len,
+                 is_chain ? 1 + random_range(MAX_CHAIN) : 1,
+                 VRING_DESC_F_WRITE);
     }
 }
 

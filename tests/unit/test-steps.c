@@ -47,11 +47,13 @@ static int script_set_base(int vid, uint16_t i, uint16_t avail, uint16_t used);
 #include "tests/unit/test-needs.h"
 #include "vhost/chain.h"
 #include "vhost/ring.h"
+#include "vhost/scatter.h"
 
 #define SIZE 16
 #define START 9                 /* Wrap counter 0, and the end comes soon. */
 #define N_PKTS 11               /* Most that are walked. */
-#define LEN 76                  /* Of a buffer, with a header. */
+#define LEN 76                  /* Of a descriptor, with a header. */
+#define HEADER_LEN 12
 #define USER 0x7f0000000000ULL
 #define F_PACKED (1ULL << VIRTIO_F_RING_PACKED)
 
@@ -61,7 +63,8 @@ struct way {
                          unsigned int n);
     uint16_t flags;             /* Of the buffers. */
     unsigned int n_slots;       /* Descriptors of each. */
-    unsigned int n;             /* So many are given back. */
+    unsigned int n;             /* So many are given back, */
+    unsigned int n_merged;      /* that many at a time. */
 };
 
 /* What the process shares with the guest and with the next process. */
@@ -179,6 +182,19 @@ walk_short(struct dpdk_vdpa_ring *ring, struct rte_mbuf **pkts OVS_UNUSED,
     return done;
 }
 
+/* Three packets at most, each in as many buffers as are merged. */
+static unsigned int
+walk_scatter(struct dpdk_vdpa_ring *ring, struct rte_mbuf **pkts,
+             unsigned int n)
+{
+    uint16_t before = ring->next_used;
+    struct dpdk_vdpa_notes *notes = &shared->notes;
+
+    dpdk_vdpa_scatter_send(ring, &notes->rings[0], &notes->undos[0], SIZE,
+                           pkts, 3);
+    return ring->next_used == before ? 0 : n;
+}
+
 /* Walks the ring in a process that can be stopped at each instruction. */
 static void OVS_NO_RETURN
 child_main(const struct way *way)
@@ -203,8 +219,10 @@ child_main(const struct way *way)
     if (sends && rte_pktmbuf_alloc_bulk(mempool, pkts, N_PKTS)) {
         _exit(1);
     }
+    ring.mergeable = way->n_merged > 1;
     for (int i = 0; sends && i < N_PKTS; i++) {
-        rte_pktmbuf_append(pkts[i], 64);
+        rte_pktmbuf_append(pkts[i], way->n_merged * way->n_slots * LEN
+                                    - HEADER_LEN);
     }
     ptrace(PTRACE_TRACEME, 0, NULL, NULL);
     raise(SIGSTOP);
@@ -262,7 +280,7 @@ step_through(const struct way *way)
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_true(WIFSTOPPED(status) && WSTOPSIG(status) == SIGTRAP);
         now = check_left(way->n_slots);
-        assert_true(now >= n && now <= n + 1);
+        assert_true(now == n || now == n + way->n_merged);
         n = now;
         n_steps++;
     }
@@ -275,13 +293,15 @@ step_through(const struct way *way)
 static void
 test_recv(void **state OVS_UNUSED)
 {
-    step_through(&(struct way) { walk_recv, 0, 1, N_PKTS });
+    step_through(&(struct way) { walk_recv, 0, 1, N_PKTS, 1 });
 }
 
 static void
 test_send(void **state OVS_UNUSED)
 {
-    step_through(&(struct way) { walk_send, VRING_DESC_F_WRITE, 1, N_PKTS });
+    step_through(&(struct way) {
+        walk_send, VRING_DESC_F_WRITE, 1, N_PKTS, 1
+    });
 }
 
 /* Buffers of several descriptors, of which the guest sees only the first one
@@ -289,13 +309,29 @@ test_send(void **state OVS_UNUSED)
 static void
 test_recv_chains(void **state OVS_UNUSED)
 {
-    step_through(&(struct way) { walk_chains, 0, 3, 5 });
+    step_through(&(struct way) { walk_chains, 0, 3, 5, 1 });
 }
 
 static void
 test_return_short(void **state OVS_UNUSED)
 {
-    step_through(&(struct way) { walk_short, VRING_DESC_F_WRITE, 3, 5 });
+    step_through(&(struct way) { walk_short, VRING_DESC_F_WRITE, 3, 5, 1 });
+}
+
+/* Packets in several buffers, whose guest must not see one without the
+ * others. */
+static void
+test_send_merged(void **state OVS_UNUSED)
+{
+    step_through(&(struct way) { walk_scatter, VRING_DESC_F_WRITE, 1, 9, 3 });
+}
+
+/* Each of several descriptors, too; and one such buffer alone. */
+static void
+test_send_merged_chains(void **state OVS_UNUSED)
+{
+    step_through(&(struct way) { walk_scatter, VRING_DESC_F_WRITE, 2, 6, 2 });
+    step_through(&(struct way) { walk_scatter, VRING_DESC_F_WRITE, 5, 3, 1 });
 }
 
 static int
@@ -303,7 +339,7 @@ setup_all(void **state OVS_UNUSED)
 {
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE,
                   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    mempool = test_eal_mempool(63);
+    mempool = test_eal_mempool(255);     /* Children keep theirs. */
     return shared == MAP_FAILED || !mempool ? -1 : 0;
 }
 
@@ -315,6 +351,8 @@ main(void)
         cmocka_unit_test(test_send),
         cmocka_unit_test(test_recv_chains),
         cmocka_unit_test(test_return_short),
+        cmocka_unit_test(test_send_merged),
+        cmocka_unit_test(test_send_merged_chains),
     };
 
     return cmocka_run_group_tests_name("steps", tests, setup_all, NULL);

@@ -43,6 +43,45 @@ test_chain(void **state)
     rte_pktmbuf_free_bulk(pkts, 3);
 }
 
+/* Nor does what the guest gets in several buffers. */
+static void
+test_scatter(void **state)
+{
+    struct fixture *f = *state;
+    struct guest *g = &f->guests[0];
+    struct rte_mbuf *pkts[3];
+    uint64_t n_library = f->walk->rings[0].n_library;
+
+    walk_open(f);
+    f->walk->rings[0].ring.mergeable = true;
+    for (int i = 0; i < 3; i++) {
+        pkts[i] = rte_pktmbuf_alloc(mempool);
+        rte_pktmbuf_append(pkts[i], i == 1 ? 150 : 60);
+    }
+    for (int i = 0; i < 3; i++) {
+        guest_offer(g, guest_buf(i), 100, VRING_DESC_F_WRITE);
+    }
+    n_calls(f, 0);
+    guest_wants_next(f, 0);
+    assert_int_equal(dpdk_vdpa_walk_send(f->walk, VID, 0, pkts, 3), 2);
+    check_trace("S");
+    check_base(f, 0, 3);
+    assert_int_equal(n_calls(f, 0), 1);
+    for (unsigned int i = 0; i < 3; i++) {
+        uint32_t id, len;
+        uint16_t flags;
+
+        assert_true(guest_take_back(g, &id, &len, &flags));
+        assert_int_equal(id, guest_id(g, i));
+        assert_int_equal(len, i == 0 ? 72 : i == 1 ? 100 : 62);
+    }
+    /* The last one waits for room, and the library is not asked. */
+    assert_int_equal(dpdk_vdpa_walk_send(f->walk, VID, 0, &pkts[2], 1), 0);
+    check_trace("");
+    assert_int_equal(f->walk->rings[0].n_library, n_library);
+    rte_pktmbuf_free(pkts[2]);
+}
+
 /* A packet of which some segments have been taken, and of which somebody else
  * takes what is left, leaves nothing behind: not if the library does, as when
  * there are no mbufs for a moment, nor if the ring stops. */
@@ -110,6 +149,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_chain),
+        TEST(test_scatter),
         TEST(test_half_cut),
         TEST(test_return_short),
     };
