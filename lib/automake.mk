@@ -60,6 +60,8 @@ vdpa_sources = \
 	lib/port/port.h \
 	lib/port/report.c \
 	lib/port/report.h \
+	lib/port/rxqs.c \
+	lib/port/rxqs.h \
 	lib/port/watch.c \
 	lib/port/watch.h \
 	lib/relay/assign.c \

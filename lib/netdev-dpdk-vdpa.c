@@ -37,6 +37,7 @@
 #include "port/policing.h"
 #include "port/port.h"
 #include "port/report.h"
+#include "port/rxqs.h"
 #include "port/watch.h"
 #include "seam/compat-dpdk.h"
 #include "seam/compat-ovs.h"
@@ -48,7 +49,8 @@
 
 VLOG_DEFINE_THIS_MODULE(netdev_dpdk_vdpa);
 
-/* An rx-queue: the base class's and what the relay needs. */
+/* An rx-queue: the base class's, or null if the representor has none of that
+ * number, and what the relay needs. */
 struct vdpa_rxq {
     struct netdev_rxq up;
     struct netdev_rxq *base;
@@ -167,9 +169,12 @@ static int
 netdev_dpdk_vdpa_get_config(const struct netdev *netdev, struct smap *args)
 {
     struct vdpa_port *port = vdpa_port_lookup(netdev);
-    int error = vdpa_base_class->get_config(netdev, args);
+    int error;
 
     vdpa_port_take();
+    vdpa_rxqs_hide(port);
+    error = vdpa_base_class->get_config(netdev, args);
+    vdpa_rxqs_show(port);
     if (!error && port->configured) {
         vdpa_report_config(port, args);
     }
@@ -181,19 +186,21 @@ static int
 netdev_dpdk_vdpa_reconfigure(struct netdev *netdev)
 {
     struct vdpa_port *port = vdpa_port_lookup(netdev);
-    int error = vdpa_base_class->reconfigure(netdev);
+    int error;
 
-    if (error) {
-        return error;
-    }
     vdpa_port_take();
-    if (port->n_pollers != netdev->n_rxq) {
-        vdpa_port_set_n_pollers(port, netdev->n_rxq);
+    vdpa_rxqs_hide(port);
+    error = vdpa_base_class->reconfigure(netdev);
+    vdpa_rxqs_reconfigured(port);
+    if (!error) {
+        if (port->n_pollers != netdev->n_rxq) {
+            vdpa_port_set_n_pollers(port, netdev->n_rxq);
+        }
+        vdpa_accelerator_apply_mtu(port);
+        vdpa_accelerator_apply_threads(port);
     }
-    vdpa_accelerator_apply_mtu(port);
-    vdpa_accelerator_apply_threads(port);
     vdpa_port_give();
-    return 0;
+    return error;
 }
 
 /* Open vSwitch says how many threads there are, as each is to have a tx queue,
@@ -218,15 +225,30 @@ vdpa_rxq_cast(const struct netdev_rxq *rxq)
 static struct netdev_rxq *
 netdev_dpdk_vdpa_rxq_alloc(void)
 {
+    struct vdpa_rxq *rx = xzalloc_cacheline(sizeof *rx);
+
+    return &rx->up;
+}
+
+/* Makes the base class's part of 'rx'. */
+static int
+construct_base_rxq(struct vdpa_rxq *rx)
+{
     struct netdev_rxq *base = vdpa_base_class->rxq_alloc();
-    struct vdpa_rxq *rx;
+    int error;
 
     if (!base) {
-        return NULL;
+        return ENOMEM;
     }
-    rx = xzalloc_cacheline(sizeof *rx);
+    base->netdev = rx->up.netdev;
+    base->queue_id = rx->up.queue_id;
+    error = vdpa_base_class->rxq_construct(base);
+    if (error) {
+        vdpa_base_class->rxq_dealloc(base);
+        return error;
+    }
     rx->base = base;
-    return &rx->up;
+    return 0;
 }
 
 static int
@@ -235,8 +257,6 @@ netdev_dpdk_vdpa_rxq_construct(struct netdev_rxq *rxq)
     struct vdpa_port *port = vdpa_port_lookup(rxq->netdev);
     struct vdpa_rxq *rx = vdpa_rxq_cast(rxq);
 
-    rx->base->netdev = rxq->netdev;
-    rx->base->queue_id = rxq->queue_id;
     rx->thread_id = OVSTHREAD_ID_UNSET;
     vdpa_port_take();
     rx->cpu = &port->poller_cpus[rxq->queue_id];
@@ -244,25 +264,28 @@ netdev_dpdk_vdpa_rxq_construct(struct netdev_rxq *rxq)
     vdpa_port_lock(port);
     rx->poller = dpdk_vdpa_relay_get_poller(port->relay, rxq->queue_id);
     vdpa_port_unlock(port);
-    return vdpa_base_class->rxq_construct(rx->base);
+    return (rxq->queue_id < vdpa_rxqs_n_own(port)
+            ? construct_base_rxq(rx) : 0);
 }
 
 static void
 netdev_dpdk_vdpa_rxq_destruct(struct netdev_rxq *rxq)
 {
-    vdpa_base_class->rxq_destruct(vdpa_rxq_cast(rxq)->base);
+    struct netdev_rxq *base = vdpa_rxq_cast(rxq)->base;
+
+    if (base) {
+        vdpa_base_class->rxq_destruct(base);
+        vdpa_base_class->rxq_dealloc(base);
+    }
 }
 
 static void
 netdev_dpdk_vdpa_rxq_dealloc(struct netdev_rxq *rxq)
 {
-    struct vdpa_rxq *rx = vdpa_rxq_cast(rxq);
-
-    vdpa_base_class->rxq_dealloc(rx->base);
-    free_cacheline(rx);
+    free_cacheline(vdpa_rxq_cast(rxq));
 }
 
-/* Polls the representor's rx-queue and runs the relay. */
+/* Runs the relay and polls the representor's rx-queue, if there is one. */
 static int
 netdev_dpdk_vdpa_rxq_recv(struct netdev_rxq *rxq,
                           struct dp_packet_batch *batch, int *qfill)
@@ -270,7 +293,9 @@ netdev_dpdk_vdpa_rxq_recv(struct netdev_rxq *rxq,
     struct vdpa_rxq *rx = vdpa_rxq_cast(rxq);
     unsigned int n = dpdk_vdpa_relay_poll(rx->poller,
                                           vdpa_vswitchd_slept());
-    int error = vdpa_base_class->rxq_recv(rx->base, batch, qfill);
+    int error = (rx->base
+                 ? vdpa_base_class->rxq_recv(rx->base, batch, qfill)
+                 : EAGAIN);
 
     if (OVS_UNLIKELY(rx->thread_id != ovsthread_id_self())) {
         rx->thread_id = ovsthread_id_self();
@@ -309,11 +334,14 @@ static int
 netdev_dpdk_vdpa_get_status(const struct netdev *netdev, struct smap *args)
 {
     struct vdpa_port *port = vdpa_port_lookup(netdev);
-    int error = vdpa_base_class->get_status(netdev, args);
+    int error;
 
     if (!vdpa_port_try_take()) {
-        return error;
+        return vdpa_base_class->get_status(netdev, args);
     }
+    vdpa_rxqs_hide(port);
+    error = vdpa_base_class->get_status(netdev, args);
+    vdpa_rxqs_show(port);
     if (port->configured) {
         /* A representor that is gone does not hide what we have to say. */
         vdpa_report_status(port, error, args);
@@ -458,5 +486,6 @@ const struct vdpa_vswitchd_hooks vdpa_vswitchd_hooks = {
     .derive_from_dpdk = derive_from_dpdk,
     .capture_port = &vdpa_capture_port_class,
     .check_detach = vdpa_claim_check_detach,
+    .limit_rss = vdpa_rxqs_limit_rss,
     .exiting = dpdk_vdpa_notes_keep,
 };

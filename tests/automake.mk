@@ -34,6 +34,7 @@ unit_tests = \
 	tests/unit/test-ring \
 	tests/unit/test-ring-calls \
 	tests/unit/test-scatter \
+	tests/unit/test-rxqs \
 	tests/unit/test-steps \
 	tests/unit/test-undo \
 	tests/unit/test-vdpa \
@@ -142,6 +143,8 @@ relay_test_sources = lib/base/packet.c lib/base/policer.c \
 tests_unit_test_relay_SOURCES = tests/unit/test-relay.c $(relay_test_sources)
 tests_unit_test_relay_turns_SOURCES = tests/unit/test-relay-turns.c \
 	$(relay_test_sources)
+
+tests_unit_test_rxqs_CFLAGS = $(unit_port_CFLAGS)
 
 # These have the vhost library and all of lib/vhost/.
 vhost_sources = \

@@ -188,6 +188,7 @@ struct peer {
     jmp_buf cut;
 
     /* For traffic. */
+    unsigned int n_enabled;     /* The pairs up to this one are. */
     uint32_t tx_seq[MAX_PAIRS];
     uint32_t rx_seq[MAX_PAIRS];
     uint64_t n_errors;

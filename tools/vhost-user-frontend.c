@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 volatile bool stopping;
+static volatile sig_atomic_t n_changes;  /* Of the number of pairs, asked for. */
 
 struct scenario {
     const char *name;
@@ -91,7 +92,9 @@ usage(void)
          "scenarios:\n"
          "  traffic          send and receive as fast as can be, until\n"
          "                   SIGTERM, on several sockets if several SOCKETs,\n"
-         "                   separated by commas, are given\n"
+         "                   separated by commas, are given; with each SIGUSR1\n"
+         "                   disable all queue pairs but one, when they are\n"
+         "                   quiet, or enable them all\n"
          "  firsts           wait on one or several sockets until SIGTERM, and\n"
          "                   say when the first packet of a connection was taken,\n"
          "                   in ns since 1970");
@@ -112,7 +115,11 @@ usage(void)
 static void
 handle_signal(int signal)
 {
-    stopping = signal == SIGTERM;
+    if (signal == SIGUSR1) {
+        n_changes++;
+    } else {
+        stopping = signal == SIGTERM;
+    }
 }
 
 /* Connects what has come, gives up what has gone. */
@@ -124,6 +131,7 @@ watch_connection(struct peer *peer)
     if (peer->fd < 0) {
         if (!stopping && peer_accept(peer, 0)) {
             peer_start(peer);
+            peer->n_enabled = peer->n_pairs;
             printf("%s: connected\n", peer->path);
         }
     } else if (!recv(peer->fd, &byte, 1, MSG_DONTWAIT)) {
@@ -132,12 +140,12 @@ watch_connection(struct peer *peer)
     }
 }
 
-/* Returns true if all that was sent was taken and, if it is to come back,
- * has. */
+/* Returns true if all that was sent to the pairs from 'first' on was taken and,
+ * if it is to come back, has. */
 static bool
-is_quiet(const struct peer *peer, bool check)
+is_quiet(const struct peer *peer, unsigned int first, bool check)
 {
-    for (unsigned int i = 0; peer->fd >= 0 && i < peer->n_pairs; i++) {
+    for (unsigned int i = first; peer->fd >= 0 && i < peer->n_pairs; i++) {
         const struct ring *tx = &peer->rings[2 * i + 1];
 
         if (tx->done != tx->next
@@ -148,11 +156,41 @@ is_quiet(const struct peer *peer, bool check)
     return true;
 }
 
+/* Returns the number of pairs that 'peer' is to use. */
+static unsigned int
+n_wanted(const struct peer *peer)
+{
+    return n_changes % 2 ? 1 : peer->n_pairs;
+}
+
+static bool
+may_send(const struct peer *peer, unsigned int pair)
+{
+    return pair < peer->n_enabled && pair < n_wanted(peer);
+}
+
+/* Enables or disables pairs of 'peer', as a guest does with "ethtool -L". */
+static void
+change_pairs(struct peer *peer, bool check)
+{
+    unsigned int n = n_wanted(peer);
+
+    if (peer->fd < 0 || peer->n_enabled == n
+        || (n < peer->n_enabled && !is_quiet(peer, n, check))) {
+        return;
+    }
+    for (unsigned int i = 2; i < 2 * peer->n_pairs; i++) {
+        peer_send_state(peer, SET_VRING_ENABLE, i, i < 2 * n);
+    }
+    peer->n_enabled = n;
+    printf("%s: queue pairs: %u\n", peer->path, n);
+}
+
 static bool
 all_quiet(bool check)
 {
     for (unsigned int i = 0; i < n_peers; i++) {
-        if (!is_quiet(&peers[i], check)) {
+        if (!is_quiet(&peers[i], 0, check)) {
             return false;
         }
     }
@@ -165,7 +203,8 @@ traffic_round(bool send, bool check)
     for (unsigned int i = 0; i < n_peers; i++) {
         for (unsigned int pair = 0; pair < peers[i].n_pairs; pair++) {
             if (peers[i].fd >= 0) {
-                traffic_poll(&peers[i], pair, send, check);
+                traffic_poll(&peers[i], pair,
+                             send && may_send(&peers[i], pair), check);
             }
         }
     }
@@ -192,6 +231,7 @@ traffic(bool check)
         if (round % 256 == 0) {
             for (unsigned int i = 0; i < n_peers; i++) {
                 watch_connection(&peers[i]);
+                change_pairs(&peers[i], check);
             }
         }
         traffic_round(true, check);
@@ -201,7 +241,7 @@ traffic(bool check)
         traffic_round(false, check);
     }
     for (unsigned int i = 0; i < n_peers; i++) {
-        bool bad = !is_quiet(&peers[i], check) || peers[i].n_errors;
+        bool bad = !is_quiet(&peers[i], 0, check) || peers[i].n_errors;
 
         printf("%s: sent %llu, received %llu, %llu errors%s\n",
                peers[i].path, (unsigned long long) sum_done(&peers[i], 1),
@@ -280,6 +320,7 @@ main(int argc, char *argv[])
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
     signal(SIGTERM, handle_signal);
+    signal(SIGUSR1, handle_signal);
     listen_at(argv[optind + 1], &like);
     status = run(argv[optind], check, argc - optind - 2, argv + optind + 2);
     printf("result: %s\n", status ? "bad" : "good");

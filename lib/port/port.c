@@ -357,6 +357,7 @@ vdpa_port_create(struct netdev *netdev, struct dpdk_vdpa_relay *relay)
     port->admin_up = true;
     port->tell_again = LLONG_MAX;
     vdpa_policing_init(&port->policing);
+    atomic_init(&port->rxqs.n_own, netdev->n_rxq);
     port->vf_end.recv = dpdk_vdpa_vf_recv;
     port->vf_end.send = dpdk_vdpa_vf_send;
     port->vf_end.never_fits = dpdk_vdpa_vf_never_fits;

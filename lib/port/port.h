@@ -39,6 +39,7 @@
 #include "port/options.h"
 #include "port/owner.h"
 #include "port/policing.h"
+#include "port/rxqs.h"
 
 struct dpdk_vdpa_capture;
 struct dpdk_vdpa_hw;
@@ -143,6 +144,8 @@ struct vdpa_port {
     struct eth_addr guest_mac VDPA_OWNED;       /* If it is not the VF's and
                                                  * that matters, else all
                                                  * zero. */
+
+    struct vdpa_rxqs rxqs;      /* See there who may. */
 
     /* The CPU of each poller, -1 before its first poll.  The elements are
      * written by the pollers. */

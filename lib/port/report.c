@@ -31,6 +31,7 @@
 #include "port/capture.h"
 #include "port/numa.h"
 #include "port/port.h"
+#include "port/rxqs.h"
 #include "smap.h"
 #include "util.h"
 #include "vhost/vm.h"
@@ -470,8 +471,9 @@ static void
 show_relay(struct vdpa_port *port, struct ds *out)
     OVS_REQUIRES(vdpa_port_owned) OVS_EXCLUDED(vdpa_port_locked)
 {
-    ds_put_format(out, "  relay: rx-queues that poll: %u, retries: %u\n",
-                  port->n_pollers, port->tx_retries_max);
+    ds_put_format(out, "  relay: rx-queues that poll: %u, of the "
+                  "representor: %d, retries: %u\n", port->n_pollers,
+                  vdpa_rxqs_n_own(port), port->tx_retries_max);
     ds_put_format(out, "    %5s %5s %3s %14s %14s %9s %7s %14s %14s %9s %7s\n",
                   "queue", "rxq", "CPU",
                   "from VM", "to VF", "dropped", "pending",

@@ -27,6 +27,7 @@
 #include "port/guest.h"
 #include "port/observe.h"
 #include "port/port.h"
+#include "port/rxqs.h"
 #include "timeval.h"
 #include "util.h"
 #include "vhost/connector.h"
@@ -257,12 +258,14 @@ watch_port(struct vdpa_port *port, void *aux OVS_UNUSED)
     if (changed || time_msec() >= port->next_link_check) {
         port->next_link_check = time_msec() + LINK_CHECK_INTERVAL;
         check_link(port);
+        vdpa_rxqs_look(port);
         vdpa_accelerator_check_switch(port);
         vdpa_observe_check_macs(port);
         vdpa_observe_check_capture(port);
         watch_lanes(port);
         vdpa_port_tell_again(port, time_msec());
     }
+    vdpa_rxqs_run(port);
     watch_repair(port);
 }
 
@@ -294,6 +297,7 @@ wait_for_port(struct vdpa_port *port, void *aux OVS_UNUSED)
 {
     poll_timer_wait_until(port->next_link_check);
     vdpa_guest_wait(port);
+    vdpa_rxqs_wait(port);
 }
 
 void

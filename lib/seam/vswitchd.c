@@ -17,7 +17,7 @@
 /* The seam between the plugin and ovs-vswitchd.
  *
  * OVS has no loadable netdev providers, so the plugin is linked into
- * ovs-vswitchd, and meets it at five functions of OVS that the linker
+ * ovs-vswitchd, and meets it at six functions of OVS that the linker
  * redirects to us (--wrap).  This file has them all. */
 
 #include "seam/vswitchd.h"
@@ -26,6 +26,7 @@
 #include <string.h>
 
 #include "dpif-netdev-perf.h"
+#include "netdev-dpdk.h"
 #include "netdev-provider.h"
 #include "unixctl.h"
 #include "util.h"
@@ -39,6 +40,14 @@
 
 void __real_netdev_dpdk_register(const struct smap *ovs_other_config);
 void __wrap_netdev_dpdk_register(const struct smap *ovs_other_config);
+struct rte_flow *__real_netdev_dpdk_rte_flow_create(
+    struct netdev *, const struct rte_flow_attr *,
+    const struct rte_flow_item *, const struct rte_flow_action *,
+    struct rte_flow_error *);
+struct rte_flow *__wrap_netdev_dpdk_rte_flow_create(
+    struct netdev *, const struct rte_flow_attr *,
+    const struct rte_flow_item *, const struct rte_flow_action *,
+    struct rte_flow_error *);
 int __real_netdev_register_provider(const struct netdev_class *);
 int __wrap_netdev_register_provider(const struct netdev_class *);
 void __real_pmd_perf_end_iteration(struct pmd_perf_stats *, int rx_packets,
@@ -178,6 +187,25 @@ __wrap_unixctl_command_register(const char *name, const char *usage,
         cb = noted_exit;
     }
     __real_unixctl_command_register(name, usage, min_args, max_args, cb, aux);
+}
+
+/* Called for every flow that OVS has a device's help with. */
+struct rte_flow *
+__wrap_netdev_dpdk_rte_flow_create(struct netdev *netdev,
+                                   const struct rte_flow_attr *attr,
+                                   const struct rte_flow_item *items,
+                                   const struct rte_flow_action *actions,
+                                   struct rte_flow_error *error)
+{
+    struct rte_flow_action *limited
+        = vdpa_vswitchd_hooks.limit_rss(netdev, actions);
+    struct rte_flow *flow
+        = __real_netdev_dpdk_rte_flow_create(netdev, attr, items,
+                                             limited ? limited : actions,
+                                             error);
+
+    free(limited);
+    return flow;
 }
 
 /* Called by a PMD thread at the end of each iteration of its main loop.  OVS

@@ -20,7 +20,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct netdev;
 struct netdev_class;
+struct rte_flow_action;
 struct smap;
 
 /* What ovs-vswitchd's passing by is to set in motion.  The netdev class
@@ -45,6 +47,12 @@ struct vdpa_vswitchd_hooks {
      * DPDK.  Otherwise returns false with a sentence for the user in '*errp',
      * which the caller must free. */
     bool (*check_detach)(const char *devargs, char **errp);
+
+    /* If 'actions' of a flow on 'netdev' name rx-queues that its device lacks,
+     * returns a copy that does not, which the caller must free; else null.
+     * Any thread. */
+    struct rte_flow_action *(*limit_rss)(
+        const struct netdev *netdev, const struct rte_flow_action *actions);
 
     /* ovs-vswitchd has been told to exit.  Ports that go from now on have not
      * been deleted. */

@@ -57,6 +57,20 @@ frontend_stop()
     frontend_said "$1" '^result: good$'
 }
 
+# frontend_change NAME N: has "traffic" disable all queue pairs but one, or enable
+# them all, N times, and waits for each.
+frontend_change()
+{
+    local pid i n
+    pid=$(process_pid "$1") || { say "$1 is gone"; return 1; }
+    n=$(grep -c ': queue pairs: ' "$VDPA_ENV/$1.frontend")
+    for ((i = 1; i <= $2; i++)); do
+        kill -USR1 "$pid"
+        wait_until "test \$(grep -c ': queue pairs: ' $VDPA_ENV/$1.frontend) \
+                         -eq $((n + i))" || return 1
+    done
+}
+
 # frontend_said NAME PATTERN: succeeds if NAME has printed such a line.
 frontend_said()
 {

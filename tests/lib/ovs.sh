@@ -241,3 +241,18 @@ ovs_error()
 {
     ovs-vsctl get Interface "$1" error
 }
+
+# rxqs_threads: prints "CORE QUEUE" for each rx-queue of vdpa0.
+# rxqs_usage: prints "QUEUE PERCENT", what each takes of its thread's time.
+rxqs_threads()
+{
+    ovs-appctl dpif-netdev/pmd-rxq-show | awk '
+        /core_id/ { sub(/:$/, "", $NF); core = $NF }
+        /port: vdpa0 / { print core, $4 }' | sort
+}
+
+rxqs_usage()
+{
+    ovs-appctl dpif-netdev/pmd-rxq-show \
+        | sed -n 's/.*port: vdpa0 *queue-id: *\([0-9]*\) .*usage: *\([0-9]*\) %.*/\1 \2/p'
+}

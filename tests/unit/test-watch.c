@@ -184,6 +184,11 @@ vdpa_guest_wait(const struct vdpa_port *p OVS_UNUSED)
 {
 }
 
+void
+vdpa_rxqs_wait(const struct vdpa_port *p OVS_UNUSED)
+{
+}
+
 bool
 dpdk_vdpa_connector_is_served(const char *path OVS_UNUSED)
 {
@@ -220,6 +225,8 @@ NOT_HERE(vdpa_observe_check_capture)
 NOT_HERE(vdpa_observe_check_macs)
 NOT_HERE(vdpa_port_tell_change)
 NOT_HERE(vdpa_port_update_relay)
+NOT_HERE(vdpa_rxqs_look)
+NOT_HERE(vdpa_rxqs_run)
 
 /* Tests. */
 
