@@ -50,16 +50,19 @@
 VLOG_DEFINE_THIS_MODULE(netdev_dpdk_vdpa);
 
 /* An rx-queue: the base class's, or null if the representor has none of that
- * number, and what the relay needs. */
+ * number, and what the relay needs.  Whoever polls it writes to it, so it
+ * shares no cache line. */
 struct vdpa_rxq {
-    struct netdev_rxq up;
-    struct netdev_rxq *base;
-    struct dpdk_vdpa_poller *poller;
-    struct vdpa_account account;
+    PADDED_MEMBERS(CACHE_LINE_SIZE,
+        struct netdev_rxq up;
+        struct netdev_rxq *base;
+        struct dpdk_vdpa_poller *poller;
+        struct vdpa_account account;
 
-    /* The thread that polled last, and where it says on which CPU. */
-    unsigned int thread_id;
-    atomic_int *cpu;
+        /* The thread that polled last, and where it says on which CPU. */
+        unsigned int thread_id;
+        atomic_int *cpu;
+    );
 };
 
 static struct netdev_class dpdk_class;          /* OVS's "dpdk", guarded. */

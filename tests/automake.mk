@@ -16,6 +16,7 @@ unit_tests = \
 	tests/unit/test-guard \
 	tests/unit/test-insert \
 	tests/unit/test-layout \
+	tests/unit/test-lines \
 	tests/unit/test-lro \
 	tests/unit/test-merge \
 	tests/unit/test-notes \
@@ -140,6 +141,8 @@ tests_unit_test_positions_SOURCES = tests/unit/test-positions.c \
 
 relay_test_sources = lib/base/packet.c lib/base/policer.c \
 	lib/relay/assign.c
+tests_unit_test_lines_SOURCES = tests/unit/test-lines.c \
+	lib/dpdk-vdpa-relay.c $(relay_test_sources)
 tests_unit_test_relay_SOURCES = tests/unit/test-relay.c $(relay_test_sources)
 tests_unit_test_relay_turns_SOURCES = tests/unit/test-relay-turns.c \
 	$(relay_test_sources)

@@ -79,17 +79,19 @@ struct dpdk_vdpa_poller {
      * read by configure(). */
     PADDED_MEMBERS(CACHE_LINE_SIZE, atomic_bool busy; );
 
-    /* Set by configure() while no poller runs. */
-    struct dpdk_vdpa_relay *relay;
-    struct lane **lanes;                /* Polled every time. */
-    unsigned int n_lanes;
-    struct lane **extras;               /* Polled in turn. */
-    unsigned int n_extras;
+    PADDED_MEMBERS(CACHE_LINE_SIZE,
+        /* Set by configure() while no poller runs. */
+        struct dpdk_vdpa_relay *relay;
+        struct lane **lanes;            /* Polled every time. */
+        unsigned int n_lanes;
+        struct lane **extras;           /* Polled in turn. */
+        unsigned int n_extras;
 
-    /* Written by the poller. */
-    unsigned int next_lane;             /* Where the next poll begins. */
-    unsigned int next_extra;            /* The extra lane that had its turn. */
-    unsigned int extra_wait;            /* Polls until the next one has. */
+        /* Written by the poller. */
+        unsigned int next_lane;         /* Where the next poll begins. */
+        unsigned int next_extra;        /* The extra lane that had its turn. */
+        unsigned int extra_wait;        /* Polls until the next one has. */
+    );
 };
 
 struct dpdk_vdpa_relay {

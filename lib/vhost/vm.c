@@ -65,11 +65,17 @@ static struct ovs_mutex vm_list_mutex = OVS_MUTEX_INITIALIZER;
 /* The packet that a guest's receive queue refuses, and since when, in timer
  * cycles. */
 struct vm_stuck {
-    const struct rte_mbuf *pkt;
-    uint64_t since;
+    PADDED_MEMBERS(CACHE_LINE_SIZE,
+        const struct rte_mbuf *pkt;
+        uint64_t since;
+    );
 };
 
 struct dpdk_vdpa_vm {
+    /* Each for the thread that sends to the queue pair, in lines of its own:
+     * it is written with each burst. */
+    struct vm_stuck stuck[DPDK_VDPA_MAX_PAIRS];
+
     /* Constant after creation. */
     struct ovs_list list_node OVS_GUARDED_BY(vm_list_mutex);
     char *path;
@@ -103,10 +109,9 @@ struct dpdk_vdpa_vm {
     atomic_uint64_t taken;              /* Of a connection, whether or not it
                                          * is up. */
     atomic_int numa_node;
-
-    /* Each for the thread that sends to the queue pair. */
-    struct vm_stuck stuck[DPDK_VDPA_MAX_PAIRS];
 };
+BUILD_ASSERT_DECL(sizeof(struct vm_stuck) % CACHE_LINE_SIZE == 0
+                  && offsetof(struct dpdk_vdpa_vm, stuck) == 0);
 
 static struct ovs_list vm_list OVS_GUARDED_BY(vm_list_mutex)
     = OVS_LIST_INITIALIZER(&vm_list);
