@@ -87,6 +87,14 @@ act_hostile()
     act_guest "$1"
 }
 
+# The guest disables all queue pairs but one, or enables them all, or will when it
+# is connected.
+act_pairs()
+{
+    local pid
+    pid=$(process_pid "guest$1") && kill -USR1 "$pid"
+}
+
 act_options()
 {
     pick tx-retries-max=0 tx-retries-max=32 vdpa-stall-timeout=200 \
@@ -225,7 +233,7 @@ back_in_place()
     done
 }
 
-ACTS=(guest hostile options bad_option features policing mtu link stuck reset
+ACTS=(guest hostile pairs options bad_option features policing mtu link stuck reset
       remove admin delete flaps vanish halves)
 
 # recover N: makes port N as it is at the beginning of a round, with a guest.
