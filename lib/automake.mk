@@ -1,6 +1,8 @@
 # The plugin.  Its objects are named one by one on the link line of
 # vswitchd/ovs-vswitchd, not through an archive: nothing in OVS refers to them.
 vdpa_sources = \
+	lib/accel/pool.c \
+	lib/accel/pool.h \
 	lib/accel/vdpa.c \
 	lib/accel/vdpa.h \
 	lib/accel/vf.c \

@@ -20,6 +20,7 @@
 #include <sched.h>
 #include <stdlib.h>
 
+#include "accel/pool.h"
 #include "dirs.h"
 #include "dpdk-vdpa-relay.h"
 #include "netdev-provider.h"
@@ -483,8 +484,15 @@ derive_from_dpdk(const struct netdev_class *class)
     return &vdpa_class;
 }
 
+static void
+read_other_config(const struct smap *ovs_other_config)
+{
+    vdpa_guest_init(ovs_other_config);
+    dpdk_vdpa_pool_init(ovs_other_config);
+}
+
 const struct vdpa_vswitchd_hooks vdpa_vswitchd_hooks = {
-    .init = vdpa_guest_init,
+    .init = read_other_config,
     .guard_dpdk = guard_dpdk,
     .derive_from_dpdk = derive_from_dpdk,
     .capture_port = &vdpa_capture_port_class,

@@ -25,6 +25,7 @@ unit_tests = \
 	tests/unit/test-packet \
 	tests/unit/test-policer \
 	tests/unit/test-policing \
+	tests/unit/test-pool \
 	tests/unit/test-port \
 	tests/unit/test-port-guest \
 	tests/unit/test-positions \
@@ -186,6 +187,8 @@ tests_unit_test_served_SOURCES = tests/unit/test-served.c $(vhost_sources) \
 # With the headers for drivers.
 tests_unit_test_served_CPPFLAGS = $(AM_CPPFLAGS) $(unit_driver_CPPFLAGS)
 # Compares private layouts.
+tests_unit_test_vf_SOURCES = tests/unit/test-vf.c lib/accel/pool.c
+
 tests_unit_test_vdpa_CPPFLAGS = $(AM_CPPFLAGS) $(unit_driver_CPPFLAGS)
 unit_driver_CPPFLAGS = $(DPDK_SDK_CPPFLAGS) -DALLOW_INTERNAL_API
 

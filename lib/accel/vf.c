@@ -23,11 +23,9 @@
 #include <rte_dev.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
-#include <rte_mempool.h>
 
+#include "accel/pool.h"
 #include "dpdk-vdpa-relay.h"
-#include "openvswitch/list.h"
-#include "openvswitch/thread.h"
 #include "openvswitch/vlog.h"
 #include "ovs-atomic.h"
 #include "packets.h"
@@ -38,14 +36,6 @@ VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_vf);
 /* Descriptors per queue if nobody asks for another number; fewer if the device
  * has fewer. */
 #define VF_QUEUE_SIZE 1024
-
-/* Mbufs in the mempool cache of each thread.  A thread keeps up to half as
- * many again, also when it polls the VF no more, because an rx-queue has
- * moved. */
-#define MEMPOOL_CACHE_SIZE 256
-
-/* What a frame may have beyond the MTU: the header and two VLAN tags. */
-#define FRAME_OVERHEAD (ETH_HEADER_LEN + 2 * VLAN_HEADER_LEN)
 
 #define RSS_HASH_FUNCTIONS (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP)
 
@@ -61,7 +51,7 @@ VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_vf);
 #define RX_LRO (RTE_ETH_RX_OFFLOAD_TCP_LRO | RTE_ETH_RX_OFFLOAD_SCATTER)
 
 /* The longest packet to be segmented, or put together. */
-#define MAX_TSO_LEN (UINT16_MAX + FRAME_OVERHEAD)
+#define MAX_TSO_LEN (UINT16_MAX + DPDK_VDPA_FRAME_OVERHEAD)
 
 struct dpdk_vdpa_vf {
     /* For the burst functions. */
@@ -76,7 +66,7 @@ struct dpdk_vdpa_vf {
 
     /* The owner's. */
     struct dpdk_vdpa_vf_config config;
-    struct rte_mempool *mempool;
+    struct dpdk_vdpa_share *share;
     uint16_t rxq_size;
     uint16_t txq_size;
     uint16_t reta_size;         /* 0 if RSS cannot be directed. */
@@ -89,97 +79,16 @@ struct dpdk_vdpa_vf {
     atomic_bool needs_reset;    /* Also written by the owner. */
 };
 
-/* A mempool that waits for its mbufs. */
-struct old_mempool {
-    struct ovs_list list_node;
-    struct rte_mempool *mempool;
+/* How a VF is to start, found out while it may still be running. */
+struct plan {
+    struct rte_eth_conf conf;
+    uint64_t tx_offloads;       /* RTE_MBUF_F_TX_*. */
+    uint32_t data_len;          /* Room for data in each mbuf. */
+    uint16_t rxq_size;
+    uint16_t txq_size;
+    uint16_t reta_size;
+    unsigned int n_mbufs;
 };
-
-/* A leaf.  A port may go in any thread. */
-static struct ovs_mutex old_mempools_mutex = OVS_MUTEX_INITIALIZER;
-static struct ovs_list old_mempools OVS_GUARDED_BY(old_mempools_mutex)
-    = OVS_LIST_INITIALIZER(&old_mempools);
-
-/* Mempools. */
-
-unsigned int
-dpdk_vdpa_vf_sweep_mempools(void)
-    OVS_EXCLUDED(old_mempools_mutex)
-{
-    struct old_mempool *old;
-    unsigned int n = 0;
-
-    ovs_mutex_lock(&old_mempools_mutex);
-    LIST_FOR_EACH_SAFE (old, list_node, &old_mempools) {
-        if (rte_mempool_full(old->mempool)) {
-            rte_mempool_free(old->mempool);
-            ovs_list_remove(&old->list_node);
-            free(old);
-        } else {
-            n++;
-        }
-    }
-    ovs_mutex_unlock(&old_mempools_mutex);
-    return n;
-}
-
-/* Frees 'mempool', now or when all its mbufs are back. */
-static void
-mempool_release(struct rte_mempool *mempool)
-    OVS_EXCLUDED(old_mempools_mutex)
-{
-    if (mempool) {
-        struct old_mempool *old = xmalloc(sizeof *old);
-
-        old->mempool = mempool;
-        ovs_mutex_lock(&old_mempools_mutex);
-        ovs_list_push_back(&old_mempools, &old->list_node);
-        ovs_mutex_unlock(&old_mempools_mutex);
-        dpdk_vdpa_vf_sweep_mempools();
-    }
-}
-
-/* Room for data in each mbuf, in bytes: a frame. */
-static uint32_t
-mempool_data_len(const struct dpdk_vdpa_vf_config *config)
-{
-    return ROUND_UP(config->mtu + FRAME_OVERHEAD, 1024);
-}
-
-/* Returns how many mbufs 'vf' needs with 'config' if 'n_threads' may come to
- * poll it: for all descriptors to be in use, and all lanes and caches full. */
-static unsigned int
-mempool_n_mbufs(const struct dpdk_vdpa_vf *vf,
-                const struct dpdk_vdpa_vf_config *config,
-                unsigned int n_threads)
-{
-    unsigned int per_pair = vf->rxq_size + vf->txq_size + 2 * DPDK_VDPA_BURST;
-
-    if (config->lro || vf->tx_offloads & RTE_MBUF_F_TX_TCP_SEG) {
-        per_pair += (2 * DPDK_VDPA_BURST
-                     * DIV_ROUND_UP(MAX_TSO_LEN, mempool_data_len(config)));
-    }
-    return (config->n_pairs * per_pair
-            + MAX(config->n_pairs + 1, n_threads) * 2 * MEMPOOL_CACHE_SIZE);
-}
-
-/* Creates a mempool for 'vf' with 'config'. */
-static struct rte_mempool *
-mempool_create(const struct dpdk_vdpa_vf *vf,
-               const struct dpdk_vdpa_vf_config *config)
-{
-    static unsigned int serial;
-    char name[RTE_MEMPOOL_NAMESIZE];
-
-    snprintf(name, sizeof name, "dpdkvdpa_%u", serial++);
-    return rte_pktmbuf_pool_create(name,
-                                   mempool_n_mbufs(vf, config,
-                                                   config->n_threads),
-                                   MEMPOOL_CACHE_SIZE, 0,
-                                   RTE_PKTMBUF_HEADROOM
-                                   + mempool_data_len(config),
-                                   dpdk_vdpa_vf_numa_node(vf));
-}
 
 /* Events. */
 
@@ -286,7 +195,7 @@ dpdk_vdpa_vf_close(struct dpdk_vdpa_vf *vf)
     if (rte_eth_dev_is_valid_port(vf->port_id)) {
         vf_stop(vf);
     }
-    mempool_release(vf->mempool);
+    dpdk_vdpa_pool_give(vf->share);
     free(vf->device_name);
     free(vf->devargs);
     free(vf);
@@ -298,10 +207,9 @@ dpdk_vdpa_vf_close(struct dpdk_vdpa_vf *vf)
  * segmentation if it is all there, else the one that makes sending simple
  * packets cheaper. */
 static uint64_t
-choose_tx_offloads(const struct rte_eth_dev_info *info,
-                   const struct dpdk_vdpa_vf_config *config)
+choose_tx_offloads(const struct rte_eth_dev_info *info, uint32_t data_len)
 {
-    unsigned int n_segs = DIV_ROUND_UP(MAX_TSO_LEN, mempool_data_len(config));
+    unsigned int n_segs = DIV_ROUND_UP(MAX_TSO_LEN, data_len);
 
     if ((info->tx_offload_capa & TX_SEGMENTATION) == TX_SEGMENTATION
         && (!info->tx_desc_lim.nb_seg_max
@@ -333,7 +241,7 @@ offloads_to_mbuf_flags(uint64_t tx_offloads)
 
 static struct rte_eth_conf
 vf_eth_conf(const struct rte_eth_dev_info *info,
-            const struct dpdk_vdpa_vf_config *config)
+            const struct dpdk_vdpa_vf_config *config, uint32_t data_len)
 {
     struct rte_eth_conf conf;
 
@@ -341,10 +249,10 @@ vf_eth_conf(const struct rte_eth_dev_info *info,
     conf.rxmode.mtu = config->mtu;
     conf.rx_adv_conf.rss_conf.rss_hf = (info->flow_type_rss_offloads
                                         & RSS_HASH_FUNCTIONS);
-    conf.rxmode.mq_mode = (config->n_pairs > 1
+    conf.rxmode.mq_mode = (config->n_used > 1
                            && conf.rx_adv_conf.rss_conf.rss_hf
                            ? RTE_ETH_MQ_RX_RSS : RTE_ETH_MQ_RX_NONE);
-    conf.txmode.offloads = choose_tx_offloads(info, config);
+    conf.txmode.offloads = choose_tx_offloads(info, data_len);
     if (config->lro) {
         conf.rxmode.offloads = RX_LRO;
         conf.rxmode.max_lro_pkt_size = MIN(info->max_lro_pkt_size,
@@ -355,6 +263,48 @@ vf_eth_conf(const struct rte_eth_dev_info *info,
     return conf;
 }
 
+/* Returns how many mbufs a VF with 'plan' and 'config' may have in use: all
+ * descriptors, and what waits in lanes, in both directions.  What the guest is
+ * to receive is copied, so that nothing else holds any. */
+static unsigned int
+count_mbufs(const struct plan *plan, const struct dpdk_vdpa_vf_config *config)
+{
+    unsigned int n_segs = DIV_ROUND_UP(MAX_TSO_LEN, plan->data_len);
+    unsigned int n_from_guest = (plan->tx_offloads & RTE_MBUF_F_TX_TCP_SEG
+                                 ? n_segs : 1);
+    unsigned int n_to_guest = config->lro ? n_segs : 1;
+
+    return (config->n_used
+            * (plan->rxq_size + plan->txq_size
+               + (n_from_guest + n_to_guest) * DPDK_VDPA_BURST));
+}
+
+/* Fills in 'plan' for 'vf' with 'config'. */
+static int
+vf_plan(const struct dpdk_vdpa_vf *vf,
+        const struct dpdk_vdpa_vf_config *config, struct plan *plan)
+{
+    struct rte_eth_dev_info info;
+    int error = -rte_eth_dev_info_get(vf->port_id, &info);
+
+    if (error) {
+        return error;
+    }
+    memset(plan, 0, sizeof *plan);
+    plan->data_len = dpdk_vdpa_pool_data_len(config->mtu,
+                                             dpdk_vdpa_vf_numa_node(vf));
+    plan->conf = vf_eth_conf(&info, config, plan->data_len);
+    plan->tx_offloads = offloads_to_mbuf_flags(plan->conf.txmode.offloads);
+    plan->reta_size = (plan->conf.rxmode.mq_mode == RTE_ETH_MQ_RX_RSS
+                       ? info.reta_size : 0);
+    plan->rxq_size = config->n_rx_desc ? config->n_rx_desc : VF_QUEUE_SIZE;
+    plan->txq_size = config->n_tx_desc ? config->n_tx_desc : VF_QUEUE_SIZE;
+    error = -rte_eth_dev_adjust_nb_rx_tx_desc(vf->port_id, &plan->rxq_size,
+                                              &plan->txq_size);
+    plan->n_mbufs = count_mbufs(plan, config);
+    return error;
+}
+
 static int
 vf_setup_queues(struct dpdk_vdpa_vf *vf,
                 const struct dpdk_vdpa_vf_config *config,
@@ -362,7 +312,7 @@ vf_setup_queues(struct dpdk_vdpa_vf *vf,
 {
     int numa_node = dpdk_vdpa_vf_numa_node(vf);
 
-    for (unsigned int i = 0; i < config->n_pairs; i++) {
+    for (unsigned int i = 0; i < config->n_used; i++) {
         int error = -rte_eth_tx_queue_setup(vf->port_id, i, vf->txq_size,
                                             numa_node, NULL);
 
@@ -403,36 +353,34 @@ vf_set_mtu(struct dpdk_vdpa_vf *vf, uint16_t mtu, char **errp)
     return error;
 }
 
+/* Says that 'vf' cannot be configured with 'config'. */
+static char *
+configure_error(const struct dpdk_vdpa_vf *vf,
+                const struct dpdk_vdpa_vf_config *config, int error)
+{
+    return xasprintf("vdpa-accelerator-devargs: VF \"%s\" cannot be "
+                     "configured with %u queue pairs and an MTU of %u (%s); "
+                     "see the log", vf->devargs, config->n_used, config->mtu,
+                     ovs_strerror(error));
+}
+
+/* Configures 'vf', which is stopped. */
 static int
 vf_configure(struct dpdk_vdpa_vf *vf,
-             const struct dpdk_vdpa_vf_config *config, char **errp)
+             const struct dpdk_vdpa_vf_config *config, const struct plan *plan,
+             char **errp)
 {
-    struct rte_eth_dev_info info;
-    struct rte_eth_conf conf;
-    int error;
+    int error = -rte_eth_dev_configure(vf->port_id, config->n_used,
+                                       config->n_used, &plan->conf);
 
-    error = -rte_eth_dev_info_get(vf->port_id, &info);
-    if (!error) {
-        conf = vf_eth_conf(&info, config);
-        vf->tx_offloads = offloads_to_mbuf_flags(conf.txmode.offloads);
-        vf->reta_size = (conf.rxmode.mq_mode == RTE_ETH_MQ_RX_RSS
-                         ? info.reta_size : 0);
-        error = -rte_eth_dev_configure(vf->port_id, config->n_pairs,
-                                       config->n_pairs, &conf);
-    }
-    if (!error) {
-        vf->rxq_size = config->n_rx_desc ? config->n_rx_desc : VF_QUEUE_SIZE;
-        vf->txq_size = config->n_tx_desc ? config->n_tx_desc : VF_QUEUE_SIZE;
-        error = -rte_eth_dev_adjust_nb_rx_tx_desc(vf->port_id, &vf->rxq_size,
-                                                  &vf->txq_size);
-    }
     if (error) {
-        *errp = xasprintf("vdpa-accelerator-devargs: VF \"%s\" cannot be "
-                          "configured with %u queue pairs and an MTU of %u "
-                          "(%s); see the log", vf->devargs, config->n_pairs,
-                          config->mtu, ovs_strerror(error));
+        *errp = configure_error(vf, config, error);
         return error;
     }
+    vf->tx_offloads = plan->tx_offloads;
+    vf->reta_size = plan->reta_size;
+    vf->rxq_size = plan->rxq_size;
+    vf->txq_size = plan->txq_size;
     return vf_set_mtu(vf, config->mtu, errp);
 }
 
@@ -472,32 +420,49 @@ vf_reset(struct dpdk_vdpa_vf *vf, char **errp)
     return error;
 }
 
-int
-dpdk_vdpa_vf_start(struct dpdk_vdpa_vf *vf,
-                   const struct dpdk_vdpa_vf_config *config, char **errp)
+/* Stores in '*sharep' the share that 'vf' needs for 'plan', which may be the
+ * one that it has. */
+static int
+vf_take_share(struct dpdk_vdpa_vf *vf,
+              const struct dpdk_vdpa_vf_config *config,
+              const struct plan *plan, struct dpdk_vdpa_share **sharep,
+              char **errp)
 {
-    struct rte_mempool *mempool = NULL;
-    int error;
+    int numa_node = dpdk_vdpa_vf_numa_node(vf);
 
-    vf_stop(vf);
-    error = vf_reset(vf, errp);
-    error = error ? error : vf_configure(vf, config, errp);
-    if (error) {
-        return error;
+    if (dpdk_vdpa_pool_is(vf->share, numa_node, plan->data_len, plan->n_mbufs,
+                          config->n_threads)) {
+        *sharep = vf->share;
+        return 0;
     }
-
-    mempool = mempool_create(vf, config);
-    if (!mempool) {
+    *sharep = dpdk_vdpa_pool_take(numa_node, plan->data_len, plan->n_mbufs,
+                                  config->n_threads);
+    if (!*sharep) {
         *errp = xasprintf("vdpa-max-queues: no memory for the packets of %u "
-                          "queue pairs with an MTU of %u on NUMA node %d; "
-                          "give DPDK more hugepages or ask for fewer queues",
-                          config->n_pairs, config->mtu,
-                          dpdk_vdpa_vf_numa_node(vf));
+                          "queue pairs with an MTU of %u on NUMA node %d, "
+                          "which is %"PRIuSIZE" MB; give DPDK more hugepages "
+                          "or ask for fewer queues",
+                          config->n_used, config->mtu, numa_node,
+                          DIV_ROUND_UP(dpdk_vdpa_pool_size(plan->n_mbufs,
+                                                           plan->data_len),
+                                       1024 * 1024));
         return ENOMEM;
     }
-    error = vf_setup_queues(vf, config, mempool, errp);
+    return 0;
+}
+
+/* Sets 'vf', which is stopped, up and starts it, to receive into
+ * 'mempool'. */
+static int
+vf_run(struct dpdk_vdpa_vf *vf, const struct dpdk_vdpa_vf_config *config,
+       const struct plan *plan, struct rte_mempool *mempool, char **errp)
+{
+    int error = vf_reset(vf, errp);
+
+    error = error ? error : vf_configure(vf, config, plan, errp);
+    error = error ? error : vf_setup_queues(vf, config, mempool, errp);
     if (error) {
-        goto error_mempool;
+        return error;
     }
     vf_enable_promiscuous(vf);
     error = -rte_eth_dev_start(vf->port_id);
@@ -505,18 +470,41 @@ dpdk_vdpa_vf_start(struct dpdk_vdpa_vf *vf,
         *errp = xasprintf("vdpa-accelerator-devargs: VF \"%s\" does not start "
                           "(%s); see the log", vf->devargs,
                           ovs_strerror(error));
-        goto error_mempool;
+    }
+    return error;
+}
+
+int
+dpdk_vdpa_vf_start(struct dpdk_vdpa_vf *vf,
+                   const struct dpdk_vdpa_vf_config *config, char **errp)
+{
+    struct dpdk_vdpa_share *share, *other;
+    struct plan plan;
+    int error = vf_plan(vf, config, &plan);
+
+    if (error) {
+        *errp = configure_error(vf, config, error);
+        vf_stop(vf);
+        return error;
+    }
+    error = vf_take_share(vf, config, &plan, &share, errp);
+    if (error) {
+        return error;
     }
 
-    mempool_release(vf->mempool);       /* The new queues use the new one. */
-    vf->mempool = mempool;
+    vf_stop(vf);
+    error = vf_run(vf, config, &plan, dpdk_vdpa_pool_mempool(share), errp);
+    other = error ? share : vf->share;
+    if (share != vf->share) {
+        dpdk_vdpa_pool_give(other);
+    }
+    if (error) {
+        return error;
+    }
+    vf->share = share;
     vf->config = *config;
     atomic_store(&vf->started, true);
     return 0;
-
-error_mempool:
-    mempool_release(mempool);
-    return error;
 }
 
 void
@@ -529,7 +517,7 @@ dpdk_vdpa_vf_set_rss(struct dpdk_vdpa_vf *vf, const bool *enabled,
     unsigned int n_queues = 0;
     int error;
 
-    for (unsigned int i = 0; i < MIN(n, vf->config.n_pairs); i++) {
+    for (unsigned int i = 0; i < MIN(n, vf->config.n_used); i++) {
         if (enabled[i]) {
             queues[n_queues++] = i;
         }
@@ -606,7 +594,7 @@ dpdk_vdpa_vf_get_config(const struct dpdk_vdpa_vf *vf)
 struct rte_mempool *
 dpdk_vdpa_vf_mempool(const struct dpdk_vdpa_vf *vf)
 {
-    return vf->mempool;
+    return dpdk_vdpa_pool_mempool(vf->share);
 }
 
 uint16_t
@@ -624,7 +612,7 @@ dpdk_vdpa_vf_txq_size(const struct dpdk_vdpa_vf *vf)
 uint32_t
 dpdk_vdpa_vf_max_frame_len(const struct dpdk_vdpa_vf *vf)
 {
-    return vf->config.mtu + FRAME_OVERHEAD;
+    return vf->config.mtu + DPDK_VDPA_FRAME_OVERHEAD;
 }
 
 uint64_t
@@ -643,7 +631,14 @@ bool
 dpdk_vdpa_vf_is_enough_for(const struct dpdk_vdpa_vf *vf,
                            unsigned int n_threads)
 {
-    return vf->mempool->size >= mempool_n_mbufs(vf, &vf->config, n_threads);
+    return dpdk_vdpa_pool_is_enough_for(vf->share, n_threads);
+}
+
+void
+dpdk_vdpa_vf_get_pool_info(const struct dpdk_vdpa_vf *vf,
+                           struct dpdk_vdpa_pool_info *info)
+{
+    dpdk_vdpa_pool_get_info(vf->share, info);
 }
 
 struct eth_addr

@@ -28,12 +28,15 @@
 
 #include "openvswitch/types.h"
 
+struct dpdk_vdpa_pool_info;
 struct dpdk_vdpa_vf;
 struct rte_mbuf;
 struct rte_mempool;
 
 struct dpdk_vdpa_vf_config {
-    unsigned int n_pairs;       /* Queue pairs, 1..dpdk_vdpa_vf_max_pairs(). */
+    unsigned int n_pairs;       /* Most queue pairs that the guest may have,
+                                 * 1..dpdk_vdpa_vf_max_pairs(). */
+    unsigned int n_used;        /* Those of the VF: 1..n_pairs. */
     uint16_t n_rx_desc;         /* Descriptors per queue, 0 for the usual */
     uint16_t n_tx_desc;         /* number.  The device may have less, or
                                  * round. */
@@ -55,7 +58,8 @@ void dpdk_vdpa_vf_close(struct dpdk_vdpa_vf *);
 
 /* Makes the VF ready for traffic, stopping it first if it is started.  No
  * thread may be inside the burst functions.  After an error the VF is
- * stopped. */
+ * stopped, but if all that is missing is memory for packets, it goes on as it
+ * was. */
 int dpdk_vdpa_vf_start(struct dpdk_vdpa_vf *,
                        const struct dpdk_vdpa_vf_config *, char **errp);
 
@@ -89,6 +93,10 @@ uint16_t dpdk_vdpa_vf_txq_size(const struct dpdk_vdpa_vf *);
 uint32_t dpdk_vdpa_vf_max_frame_len(const struct dpdk_vdpa_vf *);
 uint64_t dpdk_vdpa_vf_tx_offloads(const struct dpdk_vdpa_vf *);
 bool dpdk_vdpa_vf_is_promiscuous(const struct dpdk_vdpa_vf *);
+
+/* Says how much of which mempool a started VF has; see accel/pool.h. */
+void dpdk_vdpa_vf_get_pool_info(const struct dpdk_vdpa_vf *,
+                                struct dpdk_vdpa_pool_info *);
 
 /* Returns true if the mempool of a started VF is large enough for it to be
  * polled by any of 'n_threads' threads. */
@@ -124,9 +132,5 @@ uint16_t dpdk_vdpa_vf_recv(void *vf, uint16_t queue, struct rte_mbuf **,
 uint16_t dpdk_vdpa_vf_send(void *vf, uint16_t queue, struct rte_mbuf **,
                            uint16_t n);
 int dpdk_vdpa_vf_never_fits(void *vf, uint16_t queue, struct rte_mbuf *);
-
-/* Frees mempools of VFs that were closed or restarted, once all their mbufs
- * have come back from wherever they travelled.  Returns how many are left. */
-unsigned int dpdk_vdpa_vf_sweep_mempools(void);
 
 #endif /* accel/vf.h */

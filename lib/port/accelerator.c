@@ -56,6 +56,16 @@ static const bool legal[VDPA_N_ACCELS][VDPA_N_ACCELS] = {
     },
 };
 
+/* How long a guest must have left the number of its queue pairs alone before
+ * the VF gets as many, in ms: a front-end sets up one after the other. */
+#define PAIRS_QUIET 100
+
+/* How long there must have been no guest before the VF has one pair again. */
+#define PAIRS_LINGER 10000
+
+/* When memory that there was not is asked for again. */
+#define PAIRS_RETRY 10000
+
 /* A device, open and a VF started, that no port has yet, or any more. */
 struct device {
     struct vdpa_claim *claim;
@@ -135,10 +145,23 @@ configure_vf(const struct dpdk_vdpa_vf *vf,
              const struct dpdk_vdpa_options *options,
              struct dpdk_vdpa_vf_config *config, char **errp)
 {
+    int error = choose_n_pairs(options->vf_devargs,
+                               dpdk_vdpa_vf_max_pairs(vf), options->max_pairs,
+                               &config->n_pairs, errp);
+
     config->n_rx_desc = options->n_rx_desc;
     config->n_tx_desc = options->n_tx_desc;
-    return choose_n_pairs(options->vf_devargs, dpdk_vdpa_vf_max_pairs(vf),
-                          options->max_pairs, &config->n_pairs, errp);
+    config->n_used = MIN(config->n_used, config->n_pairs);
+    return error;
+}
+
+/* Returns how many queue pairs the guest of 'port' uses, but 1 if there is
+ * none. */
+static unsigned int
+guest_n_pairs(const struct vdpa_port *port)
+    OVS_REQUIRES(vdpa_port_owned)
+{
+    return MAX(port->vm ? dpdk_vdpa_vm_n_started(port->vm) : 0, 1);
 }
 
 /* Starts the VF of 'device', which is open.  A VF that is to go on ('again')
@@ -151,6 +174,7 @@ start_vf(const struct vdpa_port *port, struct device *device,
     struct dpdk_vdpa_vf_config config = {
         .mtu = vdpa_port_mtu(port),
         .n_threads = n_threads(port),
+        .n_used = guest_n_pairs(port),
     };
     int error;
 
@@ -293,6 +317,8 @@ take_device(struct vdpa_port *port, struct device *device)
     vdpa_port_set_reason(port, VDPA_REASON_MTU, device->mtu_error);
     vdpa_port_set_reason(port, VDPA_REASON_THREADS, NULL);
     port->threads_refused = 0;
+    vdpa_port_set_reason(port, VDPA_REASON_PAIRS, NULL);
+    port->n_pairs_wanted = 0;
     vdpa_port_set_reason(port, VDPA_REASON_DEVICE, NULL);
     vdpa_port_set_reason(port, VDPA_REASON_FAULT, NULL);
 }
@@ -432,14 +458,14 @@ restart_vf(struct vdpa_port *port, const struct dpdk_vdpa_vf_config *config,
 
     vdpa_port_hold_vf(port);
     error = dpdk_vdpa_vf_start(port->vf, config, errp);
-    if (error) {
+    if (error && !dpdk_vdpa_vf_is_started(port->vf)) {
         error2 = dpdk_vdpa_vf_start(port->vf, &good, &old_error);
     }
     port->good = *dpdk_vdpa_vf_get_config(port->vf);
     vdpa_port_set_ends(port, port->vf, port->vm);
     if (!error) {
-        vdpa_port_event(port, "VF restarted, queue pairs: %u, MTU: %u%s",
-                        config->n_pairs, config->mtu,
+        vdpa_port_event(port, "VF restarted, queue pairs: %u of %u, MTU: "
+                        "%u%s", config->n_used, config->n_pairs, config->mtu,
                         config->lro ? ", LRO" : "");
     }
 
@@ -673,6 +699,57 @@ vdpa_accelerator_adapt_lro(struct vdpa_port *port)
             port->lro_refused = true;
             free(error);
         }
+    }
+}
+
+/* Takes note of how many queue pairs the VF is to have, and of when. */
+static void
+want_pairs(struct vdpa_port *port)
+    OVS_REQUIRES(vdpa_port_owned)
+{
+    unsigned int n = MIN(guest_n_pairs(port), port->good.n_pairs);
+    bool more = n > port->good.n_used;
+
+    if (n != port->n_pairs_wanted) {
+        port->n_pairs_wanted = n;
+        port->pairs_due = time_msec() + (more ? PAIRS_QUIET : PAIRS_LINGER);
+    }
+    if (n == port->good.n_used) {
+        vdpa_port_set_reason(port, VDPA_REASON_PAIRS, NULL);
+    }
+    /* Packets of a guest that uses fewer are worth more than the memory. */
+    if (n == port->good.n_used
+        || (!more && port->vm && dpdk_vdpa_vm_is_up(port->vm))) {
+        port->n_pairs_wanted = 0;
+        port->pairs_due = LLONG_MAX;
+    }
+}
+
+void
+vdpa_accelerator_adapt_pairs(struct vdpa_port *port)
+{
+    struct dpdk_vdpa_vf_config config = port->good;
+    char *error = NULL;
+
+    if (port->accel != VDPA_ACCEL_RELAY) {
+        port->pairs_due = LLONG_MAX;
+        return;
+    }
+    want_pairs(port);
+    if (time_msec() < port->pairs_due) {
+        return;
+    }
+    config.n_used = port->n_pairs_wanted;
+    if (restart_vf(port, &config, &error)) {
+        vdpa_port_set_reason(port, VDPA_REASON_PAIRS,
+                             xasprintf("vdpa-max-queues: the guest's %u queue "
+                                       "pairs share %u of the VF (%s)",
+                                       config.n_used, port->good.n_used,
+                                       error));
+        port->pairs_due = time_msec() + PAIRS_RETRY;
+        free(error);
+    } else {
+        want_pairs(port);
     }
 }
 

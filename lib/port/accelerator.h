@@ -59,6 +59,12 @@ void vdpa_accelerator_check(struct vdpa_port *)
 void vdpa_accelerator_adapt_lro(struct vdpa_port *)
     OVS_REQUIRES(vdpa_port_owned);
 
+/* Has the VF use as many queue pairs as the guest, once that has not changed
+ * for a moment; and one when there has been no guest for long.  To be called
+ * when something may have changed and at 'pairs_due'. */
+void vdpa_accelerator_adapt_pairs(struct vdpa_port *)
+    OVS_REQUIRES(vdpa_port_owned);
+
 /* Reports how long a guest was without a device between two modes. */
 void vdpa_accelerator_check_switch(struct vdpa_port *)
     OVS_REQUIRES(vdpa_port_owned);

@@ -147,6 +147,7 @@ vdpa_port_tell_again(struct vdpa_port *port, long long int now)
 {
     if (now >= port->tell_again) {
         port->tell_again = LLONG_MAX;
+    port->pairs_due = LLONG_MAX;
         netdev_change_seq_changed(port->netdev);
     }
 }
@@ -263,7 +264,7 @@ get_relay_config(struct vdpa_port *port, struct dpdk_vdpa_relay_config *c)
 
     if (port->vf && port->vm) {
         c->paused = port->vf_held || port->vm_held || !port->admin_up;
-        c->n_vf_pairs = dpdk_vdpa_vf_get_config(port->vf)->n_pairs;
+        c->n_vf_pairs = dpdk_vdpa_vf_get_config(port->vf)->n_used;
         c->max_frame_len = dpdk_vdpa_vf_max_frame_len(port->vf);
         c->tx_offloads = dpdk_vdpa_vf_tx_offloads(port->vf);
         c->lro = dpdk_vdpa_vf_get_config(port->vf)->lro;
@@ -356,6 +357,7 @@ vdpa_port_create(struct netdev *netdev, struct dpdk_vdpa_relay *relay)
     port->name = xstrdup(netdev_get_name(netdev));
     port->admin_up = true;
     port->tell_again = LLONG_MAX;
+    port->pairs_due = LLONG_MAX;
     vdpa_policing_init(&port->policing);
     atomic_init(&port->rxqs.n_own, netdev->n_rxq);
     port->vf_end.recv = dpdk_vdpa_vf_recv;

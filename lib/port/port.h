@@ -79,6 +79,8 @@ enum vdpa_reason {
     VDPA_REASON_GUEST,          /* The socket cannot be had. */
     VDPA_REASON_MTU,            /* The VF refuses the MTU. */
     VDPA_REASON_THREADS,        /* There is no memory for so many threads. */
+    VDPA_REASON_PAIRS,          /* Nor for as many queue pairs as the guest
+                                 * uses. */
     VDPA_REASON_FEATURES,       /* The guest has features that it is not to be
                                  * offered. */
     VDPA_REASON_OPTION,         /* An option of the representor without which
@@ -138,6 +140,9 @@ struct vdpa_port {
                                          * reconfigure(). */
     unsigned int threads_refused VDPA_OWNED;    /* The VF does not start for
                                                  * so many, or 0. */
+    unsigned int n_pairs_wanted VDPA_OWNED;     /* That the VF should have. */
+    long long int pairs_due VDPA_OWNED; /* When it is to get them, in ms, or
+                                         * LLONG_MAX. */
     enum vdpa_accel accel VDPA_OWNED;
     struct vdpa_claim *claim VDPA_OWNED;        /* On the device, if there is
                                                  * one. */

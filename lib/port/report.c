@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "accel/pool.h"
 #include "accel/vdpa.h"
 #include "accel/vf.h"
 #include "netdev-provider.h"
@@ -362,6 +363,22 @@ show_vm(const struct vdpa_port *port, struct ds *out)
                   info.walk.library_tx);
 }
 
+/* Says how much memory the VF has for packets, and what of it is in use. */
+static void
+show_pool(const struct vdpa_port *port, struct ds *out)
+    OVS_REQUIRES(vdpa_port_owned)
+{
+    struct dpdk_vdpa_pool_info info;
+
+    dpdk_vdpa_vf_get_pool_info(port->vf, &info);
+    ds_put_format(out, "    memory: %u packets of %"PRIu32" bytes (%.1f MB), "
+                  "in pool %s with %u (%.1f MB), in use: %u, ports: %u\n",
+                  info.n_share, info.data_len,
+                  dpdk_vdpa_pool_size(info.n_share, info.data_len) / 1048576.0,
+                  info.name, info.n_mbufs, info.size / 1048576.0,
+                  info.n_in_use, info.n_shares);
+}
+
 static void
 show_vf(const struct vdpa_port *port, struct ds *out)
     OVS_REQUIRES(vdpa_port_owned)
@@ -372,14 +389,15 @@ show_vf(const struct vdpa_port *port, struct ds *out)
     unsigned int n = dpdk_vdpa_vf_get_losses(port->vf, losses);
 
     ds_put_format(out, "  VF: %s, link %s\n"
-                  "    DPDK port %u, queue pairs: %u, descriptors: %u to "
+                  "    DPDK port %u, queue pairs: %u of %u, descriptors: %u to "
                   "receive, %u to send, MTU %u, NUMA node %d\n",
                   dpdk_vdpa_vf_devargs(port->vf),
                   dpdk_vdpa_vf_link_is_up(port->vf) ? "up" : "down",
-                  dpdk_vdpa_vf_port_id(port->vf), config->n_pairs,
+                  dpdk_vdpa_vf_port_id(port->vf), config->n_used, config->n_pairs,
                   dpdk_vdpa_vf_rxq_size(port->vf),
                   dpdk_vdpa_vf_txq_size(port->vf), config->mtu,
                   dpdk_vdpa_vf_numa_node(port->vf));
+    show_pool(port, out);
     for (unsigned int i = 0; i < n; i++) {
         if (losses[i].n_packets) {
             ds_put_format(out, "    vf_%s: %"PRIu64"\n", losses[i].name,

@@ -18,6 +18,7 @@
 
 #include <string.h>
 
+#include "accel/pool.h"
 #include "accel/vdpa.h"
 #include "accel/vf.h"
 #include "netdev-provider.h"
@@ -264,6 +265,9 @@ watch_port(struct vdpa_port *port, void *aux OVS_UNUSED)
         vdpa_observe_check_capture(port);
         watch_lanes(port);
         vdpa_port_tell_again(port, time_msec());
+        vdpa_accelerator_adapt_pairs(port);
+    } else if (time_msec() >= port->pairs_due) {
+        vdpa_accelerator_adapt_pairs(port);
     }
     vdpa_rxqs_run(port);
     watch_repair(port);
@@ -288,14 +292,14 @@ vdpa_watch_run(void)
     sweep_notes();
     vdpa_port_wake_run();
     vdpa_port_for_each(watch_port, NULL);
-    dpdk_vdpa_vf_sweep_mempools();
+    dpdk_vdpa_pool_sweep();
 }
 
 static void
 wait_for_port(struct vdpa_port *port, void *aux OVS_UNUSED)
     OVS_REQUIRES(vdpa_port_owned)
 {
-    poll_timer_wait_until(port->next_link_check);
+    poll_timer_wait_until(MIN(port->next_link_check, port->pairs_due));
     vdpa_guest_wait(port);
     vdpa_rxqs_wait(port);
 }

@@ -170,6 +170,16 @@ dpdk_vdpa_book_lost_features(const struct dpdk_vdpa_book *book)
     return false;
 }
 
+unsigned int
+dpdk_vdpa_book_n_pairs(const struct dpdk_vdpa_book *book_)
+{
+    struct dpdk_vdpa_book *book = CONST_CAST(struct dpdk_vdpa_book *, book_);
+    unsigned int n;
+
+    atomic_read_relaxed(&book->n_pairs, &n);
+    return n;
+}
+
 bool
 dpdk_vdpa_book_is_enabled(const struct dpdk_vdpa_book *book_, unsigned int i)
 {
@@ -242,6 +252,14 @@ end_iotlb(struct dpdk_vdpa_book *book, const struct dpdk_vdpa_msg *msg)
     }
 }
 
+/* Ring 'i' was started. */
+static void
+end_start(struct dpdk_vdpa_book *book, unsigned int i)
+{
+    atomic_store_relaxed(&book->n_pairs,
+                         MAX(dpdk_vdpa_book_n_pairs(book), i / 2 + 1));
+}
+
 static void
 end_stop(struct dpdk_vdpa_book_ring *ring)
 {
@@ -259,6 +277,8 @@ end_features(struct dpdk_vdpa_book *book)
 {
     if (!(book->features & (1ULL << VIRTIO_NET_F_MQ))) {
         book->n_rings = MIN(book->n_rings, 2);
+        atomic_store_relaxed(&book->n_pairs,
+                             MIN(dpdk_vdpa_book_n_pairs(book), 1));
         for (unsigned int i = 2; i < DPDK_VDPA_BOOK_N_RINGS; i++) {
             end_stop(&book->rings[i]);
             book->rings[i].is_on = false;
@@ -334,6 +354,9 @@ dpdk_vdpa_book_end(struct dpdk_vdpa_book *book,
         if (dpdk_vdpa_msg_ring(msg, &i)) {
             book->n_rings = MAX(book->n_rings, i + 1);
             end_ring(&book->rings[i], msg);
+            if (msg->request == DPDK_VDPA_MSG_SET_VRING_KICK) {
+                end_start(book, i);
+            }
         }
         break;
     }

@@ -99,6 +99,9 @@ struct dpdk_vdpa_book {
     bool iotlb_is_stale;        /* Translations outlived the memory. */
     unsigned int n_rings;       /* The library has: up to the last one that a
                                  * message was about. */
+    atomic_uint n_pairs;        /* Queue pairs that have been started, up to
+                                 * the last one, whether or not they were
+                                 * stopped since.  Read by any thread. */
     struct dpdk_vdpa_book_memory memory;
     struct {
         struct dpdk_vdpa_book_file file;
@@ -171,6 +174,10 @@ void *dpdk_vdpa_book_at(const struct dpdk_vdpa_book *, uint64_t user,
  * A legacy driver tells the device one address.  The available part of its
  * rings follows the descriptors, and the used part begins on the next page. */
 bool dpdk_vdpa_book_lost_features(const struct dpdk_vdpa_book *);
+
+/* Returns how many queue pairs the front-end has started, up to the last one,
+ * since it connected or gave VIRTIO_NET_F_MQ up.  Any thread. */
+unsigned int dpdk_vdpa_book_n_pairs(const struct dpdk_vdpa_book *);
 
 /* Returns true if ring 'i' is ready and enabled.  Any thread. */
 bool dpdk_vdpa_book_is_enabled(const struct dpdk_vdpa_book *, unsigned int i);

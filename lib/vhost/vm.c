@@ -741,6 +741,13 @@ dpdk_vdpa_vm_get_enabled(const struct dpdk_vdpa_vm *vm, bool *enabled,
     }
 }
 
+unsigned int
+dpdk_vdpa_vm_n_started(const struct dpdk_vdpa_vm *vm)
+{
+    return (dpdk_vdpa_vm_is_up(vm)
+            ? dpdk_vdpa_book_n_pairs(&vm->session.book) : 0);
+}
+
 bool
 dpdk_vdpa_vm_get_info(const struct dpdk_vdpa_vm *vm_,
                       struct dpdk_vdpa_vm_info *info)

@@ -148,6 +148,10 @@ bool dpdk_vdpa_vm_is_up(const struct dpdk_vdpa_vm *);
 void dpdk_vdpa_vm_get_enabled(const struct dpdk_vdpa_vm *, bool *enabled,
                               unsigned int n);
 
+/* Returns how many queue pairs the guest uses or may use any moment, up to the
+ * last one that its front-end has started; 0 if the VM end is not up. */
+unsigned int dpdk_vdpa_vm_n_started(const struct dpdk_vdpa_vm *);
+
 /* Fills in '*info' and returns true if the VM end is up. */
 bool dpdk_vdpa_vm_get_info(const struct dpdk_vdpa_vm *,
                            struct dpdk_vdpa_vm_info *info);

@@ -34,7 +34,10 @@ fake_lcore_count(void)
     return 1;
 }
 
+static long long int fake_time_msec(void);
+
 #define rte_lcore_count fake_lcore_count
+#define time_msec fake_time_msec
 #include "lib/port/accelerator.c"
 #include "tests/unit/test-fake-port.h"
 
@@ -47,7 +50,11 @@ static struct {
     int pair_error;             /* Of vdpa_claim_check_pair(). */
     int n_good_starts;          /* dpdk_vdpa_vf_start() works so often. */
     uint16_t bad_mtu;           /* But never with this one. */
-    unsigned int max_threads;   /* Nor for more threads. */
+    unsigned int max_threads;   /* Nor for more threads, */
+    unsigned int max_used;      /* or more queue pairs. */
+    unsigned int n_guest_pairs; /* The guest uses. */
+    bool guest_is_away;
+    long long int now;          /* In ms. */
     bool removed;               /* What the VF reports. */
     bool needs_reset;
     char *fault;                /* What the vDPA device reports. */
@@ -56,6 +63,12 @@ static struct {
     bool lro;                   /* The VF has it. */
     uint64_t guest_features;
 } script;
+
+static long long int
+fake_time_msec(void)
+{
+    return script.now;
+}
 
 /* What happened. */
 static struct {
@@ -178,6 +191,7 @@ vdpa_claim_check_pair(const struct vdpa_claim *claim OVS_UNUSED,
 struct dpdk_vdpa_vf {
     char *devargs;
     struct dpdk_vdpa_vf_config config;
+    bool started;
 };
 
 struct dpdk_vdpa_vf *
@@ -206,18 +220,29 @@ int
 dpdk_vdpa_vf_start(struct dpdk_vdpa_vf *vf,
                    const struct dpdk_vdpa_vf_config *config, char **errp)
 {
+    assert_in_range(config->n_used, 1, config->n_pairs);
+    if (config->n_threads > script.max_threads
+        || config->n_used > script.max_used) {
+        *errp = xasprintf("no memory for %u threads, %u pairs",
+                          config->n_threads, config->n_used);
+        return ENOMEM;
+    }
     seen.n_starts++;
-    if (config->mtu == script.bad_mtu || script.n_good_starts <= 0) {
+    vf->started = config->mtu != script.bad_mtu && script.n_good_starts > 0;
+    if (!vf->started) {
         *errp = xasprintf("no start with MTU %u", config->mtu);
         return EIO;
-    } else if (config->n_threads > script.max_threads) {
-        *errp = xasprintf("no start for %u threads", config->n_threads);
-        return ENOMEM;
     }
     script.n_good_starts--;
     script.needs_reset = false;
     vf->config = *config;
     return 0;
+}
+
+bool
+dpdk_vdpa_vf_is_started(const struct dpdk_vdpa_vf *vf)
+{
+    return vf->started;
 }
 
 bool
@@ -351,7 +376,13 @@ dpdk_vdpa_hw_get_error(const struct dpdk_vdpa_hw *hw OVS_UNUSED)
 bool
 dpdk_vdpa_vm_is_up(const struct dpdk_vdpa_vm *vm OVS_UNUSED)
 {
-    return true;
+    return !script.guest_is_away;
+}
+
+unsigned int
+dpdk_vdpa_vm_n_started(const struct dpdk_vdpa_vm *vm OVS_UNUSED)
+{
+    return script.guest_is_away ? 0 : script.n_guest_pairs;
 }
 
 bool
@@ -482,7 +513,8 @@ setup(void **state OVS_UNUSED)
     script.exists = true;
     script.n_good_starts = INT_MAX;
     script.mtu = 1500;
-    script.max_threads = UINT_MAX;
+    script.max_threads = script.max_used = UINT_MAX;
+    script.now = 1000000;
     return 0;
 }
 

@@ -118,18 +118,98 @@ test_threads(void **state OVS_UNUSED)
 
     /* Without memory it goes on as it was, and tries each number once. */
     script.max_threads = 3;
-    check_threads(5, 3, 4, true);
+    check_threads(5, 3, 2, true);
     assert_non_null(strstr(port.reasons[VDPA_REASON_THREADS],
-                           "no start for 5"));
-    check_threads(5, 3, 4, true);
-    check_threads(4, 3, 6, true);
-    check_threads(3, 3, 6, false);
+                           "no memory for 5"));
     script.max_threads = 5;
-    check_threads(5, 5, 7, false);
+    check_threads(5, 3, 2, true);
+    script.max_threads = 3;
+    check_threads(4, 3, 2, true);
+    check_threads(3, 3, 2, false);
+    script.max_threads = 5;
+    check_threads(5, 5, 3, false);
 
     /* A VF that comes later begins so. */
     assert_int_equal(apply(options_for("b", DPDK_VDPA_MODE_SW)), 0);
-    check_threads(5, 5, 8, false);
+    check_threads(5, 5, 4, false);
+}
+
+/* 'ms' later the guest uses 'n_guest' queue pairs, but none if it is 0.  Fails
+ * unless the VF has 'n' then, after 'n_starts' starts. */
+static void
+check_pairs(int ms, unsigned int n_guest, unsigned int n,
+            unsigned int n_starts)
+{
+    script.now += ms;
+    script.guest_is_away = !n_guest;
+    script.n_guest_pairs = n_guest;
+    vdpa_accelerator_adapt_pairs(&port);
+    check(VDPA_ACCEL_RELAY, false, false);
+    assert_int_equal(dpdk_vdpa_vf_get_config(port.vf)->n_used, n);
+    assert_int_equal(dpdk_vdpa_vf_get_config(port.vf)->n_pairs, 4);
+    assert_int_equal(seen.n_starts, n_starts);
+}
+
+/* The VF has as many queue pairs as the guest, once that is settled. */
+static void
+test_pairs(void **state OVS_UNUSED)
+{
+    assert_int_equal(apply(options_for("a", DPDK_VDPA_MODE_SW)), 0);
+    check_pairs(0, 0, 1, 1);
+    check_pairs(0, 1, 1, 1);
+    assert_true(port.pairs_due == LLONG_MAX);
+
+    /* They come one after the other. */
+    for (unsigned int i = 2; i <= 4; i++) {
+        check_pairs(99, i, 1, 1);
+        assert_true(port.pairs_due == script.now + 100);
+    }
+    check_pairs(99, 4, 1, 1);
+    check_pairs(1, 4, 4, 2);
+    check_pairs(0, 4, 4, 2);
+    assert_true(port.pairs_due == LLONG_MAX);
+
+    /* More than were offered. */
+    check_pairs(500, 6, 4, 2);
+
+    /* A guest that goes on with fewer loses nothing for that. */
+    check_pairs(0, 1, 4, 2);
+    check_pairs(50000, 1, 4, 2);
+    assert_true(port.pairs_due == LLONG_MAX);
+
+    /* Nor one that is back soon; but one that stays away. */
+    check_pairs(0, 0, 4, 2);
+    assert_true(port.pairs_due == script.now + 10000);
+    check_pairs(9999, 0, 4, 2);
+    check_pairs(0, 1, 4, 2);
+    check_pairs(500, 0, 4, 2);
+    check_pairs(9999, 0, 4, 2);
+    check_pairs(1, 0, 1, 3);
+    check_pairs(50000, 0, 1, 3);
+}
+
+/* There is no memory for so many. */
+static void
+test_pairs_without_memory(void **state OVS_UNUSED)
+{
+    assert_int_equal(apply(options_for("a", DPDK_VDPA_MODE_SW)), 0);
+    script.max_used = 2;
+    check_pairs(0, 4, 1, 1);
+    check_pairs(100, 4, 1, 1);
+    assert_non_null(strstr(port.reasons[VDPA_REASON_PAIRS],
+                           "the guest's 4 queue pairs share 1 of the VF (no "
+                           "memory for"));
+
+    /* It tries again, at its leisure. */
+    assert_true(port.pairs_due == script.now + 10000);
+    script.max_used = 4;
+    check_pairs(9999, 4, 1, 1);
+    check_pairs(1, 4, 4, 2);
+    assert_null(port.reasons[VDPA_REASON_PAIRS]);
+
+    /* Another VF of a guest that is there has as many from the start. */
+    assert_int_equal(apply(options_for("b", DPDK_VDPA_MODE_SW)), 0);
+    check_pairs(0, 4, 4, 3);
 }
 
 static void
@@ -163,6 +243,8 @@ main(void)
         TEST(test_mtu),
         TEST(test_stopped_with_mtu),
         TEST(test_threads),
+        TEST(test_pairs),
+        TEST(test_pairs_without_memory),
         TEST(test_lro),
     };
 

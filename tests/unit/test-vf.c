@@ -75,7 +75,7 @@ new_vf(uint16_t reta_size)
 {
     struct dpdk_vdpa_vf *vf = dpdk_vdpa_vf_open("d,x=1", "d", 5);
 
-    vf->config.n_pairs = 4;
+    vf->config.n_pairs = vf->config.n_used = 4;
     vf->reta_size = reta_size;
     atomic_store(&vf->started, true);
     memset(table, 0xff, sizeof table);
@@ -90,45 +90,29 @@ free_vf(struct dpdk_vdpa_vf *vf)
     dpdk_vdpa_vf_close(vf);
 }
 
-/* Each thread that may ever have polled the VF keeps up to one and a half
- * caches full. */
+/* There are mbufs for all descriptors to be in use and all lanes full, in both
+ * directions; a packet to be cut, or put together, takes as many as its length
+ * needs. */
 static void
-test_mempool_size(void **state OVS_UNUSED)
+test_n_mbufs(void **state OVS_UNUSED)
 {
-    const struct dpdk_vdpa_vf_config config = { .n_pairs = 2, .mtu = 1500 };
-    struct dpdk_vdpa_vf *vf = new_vf(0);
+    struct dpdk_vdpa_vf_config config = { .n_pairs = 4, .n_used = 1 };
+    struct plan plan = { .rxq_size = 1024, .txq_size = 512, .data_len = 2048 };
+    unsigned int n_segs = 33;   /* 64 KB and a header. */
 
-    vf->rxq_size = vf->txq_size = 1024;
-    for (unsigned int n = 1; n <= 64; n++) {
-        unsigned int kept = n * MEMPOOL_CACHE_SIZE * 3 / 2;
-
-        assert_true(mempool_n_mbufs(vf, &config, n)
-                    >= 2 * (2048 + 2 * DPDK_VDPA_BURST) + kept);
-    }
-    assert_int_equal(mempool_n_mbufs(vf, &config, 1),
-                     mempool_n_mbufs(vf, &config, 3));
-    free_vf(vf);
-}
-
-/* A mempool is enough for as many threads as it was made for, and fewer. */
-static void
-test_enough_for(void **state OVS_UNUSED)
-{
-    struct dpdk_vdpa_vf *vf = new_vf(0);
-    struct rte_mempool mempool;
-
-    vf->rxq_size = vf->txq_size = 1024;
-    mempool.size = mempool_n_mbufs(vf, &vf->config, 6);
-    vf->mempool = &mempool;
-    assert_true(dpdk_vdpa_vf_is_enough_for(vf, 1));
-    assert_true(dpdk_vdpa_vf_is_enough_for(vf, 6));
-    assert_false(dpdk_vdpa_vf_is_enough_for(vf, 7));
-
-    /* A queue pair more counts for at least one thread more. */
-    vf->config.n_pairs++;
-    assert_false(dpdk_vdpa_vf_is_enough_for(vf, 6));
-    vf->mempool = NULL;
-    free_vf(vf);
+    assert_int_equal(count_mbufs(&plan, &config), 1024 + 512 + 2 * 32);
+    plan.tx_offloads = RTE_MBUF_F_TX_TCP_SEG;
+    assert_int_equal(count_mbufs(&plan, &config),
+                     1024 + 512 + 32 + n_segs * 32);
+    config.lro = true;
+    assert_int_equal(count_mbufs(&plan, &config),
+                     1024 + 512 + 2 * n_segs * 32);
+    config.n_used = 3;
+    assert_int_equal(count_mbufs(&plan, &config),
+                     3 * (1024 + 512 + 2 * n_segs * 32));
+    plan.data_len = 9216;
+    assert_int_equal(count_mbufs(&plan, &config),
+                     3 * (1024 + 512 + 2 * 8 * 32));
 }
 
 /* RSS follows the guest: all enabled queues get their share and no other one
@@ -225,8 +209,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mempool_size),
-        cmocka_unit_test(test_enough_for),
+        cmocka_unit_test(test_n_mbufs),
         cmocka_unit_test(test_rss),
         cmocka_unit_test(test_rss_not),
         cmocka_unit_test(test_unplugged),

@@ -101,7 +101,7 @@ dpdk_vdpa_vf_set_rss(struct dpdk_vdpa_vf *vf OVS_UNUSED,
 }
 
 unsigned int
-dpdk_vdpa_vf_sweep_mempools(void)
+dpdk_vdpa_pool_sweep(void)
 {
     return 0;
 }
@@ -217,6 +217,7 @@ vdpa_port_wake_wait(void)
     }
 
 NOT_HERE(vdpa_accelerator_adapt_lro)
+NOT_HERE(vdpa_accelerator_adapt_pairs)
 NOT_HERE(vdpa_accelerator_check)
 NOT_HERE(vdpa_accelerator_check_switch)
 NOT_HERE(vdpa_guest_admin_changed)
