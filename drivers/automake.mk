@@ -18,6 +18,7 @@ vdpasim_sources = \
 	drivers/nic/flow_action.c \
 	drivers/nic/flow_pattern.c \
 	drivers/nic/flow_rss.c \
+	drivers/nic/interrupt.c \
 	drivers/nic/nic.c \
 	drivers/nic/port.c \
 	drivers/nic/port_rss.c \
@@ -72,6 +73,7 @@ vdpasim_headers = \
 	drivers/nic/flow_entry.h \
 	drivers/nic/flow_pattern.h \
 	drivers/nic/flow_rss.h \
+	drivers/nic/interrupt.h \
 	drivers/nic/nic.h \
 	drivers/nic/port.h \
 	drivers/nic/port_rss.h \
@@ -152,6 +154,7 @@ sim_unit_tests = \
 	tests/unit/test-sim-devargs \
 	tests/unit/test-sim-eswitch \
 	tests/unit/test-sim-flow \
+	tests/unit/test-sim-interrupt \
 	tests/unit/test-sim-lro \
 	tests/unit/test-sim-nic \
 	tests/unit/test-sim-offload \
@@ -188,6 +191,12 @@ tests_unit_test_sim_flow_SOURCES = tests/unit/test-sim-flow.c \
 tests_unit_test_sim_flow_CPPFLAGS = $(sim_unit_CPPFLAGS)
 tests_unit_test_sim_flow_CFLAGS = $(sim_unit_CFLAGS)
 tests_unit_test_sim_flow_LDADD = $(sim_unit_LDADD)
+
+tests_unit_test_sim_interrupt_SOURCES = tests/unit/test-sim-interrupt.c \
+	tests/unit/test-sim-ports.c tests/unit/test-sim-ports.h
+tests_unit_test_sim_interrupt_CPPFLAGS = $(sim_unit_CPPFLAGS)
+tests_unit_test_sim_interrupt_CFLAGS = $(sim_unit_CFLAGS)
+tests_unit_test_sim_interrupt_LDADD = $(sim_unit_LDADD)
 
 tests_unit_test_sim_lro_SOURCES = tests/unit/test-sim-lro.c
 tests_unit_test_sim_lro_CPPFLAGS = $(sim_unit_CPPFLAGS)

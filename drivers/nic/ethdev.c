@@ -8,6 +8,7 @@
 #include "base/rcu.h"
 #include "nic/ethdev.h"
 #include "nic/flow.h"
+#include "nic/interrupt.h"
 #include "nic/port_rss.h"
 #include "nic/rx.h"
 #include "nic/stats.h"
@@ -136,6 +137,9 @@ port_start(struct rte_eth_dev *dev)
 	if (sim_port_has_fault(p, SIM_FAULTS_DEAD))
 		return -EIO;
 	set_rxqs(p, scatter);
+	ret = sim_interrupts_open(p);
+	if (ret != 0)
+		return ret;
 	if (p->kind == SIM_PORT_UPLINK)
 		sim_wire_set_mtu(p->nic->wire, dev->data->mtu);
 	sim_nic_lock();
@@ -172,6 +176,7 @@ port_stop(struct rte_eth_dev *dev)
 	/* ethdev has already taken the burst functions away; this waits for
 	 * those that were running. */
 	sim_rcu_synchronize();
+	sim_interrupts_close(p);
 	for (i = 0; i < p->n_rxq; i++) {
 		sim_rxq_flush(p->rxq[i]);
 		dev->data->rx_queue_state[i] = RTE_ETH_QUEUE_STATE_STOPPED;
@@ -493,6 +498,8 @@ static const struct eth_dev_ops port_ops = {
 	.txq_info_get = port_txq_info_get,
 	.rx_queue_setup = port_rx_queue_setup,
 	.rx_queue_release = port_rx_queue_release,
+	.rx_queue_intr_enable = sim_interrupt_enable,
+	.rx_queue_intr_disable = sim_interrupt_disable,
 	.tx_queue_setup = port_tx_queue_setup,
 	.tx_queue_release = port_tx_queue_release,
 	.rss_hash_update = sim_port_rss_hash_update,

@@ -50,6 +50,9 @@ struct sim_rxq {
 	uint16_t nb_desc;
 	bool scatter;
 	uint32_t max_lro;		/* 0: no large receive offload. */
+	int intr_fd;			/* If 'has_intr'. */
+	bool has_intr;
+	bool armed;			/* Relaxed atomic: see interrupt.h. */
 
 	/* Written by the thread that polls the queue. */
 	uint64_t packets __rte_cache_aligned;

@@ -6,6 +6,7 @@
 #include "packet/lro.h"
 #include "nic/nic.h"
 #include "base/rcu.h"
+#include "nic/interrupt.h"
 #include "nic/rx.h"
 #include "packet/mbuf.h"
 
@@ -221,6 +222,7 @@ enqueue(struct sim_rxq *q, struct rte_mbuf **pkts, uint16_t n,
 		count(&q->missed, n - done);
 		rte_pktmbuf_free_bulk(&pkts[done], n - done);
 	}
+	sim_interrupt_check(q);
 }
 
 /* Spreads packets over the queues, in order within each queue. */
