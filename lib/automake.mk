@@ -21,6 +21,8 @@ vdpa_sources = \
 	lib/base/retry.h \
 	lib/base/segment.c \
 	lib/base/segment.h \
+	lib/base/wake.c \
+	lib/base/wake.h \
 	lib/dpdk-vdpa-relay.c \
 	lib/dpdk-vdpa-relay.h \
 	lib/netdev-dpdk-vdpa.c \

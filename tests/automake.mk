@@ -15,6 +15,7 @@ unit_tests = \
 	tests/unit/test-gate \
 	tests/unit/test-guard \
 	tests/unit/test-insert \
+	tests/unit/test-kicks \
 	tests/unit/test-layout \
 	tests/unit/test-lines \
 	tests/unit/test-lro \
@@ -102,6 +103,8 @@ tests_unit_test_guard_SOURCES = tests/unit/test-guard.c lib/vhost/book.c \
 	lib/vhost/files.c lib/vhost/guard.c
 
 tests_unit_test_insert_SOURCES = tests/unit/test-insert.c lib/vhost/insert.c
+
+tests_unit_test_kicks_SOURCES = tests/unit/test-kicks.c lib/base/wake.c
 
 tests_unit_test_layout_SOURCES = tests/unit/test-layout.c lib/vhost/book.c \
 	lib/vhost/door.c lib/vhost/files.c lib/vhost/insert.c \
@@ -236,6 +239,7 @@ EXTRA_DIST += \
 	tests/litmus/packed-event.litmus \
 	tests/litmus/ring-available.litmus \
 	tests/litmus/ring-call.litmus \
+	tests/litmus/ring-kick.litmus \
 	tests/litmus/ring-used.litmus \
 	tests/litmus/test-litmus.sh
 

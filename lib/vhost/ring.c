@@ -558,15 +558,38 @@ dpdk_vdpa_ring_wants_call(const struct dpdk_vdpa_ring *ring, uint16_t old)
 
 /* Notifications by the guest. */
 
+/* With an event index, the guest notifies us when it goes past this one. */
+static uint16_t *
+split_avail_event(struct dpdk_vdpa_ring *ring)
+{
+    return (uint16_t *) (void *) &ring->split.used->ring[ring->size];
+}
+
 void
 dpdk_vdpa_ring_suppress_kicks(struct dpdk_vdpa_ring *ring)
 {
     if (ring->is_packed) {
         ring->packed.device_event->flags = VRING_PACKED_EVENT_FLAG_DISABLE;
-    } else if (!ring->event_idx) {
+    } else if (ring->event_idx) {
+        /* What it has passed: it notifies once in 65536 buffers. */
+        *split_avail_event(ring) = ring->next_avail - 1;
+    } else {
         ring->split.used->flags = VRING_USED_F_NO_NOTIFY;
     }
-    /* With an event index it notifies once a round, or twice. */
+}
+
+void
+dpdk_vdpa_ring_ask_for_kick(struct dpdk_vdpa_ring *ring)
+{
+    if (ring->is_packed) {
+        ring->packed.device_event->flags = VRING_PACKED_EVENT_FLAG_ENABLE;
+    } else if (ring->event_idx) {
+        *split_avail_event(ring) = ring->next_avail;
+    } else {
+        ring->split.used->flags = 0;
+    }
+    /* The guest offers something, and then looks whether we want to know. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
 /* What the guest offers. */

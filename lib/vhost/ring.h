@@ -110,6 +110,11 @@ void dpdk_vdpa_ring_init(struct dpdk_vdpa_ring *ring, uint64_t features);
 /* Asks the guest not to notify us of what it offers: we poll. */
 void dpdk_vdpa_ring_suppress_kicks(struct dpdk_vdpa_ring *);
 
+/* Asks the guest to notify us of what it offers next, until that is suppressed
+ * again.  The caller then looks whether there is something already, which the
+ * guest may not notify us of. */
+void dpdk_vdpa_ring_ask_for_kick(struct dpdk_vdpa_ring *);
+
 /* Returns how many descriptors the guest offers, at most 'max'.  From a split
  * ring it may be too much, as a guest can say what it likes. */
 unsigned int dpdk_vdpa_ring_n_avail(const struct dpdk_vdpa_ring *,

@@ -57,6 +57,8 @@ static struct kind kinds[] = {
     { 256, 250, F_1 | F_PACKED },       /* Wrap counter 0. */
     { 5, 4 | GUEST_WRAP, F_1 | F_PACKED },
     { 32768, 32767, F_1 | F_PACKED },   /* The largest there is. */
+    { 256, 65530, F_1 | F_EVENT_IDX },
+    { 256, 250, F_1 | F_PACKED | F_EVENT_IDX },
 };
 
 struct fixture {
@@ -84,6 +86,7 @@ setup(void **state)
     if (g->packed) {
         f->ring.packed.desc = g->packed_desc;
         f->ring.packed.driver_event = g->driver_event;
+        f->ring.packed.device_event = g->device_event;
     } else {
         f->ring.split.desc = g->desc;
         f->ring.split.avail = g->avail;
