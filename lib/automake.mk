@@ -92,6 +92,7 @@ vdpa_sources = \
 	lib/vhost/insert.h \
 	lib/vhost/interrupt.c \
 	lib/vhost/interrupt.h \
+	lib/vhost/kicks.c \
 	lib/vhost/layout.c \
 	lib/vhost/layout.h \
 	lib/vhost/lro.c \

@@ -44,6 +44,7 @@ unit_tests = \
 	tests/unit/test-vf \
 	tests/unit/test-walk \
 	tests/unit/test-walk-chain \
+	tests/unit/test-walk-kicks \
 	tests/unit/test-walk-threads \
 	tests/unit/test-watch
 
@@ -158,6 +159,7 @@ vhost_sources = \
 	lib/base/fault.c \
 	lib/base/packet.c \
 	lib/base/segment.c \
+	lib/base/wake.c \
 	lib/vhost/book.c \
 	lib/vhost/calls.c \
 	lib/vhost/chain.c \
@@ -167,6 +169,7 @@ vhost_sources = \
 	lib/vhost/guard.c \
 	lib/vhost/insert.c \
 	lib/vhost/interrupt.c \
+	lib/vhost/kicks.c \
 	lib/vhost/layout.c \
 	lib/vhost/lro.c \
 	lib/vhost/offer.c \
@@ -205,8 +208,14 @@ tests_unit_test_undo_SOURCES = tests/unit/test-undo.c lib/vhost/ring.c \
 walk_test_sources = lib/base/packet.c lib/base/segment.c lib/vhost/book.c \
 	lib/vhost/calls.c lib/vhost/chain.c lib/vhost/interrupt.c \
 	lib/vhost/ring.c lib/vhost/scatter.c lib/vhost/undo.c
+walk_test_sources = lib/base/packet.c lib/base/segment.c lib/base/wake.c \
+	lib/vhost/book.c lib/vhost/calls.c lib/vhost/chain.c \
+	lib/vhost/interrupt.c lib/vhost/kicks.c \
+	lib/vhost/ring.c lib/vhost/undo.c
 tests_unit_test_walk_SOURCES = tests/unit/test-walk.c $(walk_test_sources)
 tests_unit_test_walk_chain_SOURCES = tests/unit/test-walk-chain.c \
+	$(walk_test_sources)
+tests_unit_test_walk_kicks_SOURCES = tests/unit/test-walk-kicks.c \
 	$(walk_test_sources)
 tests_unit_test_walk_threads_SOURCES = tests/unit/test-walk-threads.c \
 	$(walk_test_sources)

@@ -20,6 +20,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -36,6 +37,7 @@ static struct ovs_mutex wakes_mutex = OVS_MUTEX_INITIALIZER;
 
 struct dpdk_vdpa_waiter {
     int epoll_fd;
+    int nudge_fd;               /* An eventfd, in the set. */
     unsigned int n_wakes OVS_GUARDED_BY(wakes_mutex);   /* In the set. */
     bool is_gone OVS_GUARDED_BY(wakes_mutex);
 };
@@ -78,15 +80,22 @@ wake_leave(struct dpdk_vdpa_wake *wake)
     }
 }
 
+/* Adds 'fd' to the set.  It stands for 'wake', or is that for nudges. */
 static bool
-wake_enter(struct dpdk_vdpa_wake *wake, struct dpdk_vdpa_waiter *waiter)
-    OVS_REQUIRES(wakes_mutex)
+waiter_add(struct dpdk_vdpa_waiter *waiter, int fd,
+           struct dpdk_vdpa_wake *wake)
 {
     struct epoll_event event = { .events = EPOLLIN | EPOLLET,
                                  .data.ptr = wake };
 
-    if (wake->fd < 0
-        || epoll_ctl(waiter->epoll_fd, EPOLL_CTL_ADD, wake->fd, &event)) {
+    return !epoll_ctl(waiter->epoll_fd, EPOLL_CTL_ADD, fd, &event);
+}
+
+static bool
+wake_enter(struct dpdk_vdpa_wake *wake, struct dpdk_vdpa_waiter *waiter)
+    OVS_REQUIRES(wakes_mutex)
+{
+    if (wake->fd < 0 || !waiter_add(waiter, wake->fd, wake)) {
         return false;
     }
     waiter->n_wakes++;
@@ -132,6 +141,19 @@ dpdk_vdpa_wake_join(struct dpdk_vdpa_wake *wake,
     return joined;
 }
 
+void
+dpdk_vdpa_wake_nudge(struct dpdk_vdpa_wake *wake)
+{
+    struct dpdk_vdpa_waiter *waiter;
+
+    ovs_mutex_lock(&wakes_mutex);
+    waiter = wake_waiter(wake);
+    if (waiter && !waiter->is_gone) {
+        eventfd_write(waiter->nudge_fd, 1);
+    }
+    ovs_mutex_unlock(&wakes_mutex);
+}
+
 uint64_t
 dpdk_vdpa_wake_n(const struct dpdk_vdpa_wake *wake)
 {
@@ -142,15 +164,31 @@ dpdk_vdpa_wake_n(const struct dpdk_vdpa_wake *wake)
 struct dpdk_vdpa_waiter *
 dpdk_vdpa_waiter_create(void)
 {
-    struct dpdk_vdpa_waiter *waiter;
-    int fd = epoll_create1(EPOLL_CLOEXEC);
+    struct dpdk_vdpa_waiter *waiter = xzalloc(sizeof *waiter);
+    int error;
 
-    if (fd < 0) {
-        return NULL;
+    waiter->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (waiter->epoll_fd < 0) {
+        goto error;
     }
-    waiter = xzalloc(sizeof *waiter);
-    waiter->epoll_fd = fd;
-    return waiter;
+    waiter->nudge_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (waiter->nudge_fd < 0) {
+        goto error_epoll;
+    }
+    if (waiter_add(waiter, waiter->nudge_fd, NULL)) {
+        return waiter;
+    }
+
+    error = errno;
+    close(waiter->nudge_fd);
+    errno = error;
+error_epoll:
+    error = errno;
+    close(waiter->epoll_fd);
+    errno = error;
+error:
+    free(waiter);
+    return NULL;
 }
 
 void
@@ -161,6 +199,7 @@ dpdk_vdpa_waiter_destroy(struct dpdk_vdpa_waiter *waiter)
     }
     ovs_mutex_lock(&wakes_mutex);
     close(waiter->epoll_fd);
+    close(waiter->nudge_fd);
     waiter->is_gone = true;
     if (!waiter->n_wakes) {
         free(waiter);           /* Else who leaves last does that. */
@@ -181,7 +220,9 @@ waiter_count(struct dpdk_vdpa_waiter *waiter)
     for (int i = 0; i < n; i++) {
         struct dpdk_vdpa_wake *wake = events[i].data.ptr;
 
-        dpdk_vdpa_counter_add(&wake->n_wakes, 1);
+        if (wake) {
+            dpdk_vdpa_counter_add(&wake->n_wakes, 1);
+        }
     }
     ovs_mutex_unlock(&wakes_mutex);
 }

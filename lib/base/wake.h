@@ -27,8 +27,8 @@
  * so nobody reads them: they are watched for changes (EPOLLET), and one that
  * stays readable wakes nobody twice.
  *
- * Thread safety: a waiter is for its thread.  A wake belongs to whoever has it;
- * dpdk_vdpa_wake_join() may run in another thread than the rest. */
+ * Thread safety: a waiter is for its thread.  A wake belongs to whoever has
+ * it, but dpdk_vdpa_wake_join() may run in another thread than the rest. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -59,6 +59,10 @@ void dpdk_vdpa_wake_set(struct dpdk_vdpa_wake *, int fd);
 bool dpdk_vdpa_wake_join(struct dpdk_vdpa_wake *,
                          struct dpdk_vdpa_waiter *waiter);
 
+/* Has the thread that 'wake' is to wake not wait any longer, for something
+ * else than its file.  Any thread. */
+void dpdk_vdpa_wake_nudge(struct dpdk_vdpa_wake *);
+
 /* Returns how many waits 'wake' has ended.  Any thread. */
 uint64_t dpdk_vdpa_wake_n(const struct dpdk_vdpa_wake *);
 
@@ -67,9 +71,9 @@ uint64_t dpdk_vdpa_wake_n(const struct dpdk_vdpa_wake *);
 struct dpdk_vdpa_waiter *dpdk_vdpa_waiter_create(void);
 void dpdk_vdpa_waiter_destroy(struct dpdk_vdpa_waiter *);
 
-/* Waits for 'ns' nanoseconds, or until a wake of 'waiter' ends that.  Returns
- * true in the latter case.  A file that changed since the last wait ends the
- * next one at once. */
+/* Waits for 'ns' nanoseconds, or until a wake of 'waiter', or a nudge, ends
+ * that.  Returns true in the latter case.  A file that changed since the last
+ * wait ends the next one at once. */
 bool dpdk_vdpa_waiter_wait(struct dpdk_vdpa_waiter *waiter, uint64_t ns);
 
 #endif /* base/wake.h */

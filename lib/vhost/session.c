@@ -180,6 +180,27 @@ session_set_call(struct dpdk_vdpa_session *s, struct dpdk_vdpa_msg *msg)
             : session_tell_call(msg, ring, fd));
 }
 
+/* SET_VRING_KICK, unless there is a vDPA device: the library keeps the guest's
+ * eventfd, and never looks at it; we have another one of the same file, for a
+ * thread to wait for. */
+static void
+session_keep_kick(struct dpdk_vdpa_session *s, const struct dpdk_vdpa_msg *msg)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
+    unsigned int ring = msg->payload.u64 & DPDK_VDPA_MSG_RING_MASK;
+    int fd = -1;
+
+    if (msg->n_fds == 1) {
+        fd = fcntl(msg->fds[0], F_DUPFD_CLOEXEC, 1);
+        if (fd < 0) {
+            VLOG_WARN_RL(&rl, "no eventfd for ring %u (%s): notifications by "
+                         "its guest do not wake a PMD thread", ring,
+                         ovs_strerror(errno));
+        }
+    }
+    dpdk_vdpa_walk_set_kick(s->walk, ring, fd);
+}
+
 /* SET_SLAVE_REQ_FD: the library writes there with its locks held, PMD threads
  * among others, and the front-end can make its socket such that who writes
  * waits. */
@@ -280,6 +301,11 @@ session_handle_msg(struct dpdk_vdpa_session *s, struct dpdk_vdpa_msg *msg)
             return RTE_VHOST_MSG_RESULT_REPLY;
         }
         break;
+    case DPDK_VDPA_MSG_SET_VRING_KICK:
+        if (!s->hw) {
+            session_keep_kick(s, msg);
+        }
+        break;
     case DPDK_VDPA_MSG_SET_VRING_CALL:
         return (s->insert.inserted ? session_renew_call(s, msg)
                 : s->hw ? session_keep_call(s, msg)
@@ -347,6 +373,7 @@ session_drop_rings(struct dpdk_vdpa_session *s)
     if (!(s->book.features & (1ULL << VIRTIO_NET_F_MQ))) {
         for (unsigned int i = 2; i < DPDK_VDPA_BOOK_N_RINGS; i++) {
             dpdk_vdpa_walk_drop_call(s->walk, i);
+            dpdk_vdpa_walk_drop_kick(s->walk, i);
         }
     }
 }
@@ -359,6 +386,7 @@ session_drop_call(struct dpdk_vdpa_session *s, unsigned int ring,
                   bool wants_call)
 {
     s->book.rings[ring].wants_call = wants_call;
+    dpdk_vdpa_walk_drop_kick(s->walk, ring);
     if (wants_call) {
         dpdk_vdpa_walk_drop_library_call(s->walk, ring);
     } else {
@@ -466,4 +494,5 @@ dpdk_vdpa_session_end(struct dpdk_vdpa_session *s)
     dpdk_vdpa_insert_close(&s->insert);
     dpdk_vdpa_door_close(&s->door);
     dpdk_vdpa_walk_drop_calls(s->walk);
+    dpdk_vdpa_walk_drop_kicks(s->walk);
 }

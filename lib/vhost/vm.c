@@ -872,6 +872,23 @@ dpdk_vdpa_vm_settle(void *vm_, uint16_t queue)
 }
 
 bool
+dpdk_vdpa_vm_arm(void *vm_, uint16_t queue, struct dpdk_vdpa_waiter *waiter)
+{
+    struct dpdk_vdpa_vm *vm = vm_;
+
+    return dpdk_vdpa_walk_ask_for_kick(vm->session.walk, 2 * queue + 1,
+                                       waiter);
+}
+
+void
+dpdk_vdpa_vm_disarm(void *vm_, uint16_t queue)
+{
+    struct dpdk_vdpa_vm *vm = vm_;
+
+    dpdk_vdpa_walk_end_kick(vm->session.walk, 2 * queue + 1);
+}
+
+bool
 dpdk_vdpa_vm_prepare_lro(void *vm OVS_UNUSED, struct rte_mbuf *pkt)
 {
     return dpdk_vdpa_lro_prepare(pkt);

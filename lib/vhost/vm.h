@@ -172,6 +172,8 @@ uint16_t dpdk_vdpa_vm_send(void *vm, uint16_t queue, struct rte_mbuf **,
                            uint16_t n);
 int dpdk_vdpa_vm_never_fits(void *vm, uint16_t queue, struct rte_mbuf *);
 void dpdk_vdpa_vm_settle(void *vm, uint16_t queue);
+bool dpdk_vdpa_vm_arm(void *vm, uint16_t queue, struct dpdk_vdpa_waiter *);
+void dpdk_vdpa_vm_disarm(void *vm, uint16_t queue);
 bool dpdk_vdpa_vm_prepare_lro(void *vm, struct rte_mbuf *);
 
 #endif /* vhost/vm.h */

@@ -16,11 +16,14 @@
 #define DPDK_VDPA_WALK_PRIVATE_H 1
 
 /* What those share who see to the virtqueues of a connection: vhost/walk.c
- * walks them, vhost/calls.c interrupts the guest. */
+ * walks them, vhost/calls.c interrupts the guest, vhost/kicks.c is notified by
+ * it. */
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/gate.h"
+#include "base/wake.h"
 #include "openvswitch/compiler.h"
 #include "ovs-atomic.h"
 #include "util.h"
@@ -46,6 +49,7 @@ struct walked {
 
         /* For who is inside, or the one that has the gate closed. */
         bool must_call;                 /* With the next burst. */
+        bool asks_for_kick;             /* Of the guest: a thread waits. */
         uint16_t told;                  /* 'next_used' when we last thought
                                          * of an interrupt. */
         unsigned int n_asked;           /* dpdk_vdpa_walk_ask_library(). */
@@ -69,7 +73,33 @@ struct dpdk_vdpa_walk {
     atomic_uint64_t features;           /* Read by PMD threads. */
     int old_fds[MAX_OLD_FDS];
     unsigned int n_old_fds;
+
+    /* By what the guest notifies us of each ring. */
+    struct dpdk_vdpa_wake kicks[MAX_RINGS];
 };
+
+/* Comes to the gate.  Returns the ring if it is open, else null; the caller
+ * must leave it in either case. */
+static inline struct dpdk_vdpa_ring *
+walked_enter(struct walked *w)
+{
+    struct dpdk_vdpa_ring *ring;
+
+    dpdk_vdpa_gate_enter(&w->inside);
+    atomic_read_explicit(&w->open, &ring, memory_order_acquire);
+    return ring;
+}
+
+static inline void
+walked_leave(struct walked *w)
+{
+    dpdk_vdpa_gate_leave(&w->inside);
+}
+
+/* Asks the guest of ring 'i' for no notifications any more, if it was asked
+ * for them, and has who waits for them wait no longer.  For the thread that
+ * handles messages, and has the gate closed. */
+void dpdk_vdpa_walk_end_kicks(struct dpdk_vdpa_walk *, unsigned int i);
 
 /* Interrupts the guest, if it has said how.  For who is inside, or handles
  * messages. */

@@ -68,6 +68,7 @@ dpdk_vdpa_walk_create(const struct dpdk_vdpa_book *book,
     for (int i = 0; i < MAX_RINGS; i++) {
         atomic_init(&walk->rings[i].call_fd, -1);
         atomic_init(&walk->rings[i].library_fd, -1);
+        dpdk_vdpa_wake_init(&walk->kicks[i]);
     }
     return walk;
 }
@@ -77,6 +78,7 @@ dpdk_vdpa_walk_destroy(struct dpdk_vdpa_walk *walk)
 {
     if (walk) {
         dpdk_vdpa_walk_drop_calls(walk);
+        dpdk_vdpa_walk_drop_kicks(walk);
         free_cacheline(walk);
     }
 }
@@ -140,6 +142,7 @@ walk_close(struct dpdk_vdpa_walk *walk, unsigned int first, unsigned int end)
         if (closed[i]->told != closed[i]->ring.next_used) {
             walked_call(closed[i]);
         }
+        dpdk_vdpa_walk_end_kicks(walk, closed[i] - walk->rings);
     }
 }
 
@@ -269,6 +272,7 @@ walked_set_up(struct dpdk_vdpa_walk *walk, int vid, unsigned int i)
     }
     walk_note(walk, i);
     dpdk_vdpa_ring_suppress_kicks(ring);
+    w->asks_for_kick = false;
     w->must_call = true;        /* Who was there before may not have. */
     return true;
 }
@@ -318,28 +322,11 @@ dpdk_vdpa_walk_get_info(const struct dpdk_vdpa_walk *walk_,
 
         atomic_read_relaxed(&walk->rings[i].n_library, &n);
         *(i % 2 ? &info->library_rx : &info->library_tx) += n;
+        info->n_kicks += dpdk_vdpa_wake_n(&walk->kicks[i]);
     }
 }
 
 /* Walking. */
-
-/* Comes to the gate.  Returns the ring if it is open, else null; the caller
- * must leave it in either case. */
-static inline struct dpdk_vdpa_ring *
-walked_enter(struct walked *w)
-{
-    struct dpdk_vdpa_ring *ring;
-
-    dpdk_vdpa_gate_enter(&w->inside);
-    atomic_read_explicit(&w->open, &ring, memory_order_acquire);
-    return ring;
-}
-
-static inline void
-walked_leave(struct walked *w)
-{
-    dpdk_vdpa_gate_leave(&w->inside);
-}
 
 /* Tells the library how far the ring has been processed. */
 static inline void

@@ -50,6 +50,7 @@
 
 struct dpdk_vdpa_book;
 struct dpdk_vdpa_notes;
+struct dpdk_vdpa_waiter;
 struct dpdk_vdpa_walk;
 struct rte_mbuf;
 struct rte_mempool;
@@ -102,6 +103,14 @@ void dpdk_vdpa_walk_drop_library_call(struct dpdk_vdpa_walk *,
 void dpdk_vdpa_walk_drop_call(struct dpdk_vdpa_walk *, unsigned int i);
 void dpdk_vdpa_walk_drop_calls(struct dpdk_vdpa_walk *);
 
+/* The front-end notifies us of what is offered in ring 'i' by eventfd 'fd',
+ * which this takes over. */
+void dpdk_vdpa_walk_set_kick(struct dpdk_vdpa_walk *, unsigned int i, int fd);
+
+/* The front-end does not any more, of ring 'i' or of any. */
+void dpdk_vdpa_walk_drop_kick(struct dpdk_vdpa_walk *, unsigned int i);
+void dpdk_vdpa_walk_drop_kicks(struct dpdk_vdpa_walk *);
+
 /* The library has a packet of its own for the next who receives from it.
  * No ring may be walked. */
 void dpdk_vdpa_walk_ask_library(struct dpdk_vdpa_walk *);
@@ -111,6 +120,7 @@ struct dpdk_vdpa_walk_info {
     unsigned int n_walked;      /* Rings that are walked. */
     uint64_t library_rx;        /* Packets that came by the library instead. */
     uint64_t library_tx;        /* That it sent. */
+    uint64_t n_kicks;           /* Notifications that woke a thread. */
 };
 
 /* Fills in '*info'.  Any thread. */
@@ -130,6 +140,15 @@ uint16_t dpdk_vdpa_walk_recv(struct dpdk_vdpa_walk *, int vid, uint16_t ring,
                              uint16_t n);
 uint16_t dpdk_vdpa_walk_send(struct dpdk_vdpa_walk *, int vid, uint16_t ring,
                              struct rte_mbuf **pkts, uint16_t n);
+
+/* Asks the guest for notifications of what it offers in 'ring', which end
+ * waits of 'waiter', until dpdk_vdpa_walk_end_kick().  Returns false if nobody
+ * walks the ring, or there is nothing to be notified by.  The caller looks
+ * once more before it waits: what was there already the guest does not
+ * tell. */
+bool dpdk_vdpa_walk_ask_for_kick(struct dpdk_vdpa_walk *, uint16_t ring,
+                                 struct dpdk_vdpa_waiter *waiter);
+void dpdk_vdpa_walk_end_kick(struct dpdk_vdpa_walk *, uint16_t ring);
 
 /* Interrupts the guest of 'ring' if that is due: to be called if
  * dpdk_vdpa_walk_recv() will not be for a while. */

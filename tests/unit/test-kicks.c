@@ -67,8 +67,15 @@ test_wakes(void **state OVS_UNUSED)
     assert_int_equal(dpdk_vdpa_wake_n(&a), 2);
     assert_int_equal(dpdk_vdpa_wake_n(&b), 1);
 
+    dpdk_vdpa_wake_nudge(&a);
+    assert_true(dpdk_vdpa_waiter_wait(waiter, 60 * SECOND));
+    assert_false(dpdk_vdpa_waiter_wait(waiter, 1000));
+    assert_int_equal(dpdk_vdpa_wake_n(&a), 2);
+
     dpdk_vdpa_wake_set(&a, -1);
     dpdk_vdpa_wake_set(&b, -1);
+    dpdk_vdpa_wake_nudge(&a);           /* It is nobody's now. */
+    assert_false(dpdk_vdpa_waiter_wait(waiter, 1000));
     dpdk_vdpa_waiter_destroy(waiter);
     close(fd_a);
     close(fd_b);
@@ -125,6 +132,7 @@ test_waiters(void **state OVS_UNUSED)
     assert_int_equal(dpdk_vdpa_wake_n(&other), 1);
 
     dpdk_vdpa_waiter_destroy(a);
+    dpdk_vdpa_wake_nudge(&other);
     assert_true(dpdk_vdpa_wake_join(&other, b));        /* It had 'a'. */
     assert_true(dpdk_vdpa_wake_join(&wake, b));
     dpdk_vdpa_waiter_destroy(b);
