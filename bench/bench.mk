@@ -1,6 +1,10 @@
 # The benchmarks; see Documentation/benchmarks.rst.
 
-bench_vf_sources = bench/bench_vf.c bench/bench_vf.h
+bench_vf_sources = \
+	bench/bench_source.h \
+	bench/bench_tcp.h \
+	bench/bench_vf.c \
+	bench/bench_vf.h
 bench_scripts = \
 	bench/bench.recorded \
 	bench/bench.sh \
@@ -14,12 +18,14 @@ bench_scripts = \
 EXTRA_DIST += \
 	$(bench_scripts) \
 	$(bench_vf_sources) \
+	bench/bench_guest.c \
 	bench/relay-cost.c \
 	bench/ring-cost.c \
 	bench/vhost-floor.c
 
 if BUILD_DRIVERS
 bench_programs = \
+	bench/bench_guest \
 	bench/librte_benchvf.so \
 	bench/vhost-floor
 CLEANFILES += $(bench_programs)
@@ -30,6 +36,14 @@ bench/librte_benchvf.so: $(bench_vf_sources) drivers/compat.h
 		$(VDPASIM_CFLAGS) $(CFLAGS) $(LDFLAGS) -Wl,--no-undefined \
 		-Wl,--as-needed -o $@ '$(srcdir)/bench/bench_vf.c' \
 		-lrte_bus_vdev $(DPDK_LIBS)
+
+bench/bench_guest: bench/bench_guest.c bench/bench_source.h bench/bench_tcp.h \
+		bench/bench_vf.h lib/vhost/send.h tools/frontend.h \
+		tools/frontend-peer.c
+	@$(MKDIR_P) $(@D)
+	$(AM_V_CCLD)$(CC) -D_GNU_SOURCE -I'$(srcdir)' $(CPPFLAGS) \
+		$(AM_CFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ \
+		'$(srcdir)/bench/bench_guest.c' '$(srcdir)/tools/frontend-peer.c'
 
 bench/vhost-floor: bench/vhost-floor.c
 	@$(MKDIR_P) $(@D)

@@ -45,8 +45,8 @@ USAGE
 }
 
 STAGES="base latency packed unmerged ring1024 queues jumbo ports idle"
-STAGES+=" simulated tcp"
-QUICK_STAGES="base packed latency"
+STAGES+=" simulated tcp-like tcp"
+QUICK_STAGES="base packed latency tcp-like"
 
 # Things that a run leaves behind
 # ===============================
@@ -139,7 +139,7 @@ measure()
 FAILED=
 stage()
 {
-    if ! "stage_$1"; then
+    if ! "stage_${1//-/_}"; then
         say "bench.sh: stage $1 failed; its figures are not complete"
         FAILED+=" $1"
     fi
@@ -251,6 +251,36 @@ stage_simulated()
     return "$status"
 }
 
+# stage_tcp_like: what a Linux guest sends and takes, beside those that forward
+# the same.
+stage_tcp_like()
+{
+    local three=(ours testpmd switching) status
+    local out=ack,csum,tso-table in=ack,csum,lro
+    [ -n "$QUICK" ] || out=ack,csum,csum-table,tso-table,tso-chain
+    step "what a Linux guest's TCP is made of"
+    export BENCH_TCP=yes
+    systems 1 1 1500 "${three[@]}" \
+        && guests 1 1 1500 packed_vq=0 -- "${three[@]}" \
+        && measure tcp-like --sizes "$out" --directions guest-to-vf \
+            -- "${three[@]}" \
+        && measure tcp-like --sizes "$in" --directions vf-to-guest \
+            -- "${three[@]}" && { [ -n "$QUICK" ] || tcp_like_packed; }
+    status=$?
+    BENCH_TCP=
+    return "$status"
+}
+
+tcp_like_packed()
+{
+    step "the same in packed rings"
+    guests 1 1 1500 packed_vq=1 -- "${three[@]}" \
+        && measure tcp-like-packed --sizes "$out" --directions guest-to-vf \
+            -- "${three[@]}" \
+        && measure tcp-like-packed --sizes "$in" --directions vf-to-guest \
+            -- "${three[@]}"
+}
+
 stage_tcp()
 {
     local name
@@ -299,7 +329,7 @@ for library in ../tests/lib/load systems tcp; do
 done
 
 COMMAND=${BENCH_COMMAND:-bench/bench.sh $*}
-export BENCH_SIM=
+export BENCH_SIM='' BENCH_TCP=''
 QUICK='' ROUNDS=5 OUT=bench-results WANTED='' RECORD=()
 while [ $# -gt 0 ]; do
     case $1 in
@@ -340,7 +370,7 @@ fi
 if wanted ports idle; then
     stage ports
 fi
-for name in queues jumbo simulated tcp; do
+for name in queues jumbo simulated tcp-like tcp; do
     if wanted "$name"; then
         stage "$name"
     fi

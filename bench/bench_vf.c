@@ -4,6 +4,7 @@
  * it sends goes nowhere.
  *
  *   net_benchvfN,ctl=FILE,side=host|guest|idle,port=N[,queues=N][,clock=1]
+ *                [,tcp=0|1|2]
  *
  * The VF on the host is what the measured system forwards to and from; the one
  * in the guest is the guest's application, which a testpmd connects with
@@ -12,6 +13,11 @@
  * it can only drop, and none drops what it has received.  FILE is the control
  * block, which see in bench_vf.h: by it the length and the direction of the
  * frames change while everything runs.
+ *
+ * With tcp=1 it knows checksums and segmentation of TCP, and the frames that it
+ * gives may be put together from many, as by LRO.  With tcp=2 it says what such
+ * frames are as if for transmission, for systems that would have to do that,
+ * and do not, before they give them to the guest.
  *
  * With clock=1 it is the meter as well.  All VFs of a process are polled by
  * one thread: this is a tool for measuring that thread. */
@@ -38,6 +44,8 @@
 #include <ethdev_driver.h>
 #include <ethdev_vdev.h>
 
+#include "bench_source.h"
+#include "bench_tcp.h"
 #include "bench_vf.h"
 #include "compat.h"
 
@@ -55,14 +63,26 @@ RTE_LOG_REGISTER(bench_logtype, pmd.net.benchvf, NOTICE);
 #define INTERRUPTED (100e-6)
 #define INTERRUPTED_PER_FRAME (2e-6)
 
-/* Frames that went away are given up after so many polls in vain. */
-#define STALL_POLLS (1 << 20)
-
 /* Frames that a guest holds while it gives back what it gets. */
 #define LOOP_SIZE 4096
 
 /* Where a frame has the time when it was due, in TSC cycles. */
 #define STAMP_OFFSET 48
+
+/* What a VF knows, and says of the frames that it gives, with tcp=1 and 2. */
+#define TCP_TX_CAPA (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | \
+		     RTE_ETH_TX_OFFLOAD_UDP_CKSUM | \
+		     RTE_ETH_TX_OFFLOAD_TCP_CKSUM | \
+		     RTE_ETH_TX_OFFLOAD_TCP_TSO)
+#define TCP_RX_CAPA (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | \
+		     RTE_ETH_RX_OFFLOAD_UDP_CKSUM | \
+		     RTE_ETH_RX_OFFLOAD_TCP_CKSUM | \
+		     RTE_ETH_RX_OFFLOAD_TCP_LRO | \
+		     RTE_ETH_RX_OFFLOAD_SCATTER)
+#define TCP_RX_FLAGS (RTE_MBUF_F_RX_IP_CKSUM_GOOD | \
+		      RTE_MBUF_F_RX_L4_CKSUM_GOOD)
+#define MAX_LARGE_LEN (UINT16_MAX + RTE_ETHER_HDR_LEN)
+#define MAX_PARTS 64		/* mbufs of a frame. */
 
 struct bench_dev;
 
@@ -76,19 +96,16 @@ struct bench_queue {
 struct bench_dev {
 	struct bench_ctl *ctl;
 	struct bench_port *own;
-	struct bench_port *peer;
 	enum bench_side side;
 	bool idle;
 	bool clock;
+	unsigned int tcp;		/* Of the devargs. */
 	uint16_t port;			/* Number within the side. */
 	uint16_t port_id;
 	uint16_t queues;
 	struct rte_ether_addr mac;
 
-	/* The source. */
-	uint64_t epoch;
-	uint64_t credit;		/* Frames that may be given at least. */
-	uint64_t stalled;		/* Polls in vain. */
+	struct bench_source source;
 	uint64_t next_size;
 	uint64_t due;			/* Of the next frame, in 1/256 TSC
 					 * cycles. */
@@ -170,45 +187,6 @@ histogram_add(struct bench_ctl *ctl, uint64_t cycles)
 
 /* Receiving. */
 
-static inline uint64_t
-read_once(const uint64_t *p)
-{
-	return *(const volatile uint64_t *)p;
-}
-
-/* Begins anew with other parameters: what is still under way is lost. */
-static void
-source_restart(struct bench_dev *dev, uint64_t epoch)
-{
-	dev->epoch = epoch;
-	dev->own->lost = dev->own->given - read_once(&dev->peer->taken);
-	dev->credit = 0;
-	dev->stalled = 0;
-	dev->due = rte_rdtsc() << 8;
-}
-
-/* The window is used up, or nearly.  Sees what came out of it.  If nothing has
- * for so long that it never will, that is lost. */
-static void __rte_noinline
-source_refresh(struct bench_dev *dev, uint64_t window)
-{
-	uint64_t taken = read_once(&dev->peer->taken);
-	uint64_t under_way = dev->own->given - dev->own->lost - taken;
-
-	/* What was lost for good may have come back. */
-	if ((int64_t)under_way < 0) {
-		dev->own->lost += under_way;
-		under_way = 0;
-	}
-	if (under_way + dev->credit != window) {
-		dev->credit = under_way < window ? window - under_way : 0;
-		dev->stalled = 0;
-	} else if (++dev->stalled >= STALL_POLLS) {
-		dev->own->lost += under_way;
-		dev->stalled = 0;
-	}
-}
-
 /* Returns how many of 'n' frames it is time for. */
 static inline uint16_t
 source_due(const struct bench_dev *dev, uint64_t interval, uint16_t n)
@@ -246,27 +224,93 @@ source_dress(struct bench_dev *dev, struct rte_mbuf **pkts, uint16_t n)
 	}
 }
 
+/* Adds to 'pkt', of one mbuf, as many as it takes to have 'len' bytes.  Returns
+ * false if there are none. */
+static bool
+add_mbufs(struct rte_mempool *mempool, struct rte_mbuf *pkt, uint32_t len)
+{
+	uint32_t room = rte_pktmbuf_data_room_size(mempool) -
+		RTE_PKTMBUF_HEADROOM;
+	unsigned int n = (len - 1) / room, i;
+	struct rte_mbuf *more[MAX_PARTS];
+	struct rte_mbuf *last = pkt;
+
+	if (n > MAX_PARTS || rte_pktmbuf_alloc_bulk(mempool, more, n) != 0)
+		return false;
+	pkt->pkt_len = len;
+	pkt->nb_segs = n + 1;
+	pkt->data_len = n != 0 ? room : len;
+	for (i = 0; i < n; i++) {
+		last->next = more[i];
+		last = more[i];
+		len -= room;
+		last->data_len = RTE_MIN(len, room);
+	}
+	return true;
+}
+
+/* Says what a frame of TCP is. */
+static inline void
+describe_tcp(const struct bench_dev *dev, struct rte_mbuf *pkt)
+{
+	struct bench_headers *h = rte_pktmbuf_mtod(pkt, struct bench_headers *);
+
+	/* Most mbufs have had such a frame before. */
+	if (h->total_len != htons(pkt->pkt_len - BENCH_L2_LEN) ||
+	    h->protocol != IPPROTO_TCP)
+		bench_headers_make(h, pkt->pkt_len);
+	pkt->packet_type = RTE_PTYPE_L2_ETHER | RTE_PTYPE_L3_IPV4 |
+		RTE_PTYPE_L4_TCP;
+	pkt->ol_flags = TCP_RX_FLAGS;
+	if (bench_is_large(pkt->pkt_len)) {
+		pkt->ol_flags |= dev->tcp == 2 ?
+			RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_IPV4 |
+			RTE_MBUF_F_TX_TCP_CKSUM : RTE_MBUF_F_RX_LRO;
+		pkt->tso_segsz = BENCH_MSS;
+		pkt->l2_len = BENCH_L2_LEN;
+		pkt->l3_len = BENCH_L3_LEN;
+		pkt->l4_len = BENCH_L4_LEN;
+	}
+}
+
+/* As source_dress() for frames of TCP.  Returns how many these are, and frees
+ * the others. */
+static uint16_t
+source_dress_tcp(struct bench_dev *dev, struct rte_mempool *mempool,
+		 struct rte_mbuf **pkts, uint16_t n)
+{
+	uint32_t len = dev->ctl->params.sizes[0];
+	uint16_t i;
+
+	for (i = 0; i < n; i++) {
+		if (!add_mbufs(mempool, pkts[i], len)) {
+			rte_pktmbuf_free_bulk(pkts + i, n - i);
+			break;
+		}
+		describe_tcp(dev, pkts[i]);
+		pkts[i]->port = dev->port_id;
+	}
+	return i;
+}
+
 static uint16_t
 source_rx(struct bench_dev *dev, struct rte_mempool *mempool,
 	  struct rte_mbuf **pkts, uint16_t n)
 {
 	const struct bench_params *p = &dev->ctl->params;
 
-	if (unlikely(dev->epoch != read_once(&p->epoch)))
-		source_restart(dev, p->epoch);
-	if (dev->credit < RTE_MAX(n, p->batch)) {
-		source_refresh(dev, p->window);
-		if (dev->credit < p->batch)
-			return 0;
-	}
-	n = RTE_MIN(n, dev->credit);
+	if (unlikely(bench_source_restart(&dev->source, p)))
+		dev->due = rte_rdtsc() << 8;
+	n = bench_source_may(&dev->source, p, n);
 	if (p->interval != 0)
 		n = source_due(dev, p->interval, n);
 	if (n == 0 || rte_pktmbuf_alloc_bulk(mempool, pkts, n) != 0)
 		return 0;
-	source_dress(dev, pkts, n);
-	dev->credit -= n;
-	dev->own->given += n;
+	if (unlikely(p->tcp))
+		n = source_dress_tcp(dev, mempool, pkts, n);
+	else
+		source_dress(dev, pkts, n);
+	bench_source_gave(&dev->source, n);
 	moved += n;
 	return n;
 }
@@ -294,7 +338,7 @@ bench_rx(void *queue_, struct rte_mbuf **pkts, uint16_t n)
 		meter_tick(&dev->ctl->meter);
 	if (dev->loop_head != dev->loop_tail)
 		return loop_rx(dev, pkts, n);
-	if (!read_once(&p->source[dev->side]) || dev->port >= p->ports)
+	if (!bench_read(&p->source[dev->side]) || dev->port >= p->ports)
 		return 0;
 	return source_rx(dev, queue->mempool, pkts, n);
 }
@@ -342,6 +386,27 @@ free_fast(struct rte_mbuf **pkts, uint16_t n)
 	rte_mempool_put_bulk(pkts[0]->pool, (void **)pkts, n);
 }
 
+/* Returns how many frames of TCP the system did not leave to the VF as it
+ * should have. */
+static uint64_t
+count_wrong(struct rte_mbuf **pkts, uint16_t n)
+{
+	uint64_t wrong = 0;
+	uint16_t i;
+
+	for (i = 0; i < n; i++) {
+		uint64_t flags = pkts[i]->ol_flags;
+
+		if (bench_is_large(pkts[i]->pkt_len))
+			wrong += !(flags & RTE_MBUF_F_TX_TCP_SEG) ||
+				pkts[i]->tso_segsz != BENCH_MSS;
+		else
+			wrong += (flags & RTE_MBUF_F_TX_L4_MASK) !=
+				RTE_MBUF_F_TX_TCP_CKSUM;
+	}
+	return wrong;
+}
+
 static uint16_t
 bench_tx(void *queue_, struct rte_mbuf **pkts, uint16_t n)
 {
@@ -363,6 +428,8 @@ bench_tx(void *queue_, struct rte_mbuf **pkts, uint16_t n)
 				*rte_pktmbuf_mtod_offset(pkts[i], uint64_t *,
 							 STAMP_OFFSET));
 	}
+	if (unlikely(p->tcp))
+		dev->own->wrong += count_wrong(pkts, n);
 	moved += n;
 	dev->own->taken_bytes += bytes;
 	__atomic_store_n(&dev->own->taken, dev->own->taken + n,
@@ -482,6 +549,11 @@ bench_infos_get(struct rte_eth_dev *eth_dev, struct rte_eth_dev_info *info)
 	info->max_mtu = MAX_MTU;
 	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE |
 		RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	if (dev->tcp != 0) {
+		info->tx_offload_capa |= TCP_TX_CAPA;
+		info->rx_offload_capa = TCP_RX_CAPA;
+		info->max_lro_pkt_size = MAX_LARGE_LEN;
+	}
 	return 0;
 }
 
@@ -567,7 +639,7 @@ static const struct eth_dev_ops bench_ops = {
 struct bench_args {
 	const char *ctl;
 	const char *side;
-	unsigned int port, queues, clock;
+	unsigned int port, queues, clock, tcp;
 };
 
 /* Maps the control block, which it makes as long as needed. */
@@ -654,13 +726,15 @@ create_port(struct rte_vdev_device *vdev, const struct bench_args *args,
 	dev->ctl = ctl;
 	dev->side = !strcmp(args->side, "guest") ? BENCH_GUEST : BENCH_HOST;
 	dev->own = &ctl->ports[dev->side][args->port];
-	dev->peer = &ctl->ports[!dev->side][args->port];
+	dev->source.own = dev->own;
+	dev->source.peer = &ctl->ports[!dev->side][args->port];
+	dev->source.epoch = UINT64_MAX;
 	dev->idle = !strcmp(args->side, "idle");
 	dev->clock = args->clock;
+	dev->tcp = args->tcp;
 	dev->port = args->port;
 	dev->port_id = eth_dev->data->port_id;
 	dev->queues = args->queues;
-	dev->epoch = UINT64_MAX;
 	rte_eth_random_addr(dev->mac.addr_bytes);
 	if (dev->clock)
 		meter_init(&ctl->meter);
@@ -684,7 +758,7 @@ static int
 bench_probe(struct rte_vdev_device *vdev)
 {
 	static const char *const keys[] = {
-		"ctl", "side", "port", "queues", "clock", NULL
+		"ctl", "side", "port", "queues", "clock", "tcp", NULL
 	};
 	struct bench_args args = { .queues = 1 };
 	const char *name = rte_vdev_device_name(vdev);
@@ -708,7 +782,9 @@ bench_probe(struct rte_vdev_device *vdev)
 		rte_kvargs_process(kvlist, "port", parse_number, &args.port) ||
 		rte_kvargs_process(kvlist, "queues", parse_number,
 				   &args.queues) ||
-		rte_kvargs_process(kvlist, "clock", parse_number, &args.clock)
+		rte_kvargs_process(kvlist, "clock", parse_number,
+				   &args.clock) ||
+		rte_kvargs_process(kvlist, "tcp", parse_number, &args.tcp)
 		? -EINVAL : check_args(name, &args);
 	if (ret == 0) {
 		ctl = ctl_map(name, args.ctl);
@@ -741,4 +817,5 @@ RTE_PMD_REGISTER_PARAM_STRING(net_benchvf,
 	"side=<host|guest|idle> "
 	"port=<0-15> "
 	"queues=<1-16> "
-	"clock=<0|1>");
+	"clock=<0|1> "
+	"tcp=<0|1|2>");

@@ -24,6 +24,15 @@ enum bench_side {
 	BENCH_GUEST,
 };
 
+/* How many descriptors a guest puts a frame of TCP into, if it is not one of
+ * bench_vf.c: one; or one for the headers and one for each page of data, as a
+ * chain or in an indirect table. */
+enum bench_parts {
+	BENCH_ONE,
+	BENCH_CHAIN,
+	BENCH_TABLE,
+};
+
 /* Written by measure.py while nobody sends, read by all. */
 struct bench_params {
 	uint64_t magic;
@@ -38,7 +47,11 @@ struct bench_params {
 	uint64_t epoch;			/* Changes with the rest. */
 	uint64_t n_sizes;
 	uint64_t sizes[BENCH_SIZES];	/* In bytes, without the FCS. */
-	uint64_t reserved[6];
+	uint64_t tcp;			/* 1 if the frames are TCP's, which
+					 * leave checksums and segmentation to
+					 * the other side. */
+	uint64_t parts;			/* enum bench_parts. */
+	uint64_t reserved[4];
 };
 
 /* Written by the thread that polls the VF which is the clock: an iteration of
@@ -65,7 +78,10 @@ struct bench_port {
 	uint64_t source_reserved[6];
 	uint64_t taken;			/* Frames that the VF sent. */
 	uint64_t taken_bytes;
-	uint64_t sink_reserved[6];
+	uint64_t wrong;			/* Frames that say another thing of
+					 * checksums or segmentation than they
+					 * should. */
+	uint64_t sink_reserved[5];
 };
 
 struct bench_ctl {

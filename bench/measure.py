@@ -30,17 +30,25 @@ import time
 MAGIC = 0x42454e4348564631
 SOURCE_HOST, SOURCE_GUEST, PORTS, WINDOW, BATCH, INTERVAL, LOOP, EPOCH = \
     range(8, 72, 8)
-N_SIZES, SIZES = 72, 80
+N_SIZES, SIZES, TCP, PARTS = 72, 80, 208, 216
 METER = 256
 METER_FIELDS = ("tsc_hz", "busy_cycles", "busy_iterations", "frames",
                 "idle_cycles", "idle_iterations", "interrupted", "overhead")
 HISTOGRAM, BUCKETS = 320, 2048
 PORT_BLOCKS = HISTOGRAM + 8 * BUCKETS
 PORT_SIZE, MAX_PORTS = 128, 16
-GIVEN, LOST, TAKEN, TAKEN_BYTES = 0, 8, 64, 72
+GIVEN, LOST, TAKEN, TAKEN_BYTES, WRONG = 0, 8, 64, 72, 80
 LENGTH = PORT_BLOCKS + 2 * MAX_PORTS * PORT_SIZE
 
 IMIX = [64, 594, 64, 64, 594, 64, 1514, 64, 594, 64, 64, 594]
+# Frames of TCP: what "--sizes" calls them, their lengths, how the guest lays
+# them out, and how many are under way: as many as a ring has room for.
+ONE, CHAIN, TABLE = range(3)
+LARGE = 66 + 45 * 1448
+TCP_FRAMES = {"ack": (66, ONE, 128), "csum": (1514, ONE, 128),
+              "csum-table": (1514, TABLE, 128),
+              "tso-table": (LARGE, TABLE, 8), "tso-chain": (LARGE, CHAIN, 8),
+              "lro": (LARGE, TABLE, 8)}
 HOST, GUEST = 0, 1
 DIRECTIONS = {"guest-to-vf": (0, 1), "vf-to-guest": (1, 0), "both": (1, 1)}
 
@@ -79,7 +87,8 @@ class Control:
     def histogram(self):
         return struct.unpack_from("<%dQ" % BUCKETS, self.map, HISTOGRAM)
 
-    def go(self, direction, sizes, ports, window, interval=0, loop=False):
+    def go(self, direction, sizes, ports, window, interval=0, loop=False,
+           tcp=False, parts=ONE):
         self.put(PORTS, ports)
         self.put(WINDOW, window)
         self.put(BATCH, 1 if interval else max(1, min(32, window // 2)))
@@ -88,6 +97,8 @@ class Control:
         for i, size in enumerate(sizes):
             self.put(SIZES + 8 * i, size)
         self.put(N_SIZES, len(sizes))
+        self.put(TCP, int(tcp))
+        self.put(PARTS, parts)
         self.put(EPOCH, self.get(EPOCH) + 1)
         host, guest = DIRECTIONS[direction]
         self.put(SOURCE_HOST, host)
@@ -104,6 +115,7 @@ class Control:
         s["sent_bytes"] = self.total(HOST, TAKEN_BYTES)
         s["received"] = self.total(GUEST, TAKEN)
         s["received_bytes"] = self.total(GUEST, TAKEN_BYTES)
+        s["wrong"] = self.total(HOST, WRONG) + self.total(GUEST, WRONG)
         s["lost"] = self.total(HOST, LOST) + self.total(GUEST, LOST)
         return s
 
@@ -180,6 +192,8 @@ def figures(before, after):
                                         + d["idle_cycles"]),
          "interrupted": d["interrupted"],
          "lost": d["lost"]}
+    if moved and d["wrong"]:
+        r["wrong"] = d["wrong"] / moved
     if d["frames"]:
         r["cycles"] = d["busy_cycles"] / d["frames"]
         r["batch"] = d["frames"] / d["busy_iterations"]
@@ -216,6 +230,15 @@ def sizes_of(label):
     return IMIX if label == "imix" else [int(label)]
 
 
+def frames_of(label, window):
+    """What 'Control.go' needs to know about frames of this kind."""
+    if label not in TCP_FRAMES:
+        return {"sizes": sizes_of(label), "window": window}
+    length, parts, most = TCP_FRAMES[label]
+    return {"sizes": [length], "window": min(window, most), "tcp": True,
+            "parts": parts}
+
+
 class Bench:
     def __init__(self, args):
         self.args = args
@@ -242,8 +265,7 @@ class Bench:
                     for s in self.systems:
                         windows[s].append(s.window(
                             a.seconds / a.windows, direction=direction,
-                            sizes=sizes_of(size), window=a.window,
-                            ports=MAX_PORTS))
+                            ports=MAX_PORTS, **frames_of(size, a.window)))
                 for s in self.systems:
                     self.throughput(n, s, size, direction, windows[s])
 
@@ -253,13 +275,17 @@ class Bench:
         a = self.args
         f = min((figures(*w) for w in windows),
                 key=lambda f: f.get("cycles", float("inf")))
+        if size in TCP_FRAMES and "cycles" in f:
+            f["per_byte"] = f["cycles"] / TCP_FRAMES[size][0]
         self.record(round=n, system=s.name, size=size, direction=direction,
                     **f)
-        self.say("  round %d of %d: %-10s %5s %-11s %s" % (
+        self.say("  round %d of %d: %-10s %10s %-11s %s" % (
             n, a.rounds, s.name, size, direction,
-            "%6.1f cycles, %6.2f Mpps, %4.1f at a time, busy %3.0f %%%s" % (
+            "%6.1f cycles, %6.2f Mpps, %4.1f at a time, busy %3.0f %%%s%s" % (
                 f["cycles"], f["mpps"], f["batch"], 100 * f["busy"],
-                ", %d lost" % f["lost"] if f["lost"] > 0 else "")
+                ", %d lost" % f["lost"] if f["lost"] > 0 else "",
+                ", %.0f %% not described" % (100 * f["wrong"])
+                if "wrong" in f else "")
             if "cycles" in f else "nothing moved"))
         if "cycles" not in f:
             self.bad += 1

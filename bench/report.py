@@ -102,6 +102,7 @@ def throughput_tables(results):
                      for r in rows.values())]
     for title, field, digits in (
             ("Busy cycles per packet: median (least..most)", "cycles", 1),
+            ("Busy cycles per byte", "per_byte", 3),
             ("Million packets per second", "mpps", 2)):
         rows = []
         for key in points:
@@ -183,9 +184,9 @@ def median(s, digits=1):
 
 def rst_rows(results):
     """Yields (title, header, rows) of tables of medians."""
-    rows = {"cycles": [], "mpps": []}
+    rows = {"cycles": [], "per_byte": [], "mpps": []}
     for key, systems in results.points.items():
-        for field, digits in (("cycles", 1), ("mpps", 1)):
+        for field, digits in (("cycles", 1), ("per_byte", 3), ("mpps", 1)):
             cells = [median(results.get(*key[:3], s, field), digits)
                      for s in SYSTEMS]
             if "ours" in systems and key[3] == "" and key[0] != "tcp" \
@@ -197,6 +198,8 @@ def rst_rows(results):
     yield ("Busy cycles per packet, and ratios of ours to others",
            ["stage", "bytes", "direction", "ours", "tpmd", "swi.", "floor",
             "ours/testpmd", "ours/switching"], rows["cycles"])
+    yield ("Busy cycles per byte",
+           ["stage", "bytes", "direction", *SYSTEMS], rows["per_byte"])
     yield ("Million packets per second",
            ["stage", "bytes", "direction", *SYSTEMS], rows["mpps"])
     yield MORE_TITLE, MORE_HEADER, more_rows(results)
@@ -241,25 +244,32 @@ def write_rst(results, found, m, args, path):
 
 def targets(results):
     """Yields (what, target, spread)."""
+    def busy(stage, size, direction, other, target, system="ours"):
+        return ("%s%s, %s, busy cycles, %s/%s"
+                % ("" if stage == "base" else stage + ": ", direction,
+                   size + " bytes" if size.isdigit() else size, system,
+                   other), target,
+                results.ratio((stage, size, direction, ""), system, other))
+
+    yield busy("base", "64", "guest-to-vf", "testpmd", 0.45)
+    yield busy("base", "64", "guest-to-vf", "switching", 0.25)
+    yield busy("base", "64", "vf-to-guest", "testpmd", 0.5)
+    yield busy("base", "64", "vf-to-guest", "switching", 0.32)
     for direction in ("guest-to-vf", "vf-to-guest"):
-        for size, other, target in (("64", "testpmd", 0.75),
-                                    ("64", "switching", 0.5),
-                                    ("1500", "testpmd", 0.9)):
-            yield ("%s, %s bytes, busy cycles, ours/%s"
-                   % (direction, size, other), target,
-                   results.ratio(("base", size, direction, ""), "ours",
-                                 other))
+        yield busy("base", "1500", direction, "testpmd", 0.7)
     for direction in ("guest-to-vf", "vf-to-guest"):
-        yield ("%s, 64 bytes, packed ring/split ring" % direction, 1.0,
-               results.ratio(("packed", "64", direction, ""), "ours",
-                             "split"))
+        yield busy("tcp-like", "csum", direction, "testpmd", 0.7)
+    yield busy("tcp-like", "tso-table", "guest-to-vf", "testpmd", 0.6)
+    yield busy("tcp-like", "tso-table", "guest-to-vf", "switching", 0.5)
     for direction in ("guest-to-vf", "vf-to-guest"):
-        yield ("%s, 64 bytes, cycles per packet, ten ports/one" % direction,
-               1.15, results.ratio(("ports", "64", direction, ""), "ten",
-                                   "one"))
-    yield ("idle poll of a connected port, cycles", 60, idle_poll(results))
-    yield ("p99 round trip at 50 percent load, ours/testpmd", 1.0,
-           results.ratio(("latency", "64", "", 50), "ours", "testpmd", "p99"))
+        yield busy("packed", "64", direction, "split", 1.05)
+    for direction in ("guest-to-vf", "vf-to-guest"):
+        yield busy("ports", "64", direction, "one", 1.15, "ten")
+    yield ("idle poll of a connected port, cycles", 50, idle_poll(results))
+    for load, target in ((50, 0.8), (90, 0.5)):
+        yield ("p99 round trip at %d percent load, ours/testpmd" % load,
+               target, results.ratio(("latency", "64", "", load), "ours",
+                                     "testpmd", "p99"))
 
 
 def idle_poll(results):
@@ -296,7 +306,11 @@ def print_targets(results):
 RECORDED_POINTS = [("base", "64", "guest-to-vf", ""),
                    ("base", "64", "vf-to-guest", ""),
                    ("packed", "64", "guest-to-vf", ""),
-                   ("packed", "64", "vf-to-guest", "")]
+                   ("packed", "64", "vf-to-guest", ""),
+                   ("tcp-like", "csum", "guest-to-vf", ""),
+                   ("tcp-like", "tso-table", "guest-to-vf", ""),
+                   ("tcp-like", "csum", "vf-to-guest", ""),
+                   ("tcp-like", "lro", "vf-to-guest", "")]
 
 
 def point_name(key):

@@ -26,14 +26,16 @@
 # If BENCH_SIM is not empty, ours, testpmd and switching have as VF one of the
 # simulated NIC, whose representor they connect to a net_benchvf.
 #
-# Its guest is a dpdk-testpmd with net_virtio_user.  BENCHDIR is where the
-# programs were built.
+# Its guest is a dpdk-testpmd with net_virtio_user.  If BENCH_TCP is not empty,
+# it is bench_guest, and the VF knows checksums and segmentation.  BENCHDIR is
+# where the programs were built.
 #
 # shellcheck shell=bash
 
 # Environments by name; names in the order of their start.
 declare -A SYSTEM_ENV=()
 SYSTEMS=()
+: "${BENCH_SIM:=}" "${BENCH_TCP:=}"
 
 # The core that is measured, and the one for everything else.
 MEASURED_CORE=1
@@ -65,11 +67,14 @@ system_use()
     ovs_env
 }
 
-# system_vf N QUEUES [clock]: prints the devargs of VF N.
+# system_vf N QUEUES [clock]: prints the devargs of VF N.  Only ours makes of
+# what the VF put together (LRO) what a guest may get: the others get it as if
+# they had done so.
 system_vf()
 {
-    local vf="net_benchvf$1,ctl=$VDPA_ENV/ctl,side=host,port=$1,queues=$2"
-    echo "$vf${3:+,clock=1}"
+    local vf="net_benchvf$1,ctl=$VDPA_ENV/ctl,side=host,port=$1,queues=$2" tcp=
+    [ -z "$BENCH_TCP" ] || tcp=,tcp=$BENCH_TCP
+    echo "$vf${3:+,clock=1}$tcp"
 }
 
 # system_accelerator N QUEUES: prints the devargs of VF N of "ours".
@@ -129,8 +134,9 @@ system_try()
 # then.
 system_ovs()
 {
-    local memory=$(($2 <= 1500 ? 512 + 128 * $1 : 1280))
-    VDPA_OVS_MEMORY=$memory ovs_start dpdk-socket-mem="$memory" \
+    local memory=$(($2 <= 1500 ? 512 + 128 * $1 : 1280)) tso=()
+    [ -z "$BENCH_TCP" ] || { memory=1024; tso=(userspace-tso-enable=true); }
+    VDPA_OVS_MEMORY=$memory ovs_start dpdk-socket-mem="$memory" "${tso[@]}" \
         && ovs-vsctl add-br br0 -- set Bridge br0 datapath_type=netdev \
             fail_mode=secure
 }
@@ -150,7 +156,9 @@ system_port_ok()
 
 system_start_ours()
 {
-    local ports=$1 queues=$2 mtu=$3 i vf
+    local ports=$1 queues=$2 mtu=$3 i vf BENCH_TCP=${BENCH_TCP:+1} lro=()
+    [ -z "$BENCH_TCP" ] \
+        || lro=(options:vdpa-features='"+guest_tso4,+guest_tso6"')
     system_ovs "$ports" "$mtu" || return 1
     for ((i = 0; i < ports; i++)); do
         vf=$(system_accelerator "$i" "$queues")
@@ -158,6 +166,7 @@ system_start_ours()
             type=dpdkvdpa mtu_request="$mtu" \
             options:vdpa-socket-path="$VDPA_ENV/$i.sock" \
             options:vdpa-sw=true options:vdpa-max-queues="$queues" \
+            "${lro[@]}" \
             options:vdpa-accelerator-devargs="\"$vf\"" \
             options:dpdk-devargs="\"$(system_rep "$i")\"" || return 1
         system_port_ok "vdpa$i" "$mtu" || return 1
@@ -181,7 +190,7 @@ system_flows()
 
 system_start_switching()
 {
-    local ports=$1 queues=$2 mtu=$3 i vf
+    local ports=$1 queues=$2 mtu=$3 i vf BENCH_TCP=${BENCH_TCP:+2}
     system_ovs "$ports" "$mtu" || return 1
     if [ -n "$BENCH_SIM" ]; then
         ovs_add_dpdk br0 rep0 "$(nic_sim_rep 0)" && system_bench_port \
@@ -211,8 +220,15 @@ system_start_representors()
 
 system_start_testpmd()
 {
-    local ports=$1 queues=$2 mtu=$3 i clock=clock memory=512 sim=()
+    local ports=$1 queues=$2 mtu=$3 i clock=clock memory=512 sim=() vhost=
+    local BENCH_TCP=${BENCH_TCP:+2} more=()
     TESTPMD_VDEVS=
+    if [ -n "$BENCH_TCP" ]; then
+        # What the guest leaves to the NIC then goes to the VF as it is, and
+        # frames of many mbufs may.
+        vhost=,tso=1,legacy-ol-flags=1
+        more=(--tx-offloads=0x8000)
+    fi
     if [ -n "$BENCH_SIM" ]; then
         # Port 0 is the uplink, which nobody needs, 1 the representor.
         TESTPMD_VDEVS="$(nic_sim_rep 0) $(system_vf 0 1 clock) $(nic_sim_vf 0)"
@@ -222,7 +238,8 @@ system_start_testpmd()
     fi
     for ((i = 0; i < ports; i++)); do
         TESTPMD_VDEVS+=" net_vhost$i,iface=$VDPA_ENV/$i.sock,client=1"
-        TESTPMD_VDEVS+=",queues=$queues $(system_vf "$i" "$queues" $clock)"
+        TESTPMD_VDEVS+="$vhost,queues=$queues"
+        TESTPMD_VDEVS+=" $(system_vf "$i" "$queues" $clock)"
         clock=
     done
     hugepages_take "$memory" || return 1
@@ -230,7 +247,7 @@ system_start_testpmd()
     TESTPMD_PLUGINS=$(system_plugins) \
         testpmd_start system --rxq="$queues" --txq="$queues" --nb-cores=1 \
         --forward-mode=io --mbuf-size="$((mtu <= 1500 ? 2176 : mtu + 256))" \
-        "${sim[@]}" || return 1
+        "${sim[@]}" "${more[@]}" || return 1
     testpmd_cmd system start >/dev/null
 }
 
@@ -256,6 +273,10 @@ system_guest()
     shift 4
     process_end guest KILL
     rm -f "$VDPA_ENV"/[0-9]*.sock
+    if [ -n "$BENCH_TCP" ]; then
+        guest_tcp "$@"
+        return
+    fi
     for arg in "$@"; do
         case $arg in
         queue_size=*) ring=${arg#*=} ;;
@@ -285,6 +306,25 @@ guest_testpmd()
         testpmd_start guest --rxq="$1" --txq="$1" --nb-cores=1 \
         --rxd="$2" --txd="$2" --forward-mode=io \
         --mbuf-size="$(($3 <= 1500 ? 2176 : $3 + 256))"
+}
+
+# guest_tcp KEY=VALUE...: starts a guest that sends and takes TCP.
+guest_tcp()
+{
+    local packed=
+    case " $* " in
+    *" packed_vq=1 "*) packed=packed ;;
+    esac
+    # shellcheck disable=SC2086 # It may be nothing.
+    hugepages_take 20 \
+        && env_spawn guest "$VDPA_ENV/guest.log" taskset -c "$OTHER_CORE" \
+            "$BENCHDIR/bench_guest" "$VDPA_ENV/0.sock" "$VDPA_ENV/ctl" \
+            $packed </dev/null || return 1
+    if ! wait_until "grep -q '^ready' '$VDPA_ENV/guest.log'" \
+            "|| ! process_pid guest" || ! process_pid guest >/dev/null; then
+        tail -n 20 "$VDPA_ENV/guest.log" >&2
+        return 1
+    fi
 }
 
 # system_pid: prints the process of the system that is in use.

@@ -240,7 +240,7 @@ make_memfd(uint64_t size, unsigned int flags)
 void
 peer_negotiate(struct peer *peer)
 {
-    uint64_t features = F_VERSION_1 | F_PROTOCOL | F_MQ;
+    uint64_t features = F_VERSION_1 | F_PROTOCOL | F_MQ | peer->features;
     /* MQ, LOG_SHMFD, REPLY_ACK. */
     uint64_t protocol = 1 << 0 | 1 << 1 | 1 << 3;
 

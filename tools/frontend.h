@@ -168,6 +168,7 @@ struct peer {
     int fd;                     /* Of the connection, or -1. */
     bool packed;
     bool mergeable;
+    uint64_t features;          /* More that the guest takes if offered. */
     bool keep_rings;            /* Start rings with what they hold. */
     bool says_done;             /* Says when all rings are started. */
     unsigned int n_pairs;
