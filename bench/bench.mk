@@ -1,6 +1,7 @@
 # The benchmarks; see Documentation/benchmarks.rst.
 
 bench_vf_sources = \
+	bench/bench_meter.h \
 	bench/bench_source.h \
 	bench/bench_tcp.h \
 	bench/bench_vf.c \

@@ -229,7 +229,9 @@ stage_ports()
         && guests 4 1 1500 "${SPLIT[@]}" -- four \
         && guests 10 1 1500 "${SPLIT[@]}" -- ten || return 1
     if wanted ports; then
-        measure ports -- one four ten || return 1
+        # As much for each poll of a port, however many there are.
+        measure ports --hold --window 32 --keep 512 -- one four ten \
+            || return 1
     fi
     if wanted idle; then
         step "ten connected ports that nobody uses, and their representors"

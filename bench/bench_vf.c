@@ -44,6 +44,7 @@
 #include <ethdev_driver.h>
 #include <ethdev_vdev.h>
 
+#include "bench_meter.h"
 #include "bench_source.h"
 #include "bench_tcp.h"
 #include "bench_vf.h"
@@ -58,13 +59,11 @@ RTE_LOG_REGISTER(bench_logtype, pmd.net.benchvf, NOTICE);
 #define MAX_QUEUES 16
 #define MAX_MTU 9216
 
-/* An iteration that takes longer was interrupted, by the kernel, a hypervisor
- * or a signal: in seconds, and what each frame may add to it. */
-#define INTERRUPTED (100e-6)
-#define INTERRUPTED_PER_FRAME (2e-6)
-
 /* Frames that a guest holds while it gives back what it gets. */
 #define LOOP_SIZE 4096
+
+/* Frames that a VF keeps after it has sent them. */
+#define MAX_KEPT 1024
 
 /* Where a frame has the time when it was due, in TSC cycles. */
 #define STAMP_OFFSET 48
@@ -114,76 +113,13 @@ struct bench_dev {
 	unsigned int loop_head, loop_tail;
 	struct rte_mbuf *loop[LOOP_SIZE];
 
+	/* What a VF of the host keeps. */
+	unsigned int next_kept;
+	struct rte_mbuf *kept[MAX_KEPT];
+
 	struct bench_queue rxqs[MAX_QUEUES];
 	struct bench_queue txqs[MAX_QUEUES];
 };
-
-/* The meter's. */
-static uint64_t moved;			/* Frames, by all VFs. */
-static uint64_t last_moved;
-static uint64_t last_tsc;
-static uint64_t interrupted_cycles;
-static uint64_t interrupted_per_frame;
-
-/* Meter. */
-
-static inline void
-meter_tick(struct bench_meter *m)
-{
-	uint64_t now = rte_rdtsc();
-	uint64_t cycles = now - last_tsc;
-	uint64_t frames = moved - last_moved;
-
-	last_tsc = now;
-	last_moved = moved;
-	if (unlikely(cycles > interrupted_cycles &&
-		     cycles > interrupted_cycles +
-			      frames * interrupted_per_frame)) {
-		m->interrupted++;
-	} else if (frames != 0) {
-		m->busy_cycles += cycles;
-		m->busy_iterations++;
-		m->frames += frames;
-	} else {
-		m->idle_cycles += cycles;
-		m->idle_iterations++;
-	}
-}
-
-/* Finds out what the meter costs itself. */
-static void
-meter_init(struct bench_meter *m)
-{
-	uint64_t least = UINT64_MAX;
-	unsigned int i, round;
-
-	interrupted_cycles = INTERRUPTED * rte_get_tsc_hz();
-	interrupted_per_frame = INTERRUPTED_PER_FRAME * rte_get_tsc_hz();
-	for (round = 0; round < 100; round++) {
-		uint64_t start = rte_rdtsc();
-
-		for (i = 0; i < 100; i++)
-			meter_tick(m);
-		least = RTE_MIN(least, (rte_rdtsc() - start) / 100);
-	}
-	memset(m, 0, sizeof(*m));
-	m->tsc_hz = rte_get_tsc_hz();
-	m->overhead = least;
-}
-
-/* Adds a latency to the histogram: 32 buckets for each power of 2. */
-static inline void
-histogram_add(struct bench_ctl *ctl, uint64_t cycles)
-{
-	unsigned int bucket = cycles;
-
-	if (cycles >= 32) {
-		unsigned int exponent = 63 - __builtin_clzll(cycles);
-
-		bucket = (exponent - 4) * 32 + ((cycles >> (exponent - 5)) & 31);
-	}
-	ctl->histogram[RTE_MIN(bucket, BENCH_BUCKETS - 1U)]++;
-}
 
 /* Receiving. */
 
@@ -335,7 +271,8 @@ bench_rx(void *queue_, struct rte_mbuf **pkts, uint16_t n)
 	const struct bench_params *p = &dev->ctl->params;
 
 	if (queue->clock)
-		meter_tick(&dev->ctl->meter);
+		meter_turn(dev->ctl);
+	dev->own->shown = dev->own->given;	/* This thread has sent it. */
 	if (dev->loop_head != dev->loop_tail)
 		return loop_rx(dev, pkts, n);
 	if (!bench_read(&p->source[dev->side]) || dev->port >= p->ports)
@@ -350,7 +287,7 @@ idle_rx(void *queue_, struct rte_mbuf **pkts __rte_unused,
 	struct bench_queue *queue = queue_;
 
 	if (queue->clock)
-		meter_tick(&queue->dev->ctl->meter);
+		meter_turn(queue->dev->ctl);
 	return 0;
 }
 
@@ -407,6 +344,41 @@ count_wrong(struct rte_mbuf **pkts, uint16_t n)
 	return wrong;
 }
 
+static inline void
+free_sent(const struct bench_queue *queue, struct rte_mbuf **pkts, uint16_t n)
+{
+	if (queue->fast_free)
+		free_fast(pkts, n);
+	else
+		rte_pktmbuf_free_bulk(pkts, n);
+}
+
+/* Keeps what was sent, in the place of what has been kept for longest. */
+static void
+keep_tx(const struct bench_queue *queue, struct rte_mbuf **pkts, uint16_t n)
+{
+	struct bench_dev *dev = queue->dev;
+	uint64_t keep = RTE_MIN(dev->ctl->params.keep, (uint64_t)MAX_KEPT);
+	struct rte_mbuf *old[64];
+	uint16_t i, n_old = 0;
+
+	for (i = 0; i < n; i++) {
+		struct rte_mbuf **place = &dev->kept[dev->next_kept];
+
+		dev->next_kept = dev->next_kept + 1U < keep ?
+			dev->next_kept + 1 : 0;
+		if (*place != NULL)
+			old[n_old++] = *place;
+		*place = pkts[i];
+		if (n_old == RTE_DIM(old)) {
+			free_sent(queue, old, n_old);
+			n_old = 0;
+		}
+	}
+	if (n_old != 0)
+		free_sent(queue, old, n_old);
+}
+
 static uint16_t
 bench_tx(void *queue_, struct rte_mbuf **pkts, uint16_t n)
 {
@@ -436,10 +408,10 @@ bench_tx(void *queue_, struct rte_mbuf **pkts, uint16_t n)
 			 __ATOMIC_RELEASE);
 	if (unlikely(p->loop && dev->side == BENCH_GUEST))
 		return loop_tx(dev, pkts, n);
-	if (queue->fast_free)
-		free_fast(pkts, n);
+	if (unlikely(p->keep && dev->side == BENCH_HOST))
+		keep_tx(queue, pkts, n);
 	else
-		rte_pktmbuf_free_bulk(pkts, n);
+		free_sent(queue, pkts, n);
 	return n;
 }
 
@@ -730,6 +702,8 @@ create_port(struct rte_vdev_device *vdev, const struct bench_args *args,
 	dev->source.peer = &ctl->ports[!dev->side][args->port];
 	dev->source.epoch = UINT64_MAX;
 	dev->idle = !strcmp(args->side, "idle");
+	if (dev->side == BENCH_GUEST)
+		dev->own->present = 1;
 	dev->clock = args->clock;
 	dev->tcp = args->tcp;
 	dev->port = args->port;

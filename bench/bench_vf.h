@@ -51,7 +51,13 @@ struct bench_params {
 					 * leave checksums and segmentation to
 					 * the other side. */
 	uint64_t parts;			/* enum bench_parts. */
-	uint64_t reserved[4];
+	uint64_t hold;			/* 1 if the system is held, before an
+					 * iteration, until all guests have
+					 * done what they can. */
+	uint64_t keep;			/* Frames that a VF of the host keeps
+					 * after it has sent them, as a NIC's
+					 * transmit ring does. */
+	uint64_t reserved[2];
 };
 
 /* Written by the thread that polls the VF which is the clock: an iteration of
@@ -75,7 +81,10 @@ struct bench_meter {
 struct bench_port {
 	uint64_t given;			/* Frames that the VF received. */
 	uint64_t lost;
-	uint64_t source_reserved[6];
+	uint64_t present;		/* 1 if there is such a VF. */
+	uint64_t shown;			/* Of 'given', what the system can find
+					 * in its virtqueue. */
+	uint64_t source_reserved[4];
 	uint64_t taken;			/* Frames that the VF sent. */
 	uint64_t taken_bytes;
 	uint64_t wrong;			/* Frames that say another thing of

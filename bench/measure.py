@@ -30,7 +30,8 @@ import time
 MAGIC = 0x42454e4348564631
 SOURCE_HOST, SOURCE_GUEST, PORTS, WINDOW, BATCH, INTERVAL, LOOP, EPOCH = \
     range(8, 72, 8)
-N_SIZES, SIZES, TCP, PARTS = 72, 80, 208, 216
+N_SIZES, SIZES, TCP, PARTS, HOLD, KEEP = \
+    72, 80, 208, 216, 224, 232
 METER = 256
 METER_FIELDS = ("tsc_hz", "busy_cycles", "busy_iterations", "frames",
                 "idle_cycles", "idle_iterations", "interrupted", "overhead")
@@ -88,10 +89,13 @@ class Control:
         return struct.unpack_from("<%dQ" % BUCKETS, self.map, HISTOGRAM)
 
     def go(self, direction, sizes, ports, window, interval=0, loop=False,
-           tcp=False, parts=ONE):
+           tcp=False, parts=ONE, hold=False, keep=0):
         self.put(PORTS, ports)
         self.put(WINDOW, window)
-        self.put(BATCH, 1 if interval else max(1, min(32, window // 2)))
+        self.put(BATCH, 1 if interval else window if hold
+                 else max(1, min(32, window // 2)))
+        self.put(HOLD, int(hold))
+        self.put(KEEP, keep)
         self.put(INTERVAL, interval)
         self.put(LOOP, int(loop))
         for i, size in enumerate(sizes):
@@ -107,6 +111,7 @@ class Control:
     def halt(self):
         self.put(SOURCE_HOST, 0)
         self.put(SOURCE_GUEST, 0)
+        self.put(HOLD, 0)
 
     def snapshot(self):
         s = self.meter()
@@ -265,7 +270,8 @@ class Bench:
                     for s in self.systems:
                         windows[s].append(s.window(
                             a.seconds / a.windows, direction=direction,
-                            ports=MAX_PORTS, **frames_of(size, a.window)))
+                            ports=MAX_PORTS, hold=a.hold, keep=a.keep,
+                            **frames_of(size, a.window)))
                 for s in self.systems:
                     self.throughput(n, s, size, direction, windows[s])
 
@@ -383,6 +389,11 @@ def main():
     p.add_argument("--directions", default="guest-to-vf,vf-to-guest")
     p.add_argument("--window", type=int, default=128,
                    help="most frames under way")
+    p.add_argument("--hold", action="store_true",
+                   help="wait before each iteration until all guests have "
+                   "given a whole window")
+    p.add_argument("--keep", type=int, default=0,
+                   help="frames that the VF keeps after it has sent them")
     p.add_argument("--core", type=int, default=0,
                    help="the core that is not measured")
     p.add_argument("--system", action="append", required=True)
