@@ -198,12 +198,16 @@ tests_unit_test_vf_SOURCES = tests/unit/test-vf.c lib/accel/pool.c
 tests_unit_test_vdpa_CPPFLAGS = $(AM_CPPFLAGS) $(unit_driver_CPPFLAGS)
 unit_driver_CPPFLAGS = $(DPDK_SDK_CPPFLAGS) -DALLOW_INTERNAL_API
 
+tests_unit_test_ring_SOURCES = tests/unit/test-ring.c lib/base/packet.c
+tests_unit_test_ring_calls_SOURCES = tests/unit/test-ring-calls.c \
+	lib/base/packet.c
+
 tests_unit_test_steps_SOURCES = tests/unit/test-steps.c lib/base/packet.c \
 	lib/base/segment.c lib/vhost/book.c lib/vhost/chain.c \
 	lib/vhost/ring.c lib/vhost/scatter.c lib/vhost/undo.c
 
-tests_unit_test_undo_SOURCES = tests/unit/test-undo.c lib/vhost/ring.c \
-	lib/vhost/undo.c
+tests_unit_test_undo_SOURCES = tests/unit/test-undo.c lib/base/packet.c \
+	lib/vhost/ring.c lib/vhost/undo.c
 
 walk_test_sources = lib/base/packet.c lib/base/segment.c lib/vhost/book.c \
 	lib/vhost/calls.c lib/vhost/chain.c lib/vhost/interrupt.c \

@@ -50,22 +50,23 @@ tests/fuzz/fuzz-options: tests/fuzz/fuzz-options.c lib/port/features.c \
 tests/fuzz/fuzz-packet: tests/fuzz/fuzz-packet.c lib/base/packet.c
 tests/fuzz/fuzz-positions: tests/fuzz/fuzz-positions.c \
 	lib/vhost/positions.c lib/vhost/undo.c lib/vhost/book.c
-tests/fuzz/fuzz-ring: tests/fuzz/fuzz-ring.c lib/vhost/ring.c
+tests/fuzz/fuzz-ring: tests/fuzz/fuzz-ring.c lib/vhost/ring.c \
+	lib/base/packet.c
 tests/fuzz/fuzz-walk: tests/fuzz/fuzz-walk.c lib/vhost/ring.c \
 	lib/vhost/chain.c lib/base/packet.c lib/base/segment.c
 
-# The last four include the first file that they test, and the second, if there is
-# one.
+# The last four include the first file that they test, two of them the second, too.
 FUZZ_LIBS = $(ovs_builddir)/lib/libopenvswitch.la \
 	$(DPDK_LIBS) $(NUMA_LIBS) $(OVS_LIBS)
 tests/fuzz/fuzz-door tests/fuzz/fuzz-guard tests/fuzz/fuzz-options:
 	$(AM_V_CCLD)$(MKDIR_P) tests/fuzz && \
 	$(FUZZ_LINK) -o $@ $(filter %.c,$^) $(FUZZ_LIBS)
-tests/fuzz/fuzz-packet tests/fuzz/fuzz-positions tests/fuzz/fuzz-ring \
-		tests/fuzz/fuzz-walk:
+tests/fuzz/fuzz-packet tests/fuzz/fuzz-ring:
 	$(AM_V_CCLD)$(MKDIR_P) tests/fuzz && \
-	$(FUZZ_LINK) -o $@ $(wordlist 1,1,$^) $(wordlist 4,20,$^) \
-		$(FUZZ_LIBS)
+	$(FUZZ_LINK) -o $@ $< $(wordlist 3,20,$^) $(FUZZ_LIBS)
+tests/fuzz/fuzz-positions tests/fuzz/fuzz-walk:
+	$(AM_V_CCLD)$(MKDIR_P) tests/fuzz && \
+	$(FUZZ_LINK) -o $@ $< $(wordlist 4,20,$^) $(FUZZ_LIBS)
 
 fuzz: $(fuzz_targets)
 	set -e; for target in $(fuzz_targets); do \

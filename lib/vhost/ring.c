@@ -25,6 +25,7 @@
 #include <rte_memcpy.h>
 #include <rte_prefetch.h>
 
+#include "base/packet.h"
 #include "unaligned.h"
 #include "util.h"
 #include "vhost/notes.h"
@@ -327,15 +328,16 @@ packed_goes_on(const struct dpdk_vdpa_ring *ring, unsigned int n,
 
 /* From a guest. */
 
-/* Returns true if the virtio_net_hdr at 'data' asks for nothing. */
-static __rte_always_inline bool
-asks_for_nothing(const uint8_t *data)
+/* Returns the flags of the virtio_net_hdr at 'data' and, as the upper byte,
+ * its 'gso_type'. */
+static __rte_always_inline uint16_t
+header_asks(const uint8_t *data)
 {
     BUILD_ASSERT(offsetof(struct virtio_net_hdr, flags) == 0
                  && offsetof(struct virtio_net_hdr, gso_type) == 1);
 
     /* A guest may put its buffers at any address. */
-    return !get_unaligned_u16((const void *) data);
+    return get_unaligned_u16((const void *) data);
 }
 
 /* Makes 'mbuf', fresh from its mempool, a packet of 'len' bytes at 'data'. */
@@ -353,6 +355,25 @@ mbuf_fill(struct rte_mbuf *mbuf, const uint8_t *data, uint32_t len)
     rte_memcpy(rte_pktmbuf_mtod(mbuf, void *), data, len);
 }
 
+/* Says in the 'n' packets what the headers in front of them ask for.  No
+ * packet is to be segmented: that has been looked at, and what the guest says
+ * of it now does not count. */
+static void __rte_noinline
+describe(const struct dpdk_vdpa_ring *ring, const struct buffer *bufs,
+         struct rte_mbuf **pkts, unsigned int n)
+{
+    for (unsigned int i = 0; i < n; i++) {
+        struct virtio_net_hdr hdr;
+
+        if (bufs[i].len) {
+            memcpy(&hdr, bufs[i].data, sizeof hdr);
+            hdr.gso_type = VIRTIO_NET_HDR_GSO_NONE;
+            pkts[i]->tx_offload = 0;
+            dpdk_vdpa_packet_describe(pkts[i], &hdr, ring->features);
+        }
+    }
+}
+
 static unsigned int __rte_noinline
 ring_recv(struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
           struct rte_mbuf **pkts, unsigned int max)
@@ -360,6 +381,7 @@ ring_recv(struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
     struct buffer bufs[DPDK_VDPA_RING_BURST];
     unsigned int header_len = ring->header_len;
     unsigned int n = ring_peek(ring, false, bufs, max);
+    uint16_t asks = 0;
     uint32_t max_len;
 
     if (!n) {
@@ -373,8 +395,8 @@ ring_recv(struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
             continue;
         }
         bufs[i].len -= header_len;
-        if (OVS_UNLIKELY(!asks_for_nothing(bufs[i].data)
-                         || bufs[i].len > max_len)) {
+        asks |= header_asks(bufs[i].data);
+        if (OVS_UNLIKELY(asks > UINT8_MAX || bufs[i].len > max_len)) {
             ring->unusual = true;
             n = i;
             break;
@@ -390,6 +412,9 @@ ring_recv(struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
 
     for (unsigned int i = 0; i < n; i++) {
         mbuf_fill(pkts[i], bufs[i].data + header_len, bufs[i].len);
+    }
+    if (OVS_UNLIKELY(asks)) {
+        describe(ring, bufs, pkts, n);
     }
     ring_give_back(ring, false, bufs, n);
     return n;

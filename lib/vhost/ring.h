@@ -16,9 +16,10 @@
 #define DPDK_VDPA_RING_H 1
 
 /* Walks a guest's virtqueue, split or packed, for the packets that are the
- * rule: each in one buffer of one direct descriptor and in one mbuf, with a
- * header that asks for nothing.  That takes about half the time that a walk
- * needs which expects everything.
+ * rule: each in one buffer of one direct descriptor and in one mbuf; from a
+ * guest, with a header that asks for a checksum at most, to it, with one that
+ * says nothing.  That takes about half the time that a walk needs which expects
+ * everything.
  *
  * The walk stops in front of anything else, or anything wrong, and sets
  * 'unusual': the caller has somebody else go on from there, vhost/chain.h or
@@ -121,7 +122,8 @@ unsigned int dpdk_vdpa_ring_n_avail(const struct dpdk_vdpa_ring *,
                                     unsigned int max);
 
 /* Takes at most 'n' packets that the guest sent into mbufs of 'mp', and gives
- * the buffers back.  Returns how many, which may be less than there are.  A
+ * the buffers back.  Their flags say what the guest asked for
+ * (base/packet.h).  Returns how many, which may be less than there are.  A
  * buffer with nothing behind the header, or not even that, is an empty
  * packet. */
 uint16_t dpdk_vdpa_ring_recv(struct dpdk_vdpa_ring *, struct rte_mempool *mp,

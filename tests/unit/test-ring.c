@@ -16,6 +16,8 @@
 
 #include <config.h>
 
+#include <rte_ip.h>
+
 #include "tests/unit/ring-fixture.h"
 
 /* Checks that the ring was processed up to 'pos', and no further. */
@@ -271,8 +273,9 @@ static const struct unusual unusual_recv[] = {
     { .what = "longer than an mbuf", .len = MAX_LEN + 1 },
     { .what = "much longer than an mbuf", .len = GUEST_BUF_SIZE * 2 },
     { .what = "longer than 16 bits", .len = 65536 + 60 },
-    { .what = "NEEDS_CSUM", .header.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM },
-    { .what = "any flag", .header.flags = 0x80 },
+    { .what = "TSO and NEEDS_CSUM",
+      .header.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+      .header.gso_type = VIRTIO_NET_HDR_GSO_TCPV4 },
     { .what = "TSO", .header.gso_type = VIRTIO_NET_HDR_GSO_TCPV4 },
     { .what = "ECN", .header.gso_type = VIRTIO_NET_HDR_GSO_ECN },
 };
@@ -385,6 +388,69 @@ test_recv_empty(void **state)
         check_back(f, first + 1, 0);
         check_none_back(f);
     }
+}
+
+/* Has the guest send packet 'serial' with 'header'. */
+static void
+send_with_header(struct fixture *f, unsigned int serial,
+                 struct virtio_net_hdr header)
+{
+    uint64_t addr = guest_buf(serial);
+
+    guest_send(&f->guest, addr, f->header_len, serial, 60);
+    memcpy(guest_at(&f->guest, addr), &header, sizeof header);
+}
+
+/* Returns the sum of 'pkt' behind its first 20 bytes, folded. */
+static uint16_t
+packet_sum(const struct rte_mbuf *pkt)
+{
+    return rte_raw_cksum(rte_pktmbuf_mtod_offset(pkt, const void *, 20),
+                         pkt->data_len - 20);
+}
+
+/* Of packets in one burst, each is done to what its own header asks for: a
+ * checksum of anything is finished, one that lies nowhere asks what no VF is
+ * asked for.  Other flags say nothing. */
+static void
+test_recv_checksum(void **state)
+{
+    struct fixture *f = *state;
+    struct rte_mbuf *pkts[BURST];
+
+    f->ring.features |= 1ULL << VIRTIO_NET_F_CSUM;
+    dirty_mempool();
+    send_with_header(f, 0, (struct virtio_net_hdr) { .csum_start = 20 });
+    send_with_header(f, 1, (struct virtio_net_hdr) {
+        .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM | 0x80,
+        .csum_start = 20, .csum_offset = 6 });
+    memset(guest_at(&f->guest, guest_buf(1)) + f->header_len + 26, 0, 2);
+    send_with_header(f, 2, (struct virtio_net_hdr) { .flags = 0xfe });
+    send_with_header(f, 3, (struct virtio_net_hdr) {
+        .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+        .csum_start = 20, .csum_offset = 39 });
+    for (unsigned int n = 0; n < 4; ) {
+        unsigned int got = dpdk_vdpa_ring_recv(&f->ring, mempool, &pkts[n],
+                                               BURST - n);
+
+        assert_int_not_equal(got, 0);
+        assert_false(f->ring.unusual);
+        n += got;
+    }
+
+    assert_int_equal(pkts[1]->ol_flags, 0);
+    assert_int_equal(packet_sum(pkts[1]), 0xffff);
+    assert_int_not_equal(packet_sum(pkts[0]), 0xffff);
+    assert_int_equal(pkts[3]->ol_flags, RTE_MBUF_F_TX_UDP_SEG);
+    assert_int_equal(pkts[3]->tx_offload, 0);
+    rte_pktmbuf_free(pkts[1]);
+    rte_pktmbuf_free(pkts[3]);
+    check_packet(pkts[0], 0, 60);
+    check_packet(pkts[2], 2, 60);
+    for (unsigned int i = 0; i < 4; i++) {
+        check_back(f, i, 0);
+    }
+    check_none_back(f);
 }
 
 /* Split rings only: what the available ring itself may say. */
@@ -685,6 +751,7 @@ main(void)
         TEST(test_recv_mempool_exhausted),
         TEST(test_recv_unusual),
         TEST(test_recv_empty),
+        TEST(test_recv_checksum),
         TEST(test_recv_bad_index),
         TEST(test_recv_bad_id),
         TEST(test_send_lengths),
