@@ -42,6 +42,7 @@
 struct chain {
     uint16_t id;                /* What the guest knows it by. */
     uint16_t n_slots;           /* That it takes in a packed ring. */
+    uint64_t len;               /* Of all parts. */
     unsigned int n;
     struct part {
         uint64_t addr;
@@ -74,6 +75,7 @@ chain_add(struct chain *chain, uint64_t addr, uint32_t len)
     }
     chain->parts[chain->n].addr = addr;
     chain->parts[chain->n++].len = len;
+    chain->len += len;
     return true;
 }
 
@@ -157,7 +159,6 @@ split_return(struct dpdk_vdpa_ring *ring, const struct chain *chain)
     elem->len = 0;
     ring->next_avail++;
     ring->next_used++;
-    __atomic_store_n(&used->idx, ring->next_used, __ATOMIC_RELEASE);
 }
 
 /* Packed rings: virtio 1.1, section 2.7. */
@@ -254,13 +255,14 @@ chain_read(const struct dpdk_vdpa_ring *ring, struct chain *chain,
 {
     chain->n = 0;
     chain->n_slots = 0;
+    chain->len = 0;
     *brokenp = false;
     return (ring->is_packed ? packed_read(ring, chain, brokenp)
             : split_read(ring, chain, brokenp));
 }
 
-/* Gives the buffer back to the guest with nothing written to it, as one to
- * write to if 'write' is true. */
+/* Gives the buffer back to the guest, which sees it after chains_publish(),
+ * with nothing written to it, as one to write to if 'write' is true. */
 static void
 chain_return(struct dpdk_vdpa_ring *ring, const struct chain *chain,
              bool write)
@@ -272,112 +274,154 @@ chain_return(struct dpdk_vdpa_ring *ring, const struct chain *chain,
     }
 }
 
-static uint64_t
-chain_len(const struct chain *chain)
+static void
+chains_publish(struct dpdk_vdpa_ring *ring)
 {
-    uint64_t len = 0;
-
-    for (unsigned int i = 0; i < chain->n; i++) {
-        len += chain->parts[i].len;
+    if (!ring->is_packed) {     /* There each shows for itself. */
+        __atomic_store_n(&ring->split.used->idx, ring->next_used,
+                         __ATOMIC_RELEASE);
     }
-    return len;
 }
 
-/* A packet that is being put together. */
-struct packet {
-    uint8_t header[sizeof(struct virtio_net_hdr_mrg_rxbuf)];
-    uint32_t header_left;       /* Bytes that have not come yet. */
-    uint32_t header_len;
-    struct rte_mbuf *mbuf;      /* The first, */
-    struct rte_mbuf *last;      /* and the last. */
+/* Reads the bytes of a chain, one after the other. */
+struct reader {
+    const struct dpdk_vdpa_ring *ring;
+    const struct part *next;    /* The part behind the present one, */
+    const struct part *end;     /* and behind the last. */
+    uint64_t addr;              /* Where the present one goes on, */
+    uint32_t left;              /* and its bytes from there. */
 };
 
-/* Adds 'len' bytes at 'data'.  Returns false if there are no mbufs. */
+/* Returns the next bytes that lie together, at most '*lenp', which is not 0,
+ * and sets that to how many these are.  Returns null if there are no more, or
+ * they are not in the guest's memory. */
+static inline const uint8_t *
+reader_next(struct reader *reader, uint32_t *lenp)
+{
+    const uint8_t *data;
+
+    while (!reader->left) {
+        if (reader->next == reader->end) {
+            return NULL;
+        }
+        reader->addr = reader->next->addr;
+        reader->left = reader->next++->len;
+    }
+    *lenp = MIN(*lenp, reader->left);
+    data = memory_at(reader->ring->memory, reader->addr, lenp);
+    reader->addr += *lenp;
+    reader->left -= *lenp;
+    return data;
+}
+
+/* Copies the next 'len' bytes to 'to'.  Returns false if there are less. */
 static bool
-packet_append(struct packet *pkt, struct rte_mempool *mp, const uint8_t *data,
-              uint32_t len)
+reader_copy(struct reader *reader, uint8_t *to, uint32_t len)
 {
     while (len) {
-        struct rte_mbuf *last = pkt->last;
-        uint32_t n = MIN(len, rte_pktmbuf_tailroom(last));
+        uint32_t n = len;
+        const uint8_t *data = reader_next(reader, &n);
 
-        memcpy(rte_pktmbuf_mtod_offset(last, void *, last->data_len), data, n);
-        last->data_len += n;
-        pkt->mbuf->pkt_len += n;
-        data += n;
-        len -= n;
-        if (len) {
-            pkt->last = last->next = rte_pktmbuf_alloc(mp);
-            if (!pkt->last) {
-                return false;
-            }
-            pkt->mbuf->nb_segs++;
+        if (!data) {
+            return false;
         }
+        memcpy(to, data, n);
+        to += n;
+        len -= n;
     }
     return true;
 }
 
-/* Adds 'len' bytes at 'data', which may be of the header.  Returns false if
- * there are no mbufs. */
-static bool
-packet_add(struct packet *pkt, struct rte_mempool *mp, const uint8_t *data,
-           uint32_t len)
+/* Returns a packet of 'len' bytes, at least one, yet to be written, in mbufs of
+ * 'mp' that take 'room' bytes each; or null. */
+static struct rte_mbuf *
+packet_create(struct rte_mempool *mp, uint32_t room, uint32_t len)
 {
-    uint32_t n = MIN(len, pkt->header_left);
+    unsigned int n = DIV_ROUND_UP(len, room);
+    struct rte_mbuf *pkt = NULL, **lastp = &pkt;
 
-    if (n) {
-        memcpy(&pkt->header[pkt->header_len - pkt->header_left], data, n);
-        pkt->header_left -= n;
+    for (uint32_t left = len; left; ) {
+        struct rte_mbuf *some[32];
+        unsigned int n_some = MIN(n, ARRAY_SIZE(some));
+
+        if (rte_pktmbuf_alloc_bulk(mp, some, n_some)) {
+            rte_pktmbuf_free(pkt);
+            return NULL;
+        }
+        for (unsigned int i = 0; i < n_some; i++) {
+            *lastp = some[i];
+            lastp = &some[i]->next;
+            some[i]->data_len = MIN(left, room);
+            left -= some[i]->data_len;
+        }
+        n -= n_some;
     }
-    return packet_append(pkt, mp, data + n,
-                         MIN(len - n, MAX_PACKET_LEN - pkt->mbuf->pkt_len));
+    pkt->pkt_len = len;
+    pkt->nb_segs = DIV_ROUND_UP(len, room);
+    return pkt;
 }
 
-/* Copies what is in 'chain' to 'pkt'.  Returns false if a part of it is not in
- * the guest's memory, or there are no mbufs. */
+/* Writes the next bytes to 'pkt', as many as it has.  Returns false if there
+ * are less. */
 static bool
-packet_fill(struct packet *pkt, const struct dpdk_vdpa_ring *ring,
-            struct rte_mempool *mp, const struct chain *chain)
+packet_write(struct rte_mbuf *pkt, struct reader *reader)
 {
-    for (unsigned int i = 0; i < chain->n; i++) {
-        uint64_t addr = chain->parts[i].addr;
-        uint32_t left = chain->parts[i].len;
+    uint8_t *to = rte_pktmbuf_mtod(pkt, uint8_t *);
+    uint32_t room = pkt->data_len;      /* Yet, in the mbuf 'pkt'. */
+    uint32_t left = pkt->pkt_len;
 
-        while (left && pkt->mbuf->pkt_len < MAX_PACKET_LEN) {
-            uint32_t n = left;
-            const uint8_t *data = memory_at(ring->memory, addr, &n);
+    while (left) {
+        uint32_t n = left;
+        const uint8_t *data = reader_next(reader, &n);
 
-            if (!data || !packet_add(pkt, mp, data, n)) {
-                return false;
-            }
-            addr += n;
-            left -= n;
+        if (!data) {
+            return false;
         }
+        left -= n;
+        while (n > room) {
+            memcpy(to, data, room);
+            data += room;
+            n -= room;
+            pkt = pkt->next;
+            to = rte_pktmbuf_mtod(pkt, uint8_t *);
+            room = pkt->data_len;
+        }
+        memcpy(to, data, n);
+        to += n;
+        room -= n;
     }
     return true;
 }
 
 /* Returns a packet with what is in 'chain' behind the header, which '*hdr' is
- * set to; or null. */
+ * set to; or null if a part of it is not in the guest's memory, or there are no
+ * mbufs. */
 static struct rte_mbuf *
 chain_to_packet(const struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
                 const struct chain *chain, struct virtio_net_hdr *hdr)
 {
-    struct packet pkt;
+    struct reader reader = {
+        ring, chain->parts, &chain->parts[chain->n], 0, 0
+    };
+    uint32_t room = rte_pktmbuf_data_room_size(mp) - RTE_PKTMBUF_HEADROOM;
+    uint8_t header[sizeof(struct virtio_net_hdr_mrg_rxbuf)];
+    struct rte_mbuf *pkt;
+    uint32_t len;
 
-    memset(pkt.header, 0, sizeof pkt.header);
-    pkt.header_len = pkt.header_left = ring->header_len;
-    pkt.mbuf = pkt.last = rte_pktmbuf_alloc(mp);
-    if (!pkt.mbuf || !packet_fill(&pkt, ring, mp, chain)) {
-        rte_pktmbuf_free(pkt.mbuf);
+    memset(hdr, 0, sizeof *hdr);
+    if (chain->len <= ring->header_len) {
+        /* For the relay to count, whatever it asks for. */
+        return rte_pktmbuf_alloc(mp);
+    }
+    len = MIN(chain->len - ring->header_len, MAX_PACKET_LEN);
+    pkt = packet_create(mp, room, len);
+    if (!pkt || !reader_copy(&reader, header, ring->header_len)
+        || !packet_write(pkt, &reader)) {
+        rte_pktmbuf_free(pkt);
         return NULL;
     }
-    if (!pkt.mbuf->pkt_len) {
-        /* For the relay to count, whatever it asks for. */
-        memset(pkt.header, 0, sizeof pkt.header);
-    }
-    memcpy(hdr, pkt.header, sizeof *hdr);
-    return pkt.mbuf;
+    memcpy(hdr, header, sizeof *hdr);
+    return pkt;
 }
 
 /* Makes of 'pkt' the next segments, at most 'max', and returns how many; sets
@@ -443,6 +487,7 @@ uint16_t
 dpdk_vdpa_chain_recv(struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
                      struct rte_mbuf **pkts, uint16_t max)
 {
+    uint16_t first = ring->next_used;
     struct chain chain;
     uint16_t n = 0;
 
@@ -456,6 +501,9 @@ dpdk_vdpa_chain_recv(struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
         }
         chain_return(ring, &chain, false);
     }
+    if (ring->next_used != first) {
+        chains_publish(ring);
+    }
     return n;
 }
 
@@ -465,9 +513,10 @@ dpdk_vdpa_chain_return_short(struct dpdk_vdpa_ring *ring, uint32_t len)
     struct chain chain;
     bool broken;
 
-    if (!chain_read(ring, &chain, &broken) || chain_len(&chain) >= len) {
+    if (!chain_read(ring, &chain, &broken) || chain.len >= len) {
         return false;
     }
     chain_return(ring, &chain, true);
+    chains_publish(ring);
     return true;
 }
