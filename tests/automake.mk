@@ -192,9 +192,8 @@ tests_unit_test_served_SOURCES = tests/unit/test-served.c $(vhost_sources) \
 	lib/accel/vdpa.c
 # With the headers for drivers.
 tests_unit_test_served_CPPFLAGS = $(AM_CPPFLAGS) $(unit_driver_CPPFLAGS)
-# Compares private layouts.
 tests_unit_test_vf_SOURCES = tests/unit/test-vf.c lib/accel/pool.c
-
+# Compares private layouts.
 tests_unit_test_vdpa_CPPFLAGS = $(AM_CPPFLAGS) $(unit_driver_CPPFLAGS)
 unit_driver_CPPFLAGS = $(DPDK_SDK_CPPFLAGS) -DALLOW_INTERNAL_API
 
@@ -209,13 +208,10 @@ tests_unit_test_steps_SOURCES = tests/unit/test-steps.c lib/base/packet.c \
 tests_unit_test_undo_SOURCES = tests/unit/test-undo.c lib/base/packet.c \
 	lib/vhost/ring.c lib/vhost/undo.c
 
-walk_test_sources = lib/base/packet.c lib/base/segment.c lib/vhost/book.c \
-	lib/vhost/calls.c lib/vhost/chain.c lib/vhost/interrupt.c \
-	lib/vhost/ring.c lib/vhost/scatter.c lib/vhost/undo.c
 walk_test_sources = lib/base/packet.c lib/base/segment.c lib/base/wake.c \
-	lib/vhost/book.c lib/vhost/calls.c lib/vhost/chain.c \
-	lib/vhost/interrupt.c lib/vhost/kicks.c \
-	lib/vhost/ring.c lib/vhost/undo.c
+	lib/vhost/ahead.c lib/vhost/book.c lib/vhost/calls.c \
+	lib/vhost/chain.c lib/vhost/interrupt.c lib/vhost/kicks.c \
+	lib/vhost/ring.c lib/vhost/scatter.c lib/vhost/undo.c
 tests_unit_test_walk_SOURCES = tests/unit/test-walk.c $(walk_test_sources)
 tests_unit_test_walk_chain_SOURCES = tests/unit/test-walk-chain.c \
 	$(walk_test_sources)
