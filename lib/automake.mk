@@ -75,6 +75,8 @@ vdpa_sources = \
 	lib/seam/compat-ovs.h \
 	lib/seam/vswitchd.c \
 	lib/seam/vswitchd.h \
+	lib/vhost/ahead.c \
+	lib/vhost/ahead.h \
 	lib/vhost/book.c \
 	lib/vhost/book.h \
 	lib/vhost/calls.c \

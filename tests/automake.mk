@@ -82,7 +82,7 @@ tests_unit_test_capture_port_SOURCES = tests/unit/test-capture-port.c \
 	lib/port/copies.c
 
 tests_unit_test_chain_SOURCES = tests/unit/test-chain.c \
-	lib/base/packet.c lib/base/segment.c
+	lib/base/packet.c lib/base/segment.c lib/vhost/ahead.c
 
 tests_unit_test_connector_SOURCES = tests/unit/test-connector.c \
 	lib/vhost/connector.c
@@ -105,7 +105,7 @@ tests_unit_test_guard_SOURCES = tests/unit/test-guard.c lib/vhost/book.c \
 
 tests_unit_test_insert_SOURCES = tests/unit/test-insert.c lib/vhost/insert.c
 
-tests_unit_test_kicks_SOURCES = tests/unit/test-kicks.c lib/base/wake.c
+tests_unit_test_kicks_SOURCES = tests/unit/test-kicks.c lib/base/packet.c lib/base/wake.c
 
 tests_unit_test_layout_SOURCES = tests/unit/test-layout.c lib/vhost/book.c \
 	lib/vhost/door.c lib/vhost/files.c lib/vhost/insert.c \
@@ -160,6 +160,7 @@ vhost_sources = \
 	lib/base/packet.c \
 	lib/base/segment.c \
 	lib/base/wake.c \
+	lib/vhost/ahead.c \
 	lib/vhost/book.c \
 	lib/vhost/calls.c \
 	lib/vhost/chain.c \
@@ -186,7 +187,7 @@ vhost_sources = \
 	lib/vhost/walk.c
 tests_unit_test_reset_SOURCES = tests/unit/test-reset.c $(vhost_sources)
 tests_unit_test_restart_SOURCES = tests/unit/test-restart.c $(vhost_sources)
-tests_unit_test_scatter_SOURCES = tests/unit/test-scatter.c \
+tests_unit_test_scatter_SOURCES = tests/unit/test-scatter.c lib/base/packet.c \
 	lib/vhost/scatter.c
 tests_unit_test_served_SOURCES = tests/unit/test-served.c $(vhost_sources) \
 	lib/accel/vdpa.c
@@ -202,8 +203,8 @@ tests_unit_test_ring_calls_SOURCES = tests/unit/test-ring-calls.c \
 	lib/base/packet.c
 
 tests_unit_test_steps_SOURCES = tests/unit/test-steps.c lib/base/packet.c \
-	lib/base/segment.c lib/vhost/book.c lib/vhost/chain.c \
-	lib/vhost/ring.c lib/vhost/scatter.c lib/vhost/undo.c
+	lib/base/segment.c lib/vhost/ahead.c lib/vhost/book.c \
+	lib/vhost/chain.c lib/vhost/ring.c lib/vhost/scatter.c lib/vhost/undo.c
 
 tests_unit_test_undo_SOURCES = tests/unit/test-undo.c lib/base/packet.c \
 	lib/vhost/ring.c lib/vhost/undo.c

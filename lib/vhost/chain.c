@@ -26,6 +26,7 @@
 #include "base/segment.h"
 #include "packets.h"
 #include "util.h"
+#include "vhost/ahead.h"
 #include "vhost/notes.h"
 #include "vhost/ring.h"
 #include "vhost/ring-private.h"
@@ -38,44 +39,68 @@
  * and two VLAN tags. */
 #define MAX_PACKET_LEN (UINT16_MAX + ETH_HEADER_LEN + 2 * VLAN_HEADER_LEN + 1)
 
-/* A buffer of the guest's, of which only the ring itself is checked. */
+/* With the header. */
+#define MAX_CHAIN_LEN (MAX_PACKET_LEN                                        \
+                       + sizeof(struct virtio_net_hdr_mrg_rxbuf))
+
+/* A buffer of the guest's. */
 struct chain {
     uint16_t id;                /* What the guest knows it by. */
     uint16_t n_slots;           /* That it takes in a packed ring. */
-    uint64_t len;               /* Of all parts. */
+    uint64_t len;               /* Of all of it. */
     unsigned int n;
-    struct part {
-        uint64_t addr;
+    struct part {               /* What lies together. */
+        const uint8_t *data;
         uint32_t len;
     } parts[MAX_PARTS];
 };
 
-/* Returns where we have what the guest has at 'addr', and of '*lenp' bytes
- * how many are there together, at least one; or null. */
-static uint8_t *
-memory_at(const struct dpdk_vdpa_memory *memory, uint64_t addr, uint32_t *lenp)
+/* Adds what the guest has at 'addr', which is not all in one region. */
+static bool __rte_noinline
+chain_add_parts(struct chain *chain, struct dpdk_vdpa_ring *ring,
+                uint64_t addr, uint32_t len)
 {
-    for (unsigned int i = 0; i < memory->n; i++) {
-        const struct dpdk_vdpa_region *region = &memory->regions[i];
-        uint64_t ofs = addr - region->start;
+    while (len) {
+        struct part *part = &chain->parts[chain->n];
 
-        if (ofs < region->size) {
-            *lenp = MIN(*lenp, region->size - ofs);
-            return (uint8_t *) (uintptr_t) (addr + region->offset);
+        if (chain->n >= MAX_PARTS) {
+            return false;
         }
+        part->len = len;
+        part->data = ring_memory_at(ring, addr, &part->len);
+        if (!part->data) {
+            return false;
+        }
+        addr += part->len;
+        len -= part->len;
+        chain->n++;
     }
-    return NULL;
+    return true;
 }
 
-static bool
-chain_add(struct chain *chain, uint64_t addr, uint32_t len)
+/* Adds what the guest has at 'addr'; of what is longer than any packet only
+ * the length.  Returns false if it is not in the guest's memory, or too many
+ * parts. */
+static inline bool
+chain_add(struct chain *chain, struct dpdk_vdpa_ring *ring, uint64_t addr,
+          uint32_t len)
 {
-    if (chain->n >= MAX_PARTS) {
-        return false;
-    }
-    chain->parts[chain->n].addr = addr;
-    chain->parts[chain->n++].len = len;
+    struct part *part = &chain->parts[chain->n];
+    uint64_t ofs = addr - ring->region->start;
+    bool too_long = chain->len > MAX_CHAIN_LEN;
+
     chain->len += len;
+    if (OVS_UNLIKELY(too_long || !len)) {
+        return true;
+    }
+    if (OVS_UNLIKELY(ofs >= ring->region->size
+                     || len > ring->region->size - ofs
+                     || chain->n >= MAX_PARTS)) {
+        return chain_add_parts(chain, ring, addr, len);
+    }
+    part->data = (const uint8_t *) (uintptr_t) (addr + ring->region->offset);
+    part->len = len;
+    chain->n++;
     return true;
 }
 
@@ -83,11 +108,11 @@ chain_add(struct chain *chain, uint64_t addr, uint32_t len)
  * descriptors it has, which are of the same size in both kinds of rings; or
  * null if it is not wholly in one region. */
 static const void *
-find_table(const struct dpdk_vdpa_ring *ring, uint64_t addr, uint32_t len,
+find_table(struct dpdk_vdpa_ring *ring, uint64_t addr, uint32_t len,
            unsigned int *np)
 {
     uint32_t there = len;
-    const void *table = memory_at(ring->memory, addr, &there);
+    const void *table = ring_memory_at(ring, addr, &there);
 
     BUILD_ASSERT(sizeof(struct vring_desc) == 16
                  && sizeof(struct vring_packed_desc) == 16);
@@ -102,7 +127,7 @@ find_table(const struct dpdk_vdpa_ring *ring, uint64_t addr, uint32_t len,
  * which is an indirect table if 'indirect' is true.  Others may come before
  * one with a table, and none behind it (section 2.6.5.3). */
 static bool
-split_follow(const struct dpdk_vdpa_ring *ring, const struct vring_desc *descs,
+split_follow(struct dpdk_vdpa_ring *ring, const struct vring_desc *descs,
              unsigned int n, unsigned int i, bool indirect,
              struct chain *chain)
 {
@@ -117,7 +142,7 @@ split_follow(const struct dpdk_vdpa_ring *ring, const struct vring_desc *descs,
             return (!indirect && !(flags & VRING_DESC_F_NEXT) && table
                     && split_follow(ring, table, n, 0, true, chain));
         }
-        if (!chain_add(chain, addr, len)) {
+        if (!chain_add(chain, ring, addr, len)) {
             return false;
         }
         if (!(flags & VRING_DESC_F_NEXT)) {
@@ -131,7 +156,7 @@ split_follow(const struct dpdk_vdpa_ring *ring, const struct vring_desc *descs,
 /* Reads the next buffer that the guest offers.  Returns false if there is none
  * or it is not as it should be, which '*brokenp' says. */
 static bool
-split_read(const struct dpdk_vdpa_ring *ring, struct chain *chain,
+split_read(struct dpdk_vdpa_ring *ring, struct chain *chain,
            bool *brokenp)
 {
     const struct vring_avail *avail = ring->split.avail;
@@ -164,7 +189,7 @@ split_return(struct dpdk_vdpa_ring *ring, const struct chain *chain)
 /* Packed rings: virtio 1.1, section 2.7. */
 
 static bool
-packed_add_table(const struct dpdk_vdpa_ring *ring, uint64_t addr,
+packed_add_table(struct dpdk_vdpa_ring *ring, uint64_t addr,
                  uint32_t len, struct chain *chain)
 {
     const struct vring_packed_desc *table;
@@ -173,7 +198,7 @@ packed_add_table(const struct dpdk_vdpa_ring *ring, uint64_t addr,
     table = find_table(ring, addr, len, &n);
     for (unsigned int i = 0; table && i < n; i++) {
         if (READ_ONCE(table[i].flags) & VRING_DESC_F_INDIRECT
-            || !chain_add(chain, READ_ONCE(table[i].addr),
+            || !chain_add(chain, ring, READ_ONCE(table[i].addr),
                           READ_ONCE(table[i].len))) {
             return false;
         }
@@ -184,7 +209,7 @@ packed_add_table(const struct dpdk_vdpa_ring *ring, uint64_t addr,
 /* Follows the chain at 'pos', whose first descriptor has these flags.  Here
  * a driver must not have one with a table be part of a chain. */
 static bool
-packed_follow(const struct dpdk_vdpa_ring *ring, unsigned int pos,
+packed_follow(struct dpdk_vdpa_ring *ring, unsigned int pos,
               uint16_t flags, struct chain *chain)
 {
     while (chain->n_slots < ring->size) {
@@ -198,7 +223,7 @@ packed_follow(const struct dpdk_vdpa_ring *ring, unsigned int pos,
             return (chain->n_slots == 1 && !(flags & VRING_DESC_F_NEXT)
                     && packed_add_table(ring, addr, len, chain));
         }
-        if (!chain_add(chain, addr, len)) {
+        if (!chain_add(chain, ring, addr, len)) {
             return false;
         }
         if (!(flags & VRING_DESC_F_NEXT)) {
@@ -212,7 +237,7 @@ packed_follow(const struct dpdk_vdpa_ring *ring, unsigned int pos,
 
 /* As split_read(). */
 static bool
-packed_read(const struct dpdk_vdpa_ring *ring, struct chain *chain,
+packed_read(struct dpdk_vdpa_ring *ring, struct chain *chain,
             bool *brokenp)
 {
     unsigned int pos = ring->next_avail & ~WRAP;
@@ -250,7 +275,7 @@ packed_return(struct dpdk_vdpa_ring *ring, const struct chain *chain,
 /* Either kind. */
 
 static bool
-chain_read(const struct dpdk_vdpa_ring *ring, struct chain *chain,
+chain_read(struct dpdk_vdpa_ring *ring, struct chain *chain,
            bool *brokenp)
 {
     chain->n = 0;
@@ -283,53 +308,22 @@ chains_publish(struct dpdk_vdpa_ring *ring)
     }
 }
 
-/* Reads the bytes of a chain, one after the other. */
-struct reader {
-    const struct dpdk_vdpa_ring *ring;
-    const struct part *next;    /* The part behind the present one, */
-    const struct part *end;     /* and behind the last. */
-    uint64_t addr;              /* Where the present one goes on, */
-    uint32_t left;              /* and its bytes from there. */
-};
-
-/* Returns the next bytes that lie together, at most '*lenp', which is not 0,
- * and sets that to how many these are.  Returns null if there are no more, or
- * they are not in the guest's memory. */
-static inline const uint8_t *
-reader_next(struct reader *reader, uint32_t *lenp)
+/* Moves the first 'len' bytes of 'chain', which has more, to 'to'.  Returns
+ * where it goes on. */
+static inline const struct part *
+chain_pull(struct chain *chain, uint8_t *to, uint32_t len)
 {
-    const uint8_t *data;
+    struct part *part = chain->parts;
 
-    while (!reader->left) {
-        if (reader->next == reader->end) {
-            return NULL;
-        }
-        reader->addr = reader->next->addr;
-        reader->left = reader->next++->len;
+    for (; OVS_UNLIKELY(part->len <= len); part++) {
+        memcpy(to, part->data, part->len);
+        to += part->len;
+        len -= part->len;
     }
-    *lenp = MIN(*lenp, reader->left);
-    data = memory_at(reader->ring->memory, reader->addr, lenp);
-    reader->addr += *lenp;
-    reader->left -= *lenp;
-    return data;
-}
-
-/* Copies the next 'len' bytes to 'to'.  Returns false if there are less. */
-static bool
-reader_copy(struct reader *reader, uint8_t *to, uint32_t len)
-{
-    while (len) {
-        uint32_t n = len;
-        const uint8_t *data = reader_next(reader, &n);
-
-        if (!data) {
-            return false;
-        }
-        memcpy(to, data, n);
-        to += n;
-        len -= n;
-    }
-    return true;
+    memcpy(to, part->data, len);
+    part->data += len;
+    part->len -= len;
+    return part;
 }
 
 /* Returns a packet of 'len' bytes, at least one, yet to be written, in mbufs of
@@ -340,6 +334,13 @@ packet_create(struct rte_mempool *mp, uint32_t room, uint32_t len)
     unsigned int n = DIV_ROUND_UP(len, room);
     struct rte_mbuf *pkt = NULL, **lastp = &pkt;
 
+    if (OVS_LIKELY(n == 1)) {
+        pkt = rte_pktmbuf_alloc(mp);
+        if (pkt) {
+            pkt->data_len = pkt->pkt_len = len;
+        }
+        return pkt;
+    }
     for (uint32_t left = len; left; ) {
         struct rte_mbuf *some[32];
         unsigned int n_some = MIN(n, ARRAY_SIZE(some));
@@ -361,22 +362,18 @@ packet_create(struct rte_mempool *mp, uint32_t room, uint32_t len)
     return pkt;
 }
 
-/* Writes the next bytes to 'pkt', as many as it has.  Returns false if there
- * are less. */
-static bool
-packet_write(struct rte_mbuf *pkt, struct reader *reader)
+/* Fills 'pkt' with what is in 'part' and those behind it, which is as much or
+ * more. */
+static inline void
+packet_fill(struct rte_mbuf *pkt, const struct part *part)
 {
     uint8_t *to = rte_pktmbuf_mtod(pkt, uint8_t *);
     uint32_t room = pkt->data_len;      /* Yet, in the mbuf 'pkt'. */
-    uint32_t left = pkt->pkt_len;
 
-    while (left) {
-        uint32_t n = left;
-        const uint8_t *data = reader_next(reader, &n);
+    for (uint32_t left = pkt->pkt_len; left; part++) {
+        const uint8_t *data = part->data;
+        uint32_t n = MIN(part->len, left);
 
-        if (!data) {
-            return false;
-        }
         left -= n;
         while (n > room) {
             memcpy(to, data, room);
@@ -390,37 +387,30 @@ packet_write(struct rte_mbuf *pkt, struct reader *reader)
         to += n;
         room -= n;
     }
-    return true;
 }
 
 /* Returns a packet with what is in 'chain' behind the header, which '*hdr' is
- * set to; or null if a part of it is not in the guest's memory, or there are no
- * mbufs. */
+ * set to; or null if there are no mbufs. */
 static struct rte_mbuf *
 chain_to_packet(const struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
-                const struct chain *chain, struct virtio_net_hdr *hdr)
+                struct chain *chain, struct virtio_net_hdr *hdr)
 {
-    struct reader reader = {
-        ring, chain->parts, &chain->parts[chain->n], 0, 0
-    };
     uint32_t room = rte_pktmbuf_data_room_size(mp) - RTE_PKTMBUF_HEADROOM;
     uint8_t header[sizeof(struct virtio_net_hdr_mrg_rxbuf)];
     struct rte_mbuf *pkt;
     uint32_t len;
 
-    memset(hdr, 0, sizeof *hdr);
     if (chain->len <= ring->header_len) {
         /* For the relay to count, whatever it asks for. */
+        memset(hdr, 0, sizeof *hdr);
         return rte_pktmbuf_alloc(mp);
     }
     len = MIN(chain->len - ring->header_len, MAX_PACKET_LEN);
     pkt = packet_create(mp, room, len);
-    if (!pkt || !reader_copy(&reader, header, ring->header_len)
-        || !packet_write(pkt, &reader)) {
-        rte_pktmbuf_free(pkt);
-        return NULL;
+    if (pkt) {
+        packet_fill(pkt, chain_pull(chain, header, ring->header_len));
+        memcpy(hdr, header, sizeof *hdr);
     }
-    memcpy(hdr, header, sizeof *hdr);
     return pkt;
 }
 
@@ -457,7 +447,7 @@ cut_some(struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
  * it. */
 static unsigned int
 chain_take(struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
-           const struct chain *chain, struct rte_mbuf **pkts,
+           struct chain *chain, struct rte_mbuf **pkts,
            unsigned int max, bool *donep)
 {
     struct virtio_net_hdr hdr;
@@ -488,13 +478,20 @@ dpdk_vdpa_chain_recv(struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
                      struct rte_mbuf **pkts, uint16_t max)
 {
     uint16_t first = ring->next_used;
+    unsigned int n_chains = 0;
     struct chain chain;
     uint16_t n = 0;
 
     ring->unusual = false;
-    while (n < max && chain_read(ring, &chain, &ring->unusual)) {
+    while (n < max) {
         bool done;
 
+        if (!(n_chains++ % DPDK_VDPA_AHEAD)) {
+            dpdk_vdpa_ahead_fetch(ring);
+        }
+        if (!chain_read(ring, &chain, &ring->unusual)) {
+            break;
+        }
         n += chain_take(ring, mp, &chain, &pkts[n], max - n, &done);
         if (!done) {
             break;

@@ -21,7 +21,12 @@
 #include <rte_config.h>
 #include <rte_mbuf.h>
 
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "openvswitch/compiler.h"
 #include "vhost/packed.h"
+#include "vhost/ring.h"
 
 /* virtio is little-endian, as the vhost library takes its host to be. */
 #ifdef WORDS_BIGENDIAN
@@ -45,6 +50,29 @@ ring_sum_is_good(const struct rte_mbuf *pkt)
                               | RTE_MBUF_F_RX_IP_CKSUM_BAD))
             == RTE_MBUF_F_RX_L4_CKSUM_GOOD
             && !(pkt->packet_type & RTE_PTYPE_TUNNEL_MASK));
+}
+
+/* Has 'ring->region' be the one that 'addr' of the guest's memory is in.
+ * Returns false if there is none. */
+bool dpdk_vdpa_ring_find_region(struct dpdk_vdpa_ring *ring, uint64_t addr);
+
+/* Returns where we have what the guest has at 'addr', and of '*lenp' bytes how
+ * many are there together, at least one; or null. */
+static inline uint8_t *
+ring_memory_at(struct dpdk_vdpa_ring *ring, uint64_t addr, uint32_t *lenp)
+{
+    uint64_t ofs = addr - ring->region->start;
+
+    if (OVS_UNLIKELY(ofs >= ring->region->size)) {
+        if (!dpdk_vdpa_ring_find_region(ring, addr)) {
+            return NULL;
+        }
+        ofs = addr - ring->region->start;
+    }
+    if (OVS_UNLIKELY(*lenp > ring->region->size - ofs)) {
+        *lenp = ring->region->size - ofs;
+    }
+    return (uint8_t *) (uintptr_t) (addr + ring->region->offset);
 }
 
 #endif /* vhost/ring-private.h */

@@ -79,16 +79,13 @@ dpdk_vdpa_ring_init(struct dpdk_vdpa_ring *ring, uint64_t features)
  * 64 bytes should take no more than some 25 cycles.  "make check-perf" counts
  * the instructions. */
 
-/* Has 'ring->region' be the one that all 'len' bytes at 'addr' of the guest's
- * memory are in.  Returns false if there is none. */
-static bool __rte_noinline
-ring_find_region(struct dpdk_vdpa_ring *ring, uint64_t addr, uint32_t len)
+bool __rte_noinline
+dpdk_vdpa_ring_find_region(struct dpdk_vdpa_ring *ring, uint64_t addr)
 {
     for (unsigned int i = 0; i < ring->memory->n; i++) {
         const struct dpdk_vdpa_region *region = &ring->memory->regions[i];
-        uint64_t ofs = addr - region->start;
 
-        if (ofs < region->size && len <= region->size - ofs) {
+        if (addr - region->start < region->size) {
             ring->region = region;
             return true;
         }
@@ -108,7 +105,9 @@ buffer_set(struct buffer *buf, struct dpdk_vdpa_ring *ring,
     uint64_t ofs = addr - region->start;
 
     if (OVS_UNLIKELY(ofs >= region->size || len > region->size - ofs)) {
-        if (!ring_find_region(ring, addr, len)) {
+        uint32_t there = len;
+
+        if (!ring_memory_at(ring, addr, &there) || there < len) {
             return false;
         }
         *region = *ring->region;
