@@ -497,6 +497,6 @@ const struct vdpa_vswitchd_hooks vdpa_vswitchd_hooks = {
     .derive_from_dpdk = derive_from_dpdk,
     .capture_port = &vdpa_capture_port_class,
     .check_detach = vdpa_claim_check_detach,
-    .limit_rss = vdpa_rxqs_limit_rss,
+    .n_rxq = vdpa_rxqs_n_rxq,
     .exiting = dpdk_vdpa_notes_keep,
 };

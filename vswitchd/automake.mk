@@ -4,7 +4,7 @@ sbin_PROGRAMS += vswitchd/ovs-vswitchd
 # The functions of OVS by which the plugin gets in; see lib/seam/vswitchd.c.
 vdpa_wrapped = \
 	-Wl,--wrap=netdev_dpdk_register \
-	-Wl,--wrap=netdev_dpdk_rte_flow_create \
+	-Wl,--wrap=netdev_n_rxq \
 	-Wl,--wrap=netdev_register_provider \
 	-Wl,--wrap=pmd_perf_end_iteration \
 	-Wl,--wrap=unixctl_command_register \

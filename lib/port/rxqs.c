@@ -17,10 +17,6 @@
 #include "port/rxqs.h"
 
 #include <limits.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <rte_flow.h>
 
 #include "accel/vf.h"
 #include "netdev-provider.h"
@@ -158,45 +154,18 @@ vdpa_rxqs_wait(const struct vdpa_port *port)
     }
 }
 
-/* Returns a copy of 'actions' in which action 'i', RSS, is 'rss'. */
-static struct rte_flow_action *
-copy_actions(const struct rte_flow_action *actions, size_t i,
-             const struct rte_flow_action_rss *rss)
+/* What is not in the main thread has flows offloaded: packets of a flow that a
+ * device can but mark are spread over all rx-queues, each of which it looks at
+ * more than once meanwhile. */
+int
+vdpa_rxqs_n_rxq(const struct netdev *netdev)
 {
-    struct rte_flow_action_rss *rss_copy;
-    struct rte_flow_action *copy;
-    size_t n = i;
+    const struct vdpa_port *port;
 
-    while (actions[n++].type != RTE_FLOW_ACTION_TYPE_END) {
-        continue;
+    if (vdpa_port_try_take()) {
+        vdpa_port_give();
+        return netdev->n_rxq;
     }
-    copy = xmalloc(n * sizeof *copy + sizeof *rss_copy);
-    memcpy(copy, actions, n * sizeof *copy);
-    rss_copy = ALIGNED_CAST(struct rte_flow_action_rss *, &copy[n]);
-    *rss_copy = *rss;
-    copy[i].conf = rss_copy;
-    return copy;
-}
-
-/* Open vSwitch has packets of a flow that it cannot offload marked, and spread
- * over all rx-queues of the netdev, from the first on. */
-struct rte_flow_action *
-vdpa_rxqs_limit_rss(const struct netdev *netdev,
-                    const struct rte_flow_action *actions)
-{
-    const struct vdpa_port *port = vdpa_port_lookup(netdev);
-
-    for (size_t i = 0;
-         port && actions[i].type != RTE_FLOW_ACTION_TYPE_END; i++) {
-        if (actions[i].type == RTE_FLOW_ACTION_TYPE_RSS) {
-            struct rte_flow_action_rss rss;
-
-            memcpy(&rss, actions[i].conf, sizeof rss);
-            if (rss.queue_num > vdpa_rxqs_n_own(port)) {
-                rss.queue_num = vdpa_rxqs_n_own(port);
-                return copy_actions(actions, i, &rss);
-            }
-        }
-    }
-    return NULL;
+    port = vdpa_port_lookup(netdev);
+    return port ? vdpa_rxqs_n_own(port) : netdev->n_rxq;
 }

@@ -22,11 +22,16 @@
  * scheduler spreads the pairs over its PMD threads.  The rx-queues beyond the
  * representor's are the relay's alone.
  *
- * The netdev's own number, 'n_rxq', is what Open vSwitch opens and polls.  The
- * base class must not see it: it takes it for the number of the representor's
- * queues.  While a verb of the base class that looks at it is called, there is
- * the representor's number instead.  Only the main thread's calls do so; the
- * others that look, which export samples of flows, do not use it.
+ * The netdev's own number, 'n_rxq', is what the main thread opens and has
+ * polled.  Two must not see it, who take it for the number of the
+ * representor's queues:
+ *
+ *   - the base class.  While the main thread calls a verb of it that looks,
+ *     the representor's number is there instead.  (Other threads call such
+ *     verbs to export samples of flows, and make no use of the number.)
+ *
+ *   - threads that offload flows: netdev_n_rxq() tells them the
+ *     representor's.
  *
  * The number follows the guest's when that has been the same for a while, and
  * not often: Open vSwitch distributes the rx-queues of all ports anew.  Until
@@ -39,7 +44,6 @@
 #include "port/owner.h"
 
 struct netdev;
-struct rte_flow_action;
 struct vdpa_port;
 
 struct vdpa_rxqs {
@@ -82,10 +86,9 @@ void vdpa_rxqs_wait(const struct vdpa_port *)
 /* Returns how many rx-queues the representor of 'port' has.  Any thread. */
 int vdpa_rxqs_n_own(const struct vdpa_port *);
 
-/* If 'actions' of a flow on 'netdev' spread packets over rx-queues that its
- * representor lacks, returns a copy that does not, which the caller must free;
- * else null.  Any thread. */
-struct rte_flow_action *vdpa_rxqs_limit_rss(const struct netdev *netdev,
-                                            const struct rte_flow_action *);
+/* Returns how many rx-queues 'netdev', of whatever class, has for the calling
+ * thread: in the main thread all that there are to be polled, in others, which
+ * offload flows, those of the device.  Any thread. */
+int vdpa_rxqs_n_rxq(const struct netdev *netdev);
 
 #endif /* port/rxqs.h */

@@ -26,7 +26,6 @@
 #include <string.h>
 
 #include "dpif-netdev-perf.h"
-#include "netdev-dpdk.h"
 #include "netdev-provider.h"
 #include "unixctl.h"
 #include "util.h"
@@ -40,14 +39,7 @@
 
 void __real_netdev_dpdk_register(const struct smap *ovs_other_config);
 void __wrap_netdev_dpdk_register(const struct smap *ovs_other_config);
-struct rte_flow *__real_netdev_dpdk_rte_flow_create(
-    struct netdev *, const struct rte_flow_attr *,
-    const struct rte_flow_item *, const struct rte_flow_action *,
-    struct rte_flow_error *);
-struct rte_flow *__wrap_netdev_dpdk_rte_flow_create(
-    struct netdev *, const struct rte_flow_attr *,
-    const struct rte_flow_item *, const struct rte_flow_action *,
-    struct rte_flow_error *);
+int __wrap_netdev_n_rxq(const struct netdev *);
 int __real_netdev_register_provider(const struct netdev_class *);
 int __wrap_netdev_register_provider(const struct netdev_class *);
 void __real_pmd_perf_end_iteration(struct pmd_perf_stats *, int rx_packets,
@@ -189,23 +181,12 @@ __wrap_unixctl_command_register(const char *name, const char *usage,
     __real_unixctl_command_register(name, usage, min_args, max_args, cb, aux);
 }
 
-/* Called for every flow that OVS has a device's help with. */
-struct rte_flow *
-__wrap_netdev_dpdk_rte_flow_create(struct netdev *netdev,
-                                   const struct rte_flow_attr *attr,
-                                   const struct rte_flow_item *items,
-                                   const struct rte_flow_action *actions,
-                                   struct rte_flow_error *error)
+/* Called by who opens the rx-queues of a netdev, and by who has a device
+ * spread packets over them. */
+int
+__wrap_netdev_n_rxq(const struct netdev *netdev)
 {
-    struct rte_flow_action *limited
-        = vdpa_vswitchd_hooks.limit_rss(netdev, actions);
-    struct rte_flow *flow
-        = __real_netdev_dpdk_rte_flow_create(netdev, attr, items,
-                                             limited ? limited : actions,
-                                             error);
-
-    free(limited);
-    return flow;
+    return vdpa_vswitchd_hooks.n_rxq(netdev);
 }
 
 /* Called by a PMD thread at the end of each iteration of its main loop.  OVS

@@ -22,7 +22,6 @@
 
 struct netdev;
 struct netdev_class;
-struct rte_flow_action;
 struct smap;
 
 /* What ovs-vswitchd's passing by is to set in motion.  The netdev class
@@ -48,11 +47,9 @@ struct vdpa_vswitchd_hooks {
      * which the caller must free. */
     bool (*check_detach)(const char *devargs, char **errp);
 
-    /* If 'actions' of a flow on 'netdev' name rx-queues that its device lacks,
-     * returns a copy that does not, which the caller must free; else null.
-     * Any thread. */
-    struct rte_flow_action *(*limit_rss)(
-        const struct netdev *netdev, const struct rte_flow_action *actions);
+    /* Returns the number of rx-queues of a netdev, of whatever class, that the
+     * caller is to know of.  Any thread. */
+    int (*n_rxq)(const struct netdev *);
 
     /* ovs-vswitchd has been told to exit.  Ports that go from now on have not
      * been deleted. */

@@ -41,6 +41,7 @@ static bool guest_is_up;
 static bool enabled_pairs[DPDK_VDPA_MAX_PAIRS];
 static unsigned int n_vf_pairs;
 static int n_rep_rxqs;
+static bool is_main_thread;
 
 bool
 dpdk_vdpa_vm_is_up(const struct dpdk_vdpa_vm *vm OVS_UNUSED)
@@ -71,6 +72,12 @@ void
 vdpa_port_event(struct vdpa_port *p OVS_UNUSED, const char *format OVS_UNUSED,
                 ...)
 {
+}
+
+bool
+vdpa_port_try_take(void)
+{
+    return is_main_thread;
 }
 
 static void
@@ -287,40 +294,25 @@ test_beyond_the_vf(void **state OVS_UNUSED)
     assert_int_equal(netdev.n_rxq, DPDK_VDPA_MAX_PAIRS);
 }
 
-/* A flow may not name queues that the representor lacks. */
+/* Threads that offload flows learn of the representor's queues only, whether or
+ * not the others are hidden from the base class. */
 static void
-test_limit_rss(void **state OVS_UNUSED)
+test_n_rxq(void **state OVS_UNUSED)
 {
-    const uint16_t queues[] = { 0, 1, 2, 3 };
-    struct rte_flow_action_rss rss = { .queue = queues, .queue_num = 4,
-                                       .types = 42 };
-    const struct rte_flow_action actions[] = {
-        { .type = RTE_FLOW_ACTION_TYPE_MARK, .conf = &clock_ms },
-        { .type = RTE_FLOW_ACTION_TYPE_RSS, .conf = &rss },
-        { .type = RTE_FLOW_ACTION_TYPE_END },
-    };
-    const struct rte_flow_action_rss *limited;
-    struct rte_flow_action *copy;
-    struct netdev other;
+    struct netdev other = { .n_rxq = 7 };
 
-    n_rep_rxqs = 2;
-    reconfigure();
-    copy = vdpa_rxqs_limit_rss(&netdev, actions);
-    assert_non_null(copy);
-    assert_memory_equal(&copy[0], &actions[0], sizeof *copy);
-    assert_int_equal(copy[1].type, RTE_FLOW_ACTION_TYPE_RSS);
-    assert_int_equal(copy[2].type, RTE_FLOW_ACTION_TYPE_END);
-    limited = copy[1].conf;
-    assert_int_equal(limited->queue_num, 2);
-    assert_ptr_equal(limited->queue, queues);
-    assert_int_equal(limited->types, 42);
-    assert_int_equal(rss.queue_num, 4);
-    free(copy);
-
-    assert_null(vdpa_rxqs_limit_rss(&netdev, &actions[2]));
-    assert_null(vdpa_rxqs_limit_rss(&other, actions));
-    rss.queue_num = 2;
-    assert_null(vdpa_rxqs_limit_rss(&netdev, actions));
+    set_pairs(4);
+    pass(2000);
+    is_main_thread = true;
+    assert_int_equal(vdpa_rxqs_n_rxq(&netdev), 4);
+    assert_int_equal(vdpa_rxqs_n_rxq(&other), 7);
+    is_main_thread = false;
+    assert_int_equal(vdpa_rxqs_n_rxq(&netdev), 1);
+    assert_int_equal(vdpa_rxqs_n_rxq(&other), 7);
+    vdpa_rxqs_hide(&port);
+    assert_int_equal(vdpa_rxqs_n_rxq(&netdev), 1);
+    vdpa_rxqs_show(&port);
+    assert_int_equal(vdpa_rxqs_n_rxq(&netdev), 1);
 }
 
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
@@ -338,7 +330,7 @@ main(void)
         TEST(test_shrinks),
         TEST(test_hardware),
         TEST(test_beyond_the_vf),
-        TEST(test_limit_rss),
+        TEST(test_n_rxq),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
