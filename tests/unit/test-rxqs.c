@@ -294,8 +294,8 @@ test_beyond_the_vf(void **state OVS_UNUSED)
     assert_int_equal(netdev.n_rxq, DPDK_VDPA_MAX_PAIRS);
 }
 
-/* Threads that offload flows learn of the representor's queues only, whether or
- * not the others are hidden from the base class. */
+/* Threads that offload flows learn of the representor's queues only, whether
+ * or not the others are hidden from the base class. */
 static void
 test_n_rxq(void **state OVS_UNUSED)
 {
