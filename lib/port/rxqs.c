@@ -76,8 +76,8 @@ vdpa_rxqs_reconfigured(struct vdpa_port *port)
 }
 
 /* Returns how many rx-queues the queue pairs that the guest has enabled can
- * make use of.  Those beyond the VF's share the VF's queues, hence rx-queues,
- * too. */
+ * make use of.  Those beyond what the VF has now share the VF's queues, hence
+ * rx-queues, too. */
 static int
 n_useful(const struct vdpa_port *port)
     OVS_REQUIRES(vdpa_port_owned)
@@ -93,7 +93,7 @@ n_useful(const struct vdpa_port *port)
     for (int i = 0; i < ARRAY_SIZE(enabled); i++) {
         n = enabled[i] ? i + 1 : n;
     }
-    return MIN(n, vdpa_port_n_pairs(port));
+    return MIN(n, dpdk_vdpa_vf_get_config(port->vf)->n_used);
 }
 
 void

@@ -39,7 +39,7 @@ static char something;          /* To point at, for ends that are there. */
 /* What is there. */
 static bool guest_is_up;
 static bool enabled_pairs[DPDK_VDPA_MAX_PAIRS];
-static unsigned int n_vf_pairs;
+static struct dpdk_vdpa_vf_config vf_config;
 static int n_rep_rxqs;
 static bool is_main_thread;
 
@@ -56,10 +56,10 @@ dpdk_vdpa_vm_get_enabled(const struct dpdk_vdpa_vm *vm OVS_UNUSED,
     memcpy(enabled, enabled_pairs, n * sizeof *enabled);
 }
 
-unsigned int
-vdpa_port_n_pairs(const struct vdpa_port *p OVS_UNUSED)
+const struct dpdk_vdpa_vf_config *
+dpdk_vdpa_vf_get_config(const struct dpdk_vdpa_vf *vf OVS_UNUSED)
 {
-    return n_vf_pairs;
+    return &vf_config;
 }
 
 struct vdpa_port *
@@ -131,7 +131,7 @@ set_up(void **state OVS_UNUSED)
     port.vf = (struct dpdk_vdpa_vf *) &something;
     atomic_init(&port.rxqs.n_own, 0);
     guest_is_up = true;
-    n_vf_pairs = 16;
+    vf_config.n_used = 16;
     n_rep_rxqs = 1;
     clock_ms = 1000000;
     set_pairs(0);
@@ -285,11 +285,11 @@ test_hardware(void **state OVS_UNUSED)
 static void
 test_beyond_the_vf(void **state OVS_UNUSED)
 {
-    n_vf_pairs = 2;
+    vf_config.n_used = 2;
     enabled_pairs[DPDK_VDPA_MAX_PAIRS - 1] = true;
     assert_int_equal(pass(2000), 1);
     assert_int_equal(netdev.n_rxq, 2);
-    n_vf_pairs = DPDK_VDPA_MAX_PAIRS;
+    vf_config.n_used = DPDK_VDPA_MAX_PAIRS;
     assert_int_equal(pass(20000), 1);
     assert_int_equal(netdev.n_rxq, DPDK_VDPA_MAX_PAIRS);
 }
