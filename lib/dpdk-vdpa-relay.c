@@ -461,20 +461,26 @@ static void
 relay_settle(struct dpdk_vdpa_relay *relay,
              const struct dpdk_vdpa_relay_config *new)
 {
-    const struct dpdk_vdpa_relay_config *old = &relay->config;
-    bool vm_changed = old->vm != new->vm;
-    bool vf_changed = old->vf != new->vf;
+    const struct dpdk_vdpa_end *vf = new->vf_returns ? relay->vf : new->vf;
+    bool vm_changed = relay->config.vm != new->vm;
+    bool vf_changed = relay->vf != vf;
     enum dpdk_vdpa_drop_reason reason = (vf_changed
                                          ? DPDK_VDPA_DROP_VF_DOWN
                                          : DPDK_VDPA_DROP_VM_DISCONNECTED);
 
-    if (!vm_changed && !vf_changed) {
-        return;
-    }
+    relay->vf = vf;
     for (unsigned int i = 0; i < relay->n_lanes; i++) {
-        lane_settle(relay->lanes[DPDK_VDPA_VM_TO_VF][i], vf_changed, reason);
-        lane_settle(relay->lanes[DPDK_VDPA_VF_TO_VM][i], vm_changed,
-                    vm_changed ? DPDK_VDPA_DROP_VM_DISCONNECTED : reason);
+        bool vf_lost = vf_changed || (new->vf && i >= new->n_vf_pairs);
+
+        if (vm_changed || vf_changed) {
+            lane_settle(relay->lanes[DPDK_VDPA_VM_TO_VF][i], vf_changed,
+                        reason);
+        }
+        if (vm_changed || vf_lost) {
+            lane_settle(relay->lanes[DPDK_VDPA_VF_TO_VM][i], vm_changed,
+                        vm_changed ? DPDK_VDPA_DROP_VM_DISCONNECTED
+                        : DPDK_VDPA_DROP_VF_DOWN);
+        }
     }
 }
 
@@ -531,6 +537,7 @@ dpdk_vdpa_relay_configure(struct dpdk_vdpa_relay *relay,
 
     ovs_assert(new->n_vf_pairs && new->n_vf_pairs <= DPDK_VDPA_MAX_PAIRS);
     ovs_assert(new->n_pollers);
+    ovs_assert(!new->vf_returns || (new->paused && !new->vf));
 
     if (relay->n_lanes && !memcmp(new, &relay->config, sizeof *new)) {
         return;                 /* A pause takes an interrupt of each PMD. */

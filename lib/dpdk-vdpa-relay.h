@@ -150,6 +150,10 @@ struct dpdk_vdpa_relay_config {
     const struct dpdk_vdpa_end *vm;
     const struct dpdk_vdpa_end *vf;
 
+    /* The VF's end is absent for a moment, in which it is started again: what
+     * waits in the relay survives that.  Only with 'paused'. */
+    bool vf_returns;
+
     /* Queue pairs of the VF, 1..DPDK_VDPA_MAX_PAIRS. */
     unsigned int n_vf_pairs;
 

@@ -31,6 +31,7 @@ unit_tests = \
 	tests/unit/test-port-guest \
 	tests/unit/test-positions \
 	tests/unit/test-relay \
+	tests/unit/test-relay-changes \
 	tests/unit/test-relay-turns \
 	tests/unit/test-reset \
 	tests/unit/test-restart \
@@ -149,6 +150,8 @@ relay_test_sources = lib/base/packet.c lib/base/policer.c \
 tests_unit_test_lines_SOURCES = tests/unit/test-lines.c \
 	lib/dpdk-vdpa-relay.c $(relay_test_sources)
 tests_unit_test_relay_SOURCES = tests/unit/test-relay.c $(relay_test_sources)
+tests_unit_test_relay_changes_SOURCES = tests/unit/test-relay-changes.c \
+	$(relay_test_sources)
 tests_unit_test_relay_turns_SOURCES = tests/unit/test-relay-turns.c \
 	$(relay_test_sources)
 

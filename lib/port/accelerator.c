@@ -336,7 +336,7 @@ give_device(struct vdpa_port *port, struct device *device)
     device->vf = port->vf;
     device->hw = port->hw;
     port->claim = NULL;
-    vdpa_port_hold_vf(port);
+    vdpa_port_hold_vf(port, false);
     vdpa_port_set_ends(port, NULL, port->vm);
     vdpa_port_lock(port);
     port->hw = NULL;
@@ -456,7 +456,7 @@ restart_vf(struct vdpa_port *port, const struct dpdk_vdpa_vf_config *config,
     char *old_error = NULL;
     int error, error2 = 0;
 
-    vdpa_port_hold_vf(port);
+    vdpa_port_hold_vf(port, true);
     error = dpdk_vdpa_vf_start(port->vf, config, errp);
     if (error && !dpdk_vdpa_vf_is_started(port->vf)) {
         error2 = dpdk_vdpa_vf_start(port->vf, &good, &old_error);

@@ -264,6 +264,7 @@ get_relay_config(struct vdpa_port *port, struct dpdk_vdpa_relay_config *c)
 
     if (port->vf && port->vm) {
         c->paused = port->vf_held || port->vm_held || !port->admin_up;
+        c->vf_returns = port->vf_returns;
         c->n_vf_pairs = dpdk_vdpa_vf_get_config(port->vf)->n_used;
         c->max_frame_len = dpdk_vdpa_vf_max_frame_len(port->vf);
         c->tx_offloads = dpdk_vdpa_vf_tx_offloads(port->vf);
@@ -291,11 +292,12 @@ vdpa_port_update_relay(struct vdpa_port *port)
 }
 
 void
-vdpa_port_hold_vf(struct vdpa_port *port)
+vdpa_port_hold_vf(struct vdpa_port *port, bool to_restart)
     OVS_EXCLUDED(vdpa_port_locked)
 {
     vdpa_port_lock(port);
     port->vf_held = true;
+    port->vf_returns = to_restart;
     vdpa_port_update_relay(port);
     vdpa_port_unlock(port);
 }
@@ -323,7 +325,7 @@ vdpa_port_set_ends(struct vdpa_port *port, struct dpdk_vdpa_vf *vf,
     if (vf && vm) {
         dpdk_vdpa_vm_set_mempool(vm, dpdk_vdpa_vf_mempool(vf));
     }
-    port->vf_held = port->vm_held = false;
+    port->vf_held = port->vm_held = port->vf_returns = false;
     vdpa_port_update_relay(port);
     vdpa_port_unlock(port);
     vdpa_port_wake_main(port);

@@ -186,6 +186,7 @@ struct vdpa_port {
 
     /* The relay is kept paused and without these ends while they change. */
     bool vf_held VDPA_LOCKED;
+    bool vf_returns VDPA_LOCKED;        /* It is held to be started again. */
     bool vm_held VDPA_LOCKED;
     bool observed VDPA_LOCKED;
     struct dpdk_vdpa_relay *relay VDPA_LOCKED;
@@ -318,8 +319,9 @@ void vdpa_port_update_relay(struct vdpa_port *port)
     OVS_REQUIRES(vdpa_port_locked);
 
 /* Takes the VF, or the VM end, away from the relay, so that until
- * vdpa_port_set_ends() it is the owner's to change. */
-void vdpa_port_hold_vf(struct vdpa_port *port)
+ * vdpa_port_set_ends() it is the owner's to change.  If the VF is merely to be
+ * started again ('to_restart'), packets wait in the relay meanwhile. */
+void vdpa_port_hold_vf(struct vdpa_port *port, bool to_restart)
     OVS_REQUIRES(vdpa_port_owned) OVS_EXCLUDED(vdpa_port_locked);
 void vdpa_port_hold_vm(struct vdpa_port *port)
     OVS_REQUIRES(vdpa_port_owned) OVS_EXCLUDED(vdpa_port_locked);

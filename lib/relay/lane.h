@@ -100,6 +100,8 @@ struct dpdk_vdpa_relay {
 
     /* The rest is for the functions that the caller serializes. */
     struct dpdk_vdpa_relay_config config;
+    const struct dpdk_vdpa_end *vf;     /* Of, or for, which packets in the
+                                         * lanes are: it may be absent. */
     struct lane **lanes[DPDK_VDPA_N_DIRECTIONS];    /* 'n_lanes' of each. */
     unsigned int n_lanes;
     struct dpdk_vdpa_poller **pollers;  /* Never shrinks. */

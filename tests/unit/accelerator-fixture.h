@@ -418,7 +418,7 @@ vdpa_policing_adapt(struct vdpa_port *p)
 }
 
 void
-vdpa_port_hold_vf(struct vdpa_port *p OVS_UNUSED)
+vdpa_port_hold_vf(struct vdpa_port *p OVS_UNUSED, bool to_restart OVS_UNUSED)
 {
 }
 

@@ -679,56 +679,6 @@ test_pollers(void **state)
     check_conservation(f);
 }
 
-/* Makes the relay have 'n' pollers, and checks that pair i has the one that it
- * is to have. */
-static void
-set_pollers(struct fixture *f, unsigned int n)
-{
-    f->config.n_pollers = n;
-    dpdk_vdpa_relay_configure(f->relay, &f->config);
-    for (unsigned int i = 0; i < MAX_QUEUES; i++) {
-        assert_int_equal(dpdk_vdpa_relay_poller_of(f->relay, i),
-                         i % f->config.n_vf_pairs % n);
-    }
-}
-
-/* Pollers come and go, as rx-queues do when the guest's pairs change, while
- * packets wait in the relay: they go out first, by whom ever. */
-static void
-test_pollers_change(void **state)
-{
-    static const unsigned int numbers[] = { 1, 4, 2, 6, 3, 1, 8 };
-    struct fixture *f = *state;
-    unsigned int n_sent = 0;
-
-    f->config.n_vf_pairs = 4;
-    for (int i = 0; i < 4; i++) {
-        f->config.vm_enabled[i] = true;
-    }
-    for (int i = 0; i < ARRAY_SIZE(numbers); i++) {
-        unsigned int n = numbers[i];
-
-        for (int queue = 0; queue < 4; queue++) {
-            f->vm.n_input[queue] = f->vf.n_input[queue] = 20;
-            f->vf.room[queue] = f->vm.room[queue] = 7;
-        }
-        set_pollers(f, n);
-        for (int poller = 0; poller < 3 * n; poller++) {
-            poll_one(f, poller % n);
-        }
-        n_sent += 7;
-        for (int queue = 0; queue < 4; queue++) {
-            check_in_order(&f->vf, queue, n_sent);
-            check_in_order(&f->vm, queue, n_sent);
-        }
-        check_conservation(f);
-    }
-    /* More pollers than the VF has queues have nothing to do. */
-    assert_int_equal(f->relay->pollers[4]->n_lanes, 0);
-    assert_int_equal(poll_one(f, 4), 0);
-    assert_int_equal(f->relay->pollers[3]->n_lanes, DPDK_VDPA_N_DIRECTIONS);
-}
-
 static void
 test_counters_wrap(void **state)
 {
@@ -851,7 +801,6 @@ main(void)
         TEST(test_disabled_with_pending),
         TEST(test_more_guest_queues),
         TEST(test_pollers),
-        TEST(test_pollers_change),
         TEST(test_counters_wrap),
         TEST(test_threads),
     };
