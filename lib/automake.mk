@@ -7,6 +7,8 @@ vdpa_sources = \
 	lib/accel/vdpa.h \
 	lib/accel/vf.c \
 	lib/accel/vf.h \
+	lib/accel/vf-wakes.c \
+	lib/accel/vf-wakes.h \
 	lib/base/counter.h \
 	lib/base/fault.c \
 	lib/base/fault.h \

@@ -43,6 +43,7 @@ unit_tests = \
 	tests/unit/test-undo \
 	tests/unit/test-vdpa \
 	tests/unit/test-vf \
+	tests/unit/test-vf-wakes \
 	tests/unit/test-walk \
 	tests/unit/test-walk-chain \
 	tests/unit/test-walk-kicks \
@@ -198,6 +199,12 @@ tests_unit_test_served_SOURCES = tests/unit/test-served.c $(vhost_sources) \
 tests_unit_test_served_CPPFLAGS = $(AM_CPPFLAGS) $(unit_driver_CPPFLAGS)
 tests_unit_test_vf_SOURCES = tests/unit/test-vf.c lib/accel/pool.c
 # Compares private layouts.
+# Compares private layouts.
+vf_test_sources = lib/accel/pool.c lib/accel/vf-wakes.c lib/base/wake.c
+tests_unit_test_vf_SOURCES = tests/unit/test-vf.c $(vf_test_sources)
+tests_unit_test_vf_wakes_SOURCES = tests/unit/test-vf-wakes.c \
+	$(vf_test_sources)
+
 tests_unit_test_vdpa_CPPFLAGS = $(AM_CPPFLAGS) $(unit_driver_CPPFLAGS)
 unit_driver_CPPFLAGS = $(DPDK_SDK_CPPFLAGS) -DALLOW_INTERNAL_API
 

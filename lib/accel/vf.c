@@ -25,6 +25,7 @@
 #include <rte_mbuf.h>
 
 #include "accel/pool.h"
+#include "accel/vf-wakes.h"
 #include "dpdk-vdpa-relay.h"
 #include "openvswitch/vlog.h"
 #include "ovs-atomic.h"
@@ -57,6 +58,7 @@ struct dpdk_vdpa_vf {
     /* For the burst functions. */
     uint16_t port_id;
     uint64_t tx_offloads;       /* RTE_MBUF_F_TX_*, set while stopped. */
+    struct dpdk_vdpa_vf_wakes wakes;    /* Likewise. */
 
     /* Constant after dpdk_vdpa_vf_open(). */
     char *devargs;
@@ -70,6 +72,7 @@ struct dpdk_vdpa_vf {
     uint16_t rxq_size;
     uint16_t txq_size;
     uint16_t reta_size;         /* 0 if RSS cannot be directed. */
+    bool no_interrupts;         /* Of queues: with them it did not start. */
 
     /* Written by the owner, read by any. */
     atomic_bool started;
@@ -180,6 +183,7 @@ vf_stop(struct dpdk_vdpa_vf *vf)
 {
     if (dpdk_vdpa_vf_is_started(vf)) {
         atomic_store(&vf->started, false);
+        dpdk_vdpa_vf_wakes_close(&vf->wakes);
         rte_eth_dev_stop(vf->port_id);
     }
 }
@@ -195,6 +199,7 @@ dpdk_vdpa_vf_close(struct dpdk_vdpa_vf *vf)
     if (rte_eth_dev_is_valid_port(vf->port_id)) {
         vf_stop(vf);
     }
+    dpdk_vdpa_vf_wakes_close(&vf->wakes);
     dpdk_vdpa_pool_give(vf->share);
     free(vf->device_name);
     free(vf->devargs);
@@ -294,6 +299,7 @@ vf_plan(const struct dpdk_vdpa_vf *vf,
     plan->data_len = dpdk_vdpa_pool_data_len(config->mtu,
                                              dpdk_vdpa_vf_numa_node(vf));
     plan->conf = vf_eth_conf(&info, config, plan->data_len);
+    plan->conf.intr_conf.rxq = !vf->no_interrupts;
     plan->tx_offloads = offloads_to_mbuf_flags(plan->conf.txmode.offloads);
     plan->reta_size = (plan->conf.rxmode.mq_mode == RTE_ETH_MQ_RX_RSS
                        ? info.reta_size : 0);
@@ -474,6 +480,29 @@ vf_run(struct dpdk_vdpa_vf *vf, const struct dpdk_vdpa_vf_config *config,
     return error;
 }
 
+/* 'vf' does not run, which '*errp' is about.  Interrupts of its queues take
+ * vectors, of which it may have too few: tries once more without. */
+static int
+vf_run_without_interrupts(struct dpdk_vdpa_vf *vf,
+                          const struct dpdk_vdpa_vf_config *config,
+                          struct plan *plan, struct rte_mempool *mempool,
+                          char **errp)
+{
+    char *first = *errp;
+    int error;
+
+    *errp = NULL;
+    plan->conf.intr_conf.rxq = 0;
+    error = vf_run(vf, config, plan, mempool, errp);
+    vf->no_interrupts = !error;         /* Else they were not why. */
+    if (!error) {
+        VLOG_INFO("VF \"%s\" does without interrupts of its receive queues: "
+                  "%s", vf->devargs, first);
+    }
+    free(first);
+    return error;
+}
+
 int
 dpdk_vdpa_vf_start(struct dpdk_vdpa_vf *vf,
                    const struct dpdk_vdpa_vf_config *config, char **errp)
@@ -494,6 +523,10 @@ dpdk_vdpa_vf_start(struct dpdk_vdpa_vf *vf,
 
     vf_stop(vf);
     error = vf_run(vf, config, &plan, dpdk_vdpa_pool_mempool(share), errp);
+    if (error && plan.conf.intr_conf.rxq) {
+        error = vf_run_without_interrupts(vf, config, &plan,
+                                          dpdk_vdpa_pool_mempool(share), errp);
+    }
     other = error ? share : vf->share;
     if (share != vf->share) {
         dpdk_vdpa_pool_give(other);
@@ -503,6 +536,7 @@ dpdk_vdpa_vf_start(struct dpdk_vdpa_vf *vf,
     }
     vf->share = share;
     vf->config = *config;
+    dpdk_vdpa_vf_wakes_open(&vf->wakes, vf->port_id, config->n_used);
     atomic_store(&vf->started, true);
     return 0;
 }
@@ -653,6 +687,12 @@ dpdk_vdpa_vf_mac(const struct dpdk_vdpa_vf *vf)
     return mac;
 }
 
+uint64_t
+dpdk_vdpa_vf_n_interrupts(const struct dpdk_vdpa_vf *vf)
+{
+    return dpdk_vdpa_vf_wakes_count(&vf->wakes);
+}
+
 bool
 dpdk_vdpa_vf_is_started(const struct dpdk_vdpa_vf *vf_)
 {
@@ -744,6 +784,22 @@ dpdk_vdpa_vf_send(void *vf_, uint16_t queue, struct rte_mbuf **pkts,
         n = rte_eth_tx_prepare(vf->port_id, queue, pkts, n);
     }
     return rte_eth_tx_burst(vf->port_id, queue, pkts, n);
+}
+
+bool
+dpdk_vdpa_vf_arm(void *vf_, uint16_t queue, struct dpdk_vdpa_waiter *waiter)
+{
+    struct dpdk_vdpa_vf *vf = vf_;
+
+    return dpdk_vdpa_vf_wakes_arm(&vf->wakes, queue, waiter);
+}
+
+void
+dpdk_vdpa_vf_disarm(void *vf_, uint16_t queue)
+{
+    struct dpdk_vdpa_vf *vf = vf_;
+
+    dpdk_vdpa_vf_wakes_disarm(&vf->wakes, queue);
 }
 
 int

@@ -30,6 +30,7 @@
 
 struct dpdk_vdpa_pool_info;
 struct dpdk_vdpa_vf;
+struct dpdk_vdpa_waiter;
 struct rte_mbuf;
 struct rte_mempool;
 
@@ -119,6 +120,10 @@ unsigned int dpdk_vdpa_vf_get_losses(
     const struct dpdk_vdpa_vf *vf,
     struct dpdk_vdpa_vf_loss losses[DPDK_VDPA_VF_N_LOSSES]);
 
+/* Returns how many waits of PMD threads a receive interrupt of the VF has
+ * ended. */
+uint64_t dpdk_vdpa_vf_n_interrupts(const struct dpdk_vdpa_vf *);
+
 /* Any thread. */
 bool dpdk_vdpa_vf_is_started(const struct dpdk_vdpa_vf *);
 bool dpdk_vdpa_vf_is_removed(const struct dpdk_vdpa_vf *);
@@ -132,5 +137,7 @@ uint16_t dpdk_vdpa_vf_recv(void *vf, uint16_t queue, struct rte_mbuf **,
 uint16_t dpdk_vdpa_vf_send(void *vf, uint16_t queue, struct rte_mbuf **,
                            uint16_t n);
 int dpdk_vdpa_vf_never_fits(void *vf, uint16_t queue, struct rte_mbuf *);
+bool dpdk_vdpa_vf_arm(void *vf, uint16_t queue, struct dpdk_vdpa_waiter *);
+void dpdk_vdpa_vf_disarm(void *vf, uint16_t queue);
 
 #endif /* accel/vf.h */
