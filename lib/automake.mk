@@ -73,6 +73,8 @@ vdpa_sources = \
 	lib/relay/assign.c \
 	lib/relay/assign.h \
 	lib/relay/lane.h \
+	lib/relay/rest.c \
+	lib/relay/rest.h \
 	lib/seam/compat-dpdk.h \
 	lib/seam/compat-ovs.h \
 	lib/seam/vswitchd.c \

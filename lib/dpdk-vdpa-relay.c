@@ -28,6 +28,7 @@
 #include "packets.h"
 #include "relay/assign.h"
 #include "relay/lane.h"
+#include "relay/rest.h"
 #include "util.h"
 
 /* Most packets that a poller moves in one poll, over all its lanes, but for
@@ -39,11 +40,10 @@
 /* When a lane's next turn is depends on one number, which grows with each turn
  * that moves nothing and is 0 again after one that moves something.
  *
- * After so many turns in vain an idle lane gets its turn once in so many
+ * After so many turns in vain an idle lane gets its turn once in IDLE_INTERVAL
  * polls, until something comes: the first packet after a silence may take some
  * microseconds longer, and a quiet port costs little. */
 #define IDLE_MAX 1024
-#define IDLE_INTERVAL 8
 
 /* A lane whose sink takes nothing asks it whether the head of the line can
  * ever go out, at the first turn in vain and then once in so many. */
@@ -433,6 +433,31 @@ dpdk_vdpa_relay_poll(struct dpdk_vdpa_poller *poller, bool slept)
     return n;
 }
 
+static unsigned int __rte_noinline
+lane_look(struct lane *lane)
+{
+    return lane_poll(lane, true, DPDK_VDPA_BURST);
+}
+
+unsigned int
+dpdk_vdpa_relay_look(struct dpdk_vdpa_poller *poller)
+{
+    unsigned int n = 0;
+    bool paused;
+
+    dpdk_vdpa_gate_enter(&poller->busy);
+    atomic_read_explicit(&poller->relay->paused, &paused,
+                         memory_order_acquire);
+    for (unsigned int i = 0; !paused && i < poller->n_lanes; i++) {
+        n += lane_look(poller->lanes[i]);
+    }
+    for (unsigned int i = 0; !paused && i < poller->n_extras; i++) {
+        n += lane_look(poller->extras[i]);
+    }
+    dpdk_vdpa_gate_leave(&poller->busy);
+    return n;
+}
+
 /* Keeps the pollers out and waits for those that are inside. */
 static void
 relay_pause(struct dpdk_vdpa_relay *relay)
@@ -543,6 +568,7 @@ dpdk_vdpa_relay_configure(struct dpdk_vdpa_relay *relay,
         return;                 /* A pause takes an interrupt of each PMD. */
     }
     relay_pause(relay);
+    dpdk_vdpa_rest_end(relay);
     relay_settle(relay, new);
     dpdk_vdpa_assign_grow_lanes(relay, config_n_lanes(new));
     dpdk_vdpa_assign_grow_pollers(relay, new->n_pollers);

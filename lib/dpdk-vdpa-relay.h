@@ -50,6 +50,7 @@
 #include <stdint.h>
 
 struct dpdk_vdpa_policer;
+struct dpdk_vdpa_waiter;
 struct rte_mbuf;
 
 /* Most packets that a lane takes from its source at a time. */
@@ -122,6 +123,13 @@ struct dpdk_vdpa_end {
      * packets find no way or the relay is paused: does what recv() put off,
      * such as an interrupt.  May be null. */
     void (*settle)(void *aux, uint16_t queue);
+
+    /* Has 'queue' wake 'waiter' (base/wake.h) once it has something to receive,
+     * until disarm().  Returns false if it cannot; else recv() is called once
+     * more before anybody waits, as the queue may not tell of what was there
+     * before.  May be null. */
+    bool (*arm)(void *aux, uint16_t queue, struct dpdk_vdpa_waiter *waiter);
+    void (*disarm)(void *aux, uint16_t queue);
 
     /* Makes a packet that the other end put together from many, which it says
      * by RTE_MBUF_F_RX_LRO, fit for send().  Returns false if it is not TCP or
@@ -228,6 +236,20 @@ struct dpdk_vdpa_poller *dpdk_vdpa_relay_get_poller(struct dpdk_vdpa_relay *,
  * every time, unless the caller has 'slept' since the last time.  One thread
  * at a time per poller. */
 unsigned int dpdk_vdpa_relay_poll(struct dpdk_vdpa_poller *, bool slept);
+
+/* For a thread that has nothing to do.  dpdk_vdpa_relay_arm() asks the sources
+ * of the poller's lanes to wake 'waiter', until dpdk_vdpa_relay_disarm(), and
+ * returns false if not all of them can, or a lane holds packets: then the
+ * thread must not wait longer than it can do without.  In between, before it
+ * waits, it calls dpdk_vdpa_relay_look(), which is as dpdk_vdpa_relay_poll()
+ * for each of the lanes: if that moves anything it must not wait.
+ *
+ * To be called by the thread that polls; or disarm() by the one that is going
+ * to, when nobody does. */
+bool dpdk_vdpa_relay_arm(struct dpdk_vdpa_poller *,
+                         struct dpdk_vdpa_waiter *waiter);
+unsigned int dpdk_vdpa_relay_look(struct dpdk_vdpa_poller *);
+void dpdk_vdpa_relay_disarm(struct dpdk_vdpa_poller *);
 
 /* Returns the index of the poller that serves queue pair 'pair' of the guest
  * or the VF. */

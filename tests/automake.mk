@@ -32,6 +32,7 @@ unit_tests = \
 	tests/unit/test-positions \
 	tests/unit/test-relay \
 	tests/unit/test-relay-changes \
+	tests/unit/test-relay-rest \
 	tests/unit/test-relay-turns \
 	tests/unit/test-reset \
 	tests/unit/test-restart \
@@ -136,7 +137,7 @@ tests_unit_test_policing_CFLAGS = $(unit_port_CFLAGS)
 tests_unit_test_port_SOURCES = tests/unit/test-port.c lib/dpdk-vdpa-relay.c \
 	lib/base/packet.c lib/base/policer.c lib/port/policing.c \
 	lib/port/events.c lib/port/features.c lib/port/options.c \
-	lib/relay/assign.c
+	lib/relay/assign.c lib/relay/rest.c
 tests_unit_test_port_CFLAGS = $(unit_port_CFLAGS)
 
 tests_unit_test_port_guest_SOURCES = tests/unit/test-port-guest.c \
@@ -147,11 +148,12 @@ tests_unit_test_positions_SOURCES = tests/unit/test-positions.c \
 	lib/vhost/book.c lib/vhost/undo.c
 
 relay_test_sources = lib/base/packet.c lib/base/policer.c \
-	lib/relay/assign.c
+	lib/relay/assign.c lib/relay/rest.c
 tests_unit_test_lines_SOURCES = tests/unit/test-lines.c \
 	lib/dpdk-vdpa-relay.c $(relay_test_sources)
 tests_unit_test_relay_SOURCES = tests/unit/test-relay.c $(relay_test_sources)
 tests_unit_test_relay_changes_SOURCES = tests/unit/test-relay-changes.c \
+tests_unit_test_relay_rest_SOURCES = tests/unit/test-relay-rest.c \
 	$(relay_test_sources)
 tests_unit_test_relay_turns_SOURCES = tests/unit/test-relay-turns.c \
 	$(relay_test_sources)

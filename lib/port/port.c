@@ -365,10 +365,14 @@ vdpa_port_create(struct netdev *netdev, struct dpdk_vdpa_relay *relay)
     port->vf_end.recv = dpdk_vdpa_vf_recv;
     port->vf_end.send = dpdk_vdpa_vf_send;
     port->vf_end.never_fits = dpdk_vdpa_vf_never_fits;
+    port->vf_end.arm = dpdk_vdpa_vf_arm;
+    port->vf_end.disarm = dpdk_vdpa_vf_disarm;
     port->vm_end.recv = dpdk_vdpa_vm_recv;
     port->vm_end.send = dpdk_vdpa_vm_send;
     port->vm_end.never_fits = dpdk_vdpa_vm_never_fits;
     port->vm_end.settle = dpdk_vdpa_vm_settle;
+    port->vm_end.arm = dpdk_vdpa_vm_arm;
+    port->vm_end.disarm = dpdk_vdpa_vm_disarm;
     port->vm_end.prepare_lro = dpdk_vdpa_vm_prepare_lro;
     atomic_init(&port->changed, false);
     ovs_mutex_init(&port->mutex);

@@ -27,6 +27,10 @@
 #include "ovs-atomic.h"
 #include "util.h"
 
+/* A lane that was idle for long has its turn once in so many polls; one that
+ * waits for longer does so for another reason. */
+#define IDLE_INTERVAL 8
+
 /* Counters of a lane, written by its poller only. */
 struct lane_counters {
     atomic_uint64_t rx_packets;
@@ -50,6 +54,7 @@ struct lane {
         uint16_t first;
         atomic_uint16_t n_pending;      /* Other threads read it for show. */
         atomic_bool backoff;            /* Written by set_backoff(). */
+        bool armed;                     /* The source is, by the poller. */
         unsigned int wait;              /* Polls until it has its turn. */
         unsigned int vain;              /* Turns that moved nothing, since the
                                          * last one that did. */

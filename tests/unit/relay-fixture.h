@@ -225,7 +225,7 @@ check_conservation(struct fixture *f)
     }
 }
 
-static void
+static inline void
 check_in_order(const struct script *s, unsigned int queue, unsigned int n)
 {
     assert_int_equal(s->n_sent[queue], n);

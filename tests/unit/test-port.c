@@ -82,6 +82,30 @@ dpdk_vdpa_vm_settle(void *vm OVS_UNUSED, uint16_t queue OVS_UNUSED)
 }
 
 bool
+dpdk_vdpa_vf_arm(void *vf OVS_UNUSED, uint16_t queue OVS_UNUSED,
+                 struct dpdk_vdpa_waiter *waiter OVS_UNUSED)
+{
+    return false;
+}
+
+void
+dpdk_vdpa_vf_disarm(void *vf OVS_UNUSED, uint16_t queue OVS_UNUSED)
+{
+}
+
+bool
+dpdk_vdpa_vm_arm(void *vm OVS_UNUSED, uint16_t queue OVS_UNUSED,
+                 struct dpdk_vdpa_waiter *waiter OVS_UNUSED)
+{
+    return false;
+}
+
+void
+dpdk_vdpa_vm_disarm(void *vm OVS_UNUSED, uint16_t queue OVS_UNUSED)
+{
+}
+
+bool
 dpdk_vdpa_vm_prepare_lro(void *vm OVS_UNUSED, struct rte_mbuf *pkt OVS_UNUSED)
 {
     return false;
