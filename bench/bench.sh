@@ -199,6 +199,7 @@ simple_split()
     fi
     if wanted latency; then
         step "round trips at 10, 50 and 90 percent of what testpmd can do"
+        guests 1 1 1500 own=1 -- testpmd ours || return 1
         measure latency --what latency --windows 7 -- testpmd ours
     fi
 }

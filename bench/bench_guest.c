@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* A guest that sends and takes TCP as Linux's driver does, for benchmarks.
+/* A guest that sends and takes TCP as Linux's driver does, or gives back what
+ * it gets, for benchmarks.
  *
- *   bench_guest SOCKET CTL [packed]
+ *   bench_guest SOCKET CTL [packed] [tcp]
  *
  * serves SOCKET as QEMU would, and gives and takes frames as the control block
  * CTL says (see bench_vf.h): with partial checksums; segmentation left to the
@@ -80,6 +81,7 @@ static unsigned int n_descs;		/* Of a frame in the ring, */
 static unsigned int n_places;		/* and places for such frames, */
 static unsigned int next_place;		/* which take turns. */
 static unsigned int n_under_way;
+static unsigned int n_looped;		/* Buffers that go back meanwhile. */
 static struct virtio_net_hdr_mrg_rxbuf virtio_header;
 static struct bench_headers headers;
 
@@ -312,6 +314,97 @@ send_one(void)
 	n_under_way++;
 }
 
+/* Receiving. */
+
+static inline void
+receive_offer(unsigned int slot)
+{
+	struct vring_desc part = {
+		.addr = GUEST_BASE + RX_START + slot * RX_STRIDE,
+		.len = bench_is_large(ctl->params.sizes[0]) ? PAGE_LEN : 1536,
+		.flags = VRING_DESC_F_WRITE,
+	};
+
+	queue_offer(&rx, slot, &part, 1);
+}
+
+/* Sends the 'len' bytes back that came in buffer 'slot'. */
+static inline void
+loop_offer(unsigned int slot, uint32_t len)
+{
+	struct vring_desc part = {
+		.addr = GUEST_BASE + RX_START + slot * RX_STRIDE,
+		.len = len,
+	};
+
+	memset(peer.mem + RX_START + slot * RX_STRIDE, 0, HEADER_LEN);
+	queue_offer(&tx, slot, &part, 1);
+	n_looped++;
+}
+
+/* Offers those buffers anew that went back. */
+static void
+loop_reap(void)
+{
+	unsigned int slot, n = 0;
+	uint32_t len;
+
+	for (; n_looped != 0 && queue_reap(&tx, 1, &slot, &len); n++) {
+		n_looped--;
+		receive_offer(slot);
+	}
+	if (n != 0)
+		queue_publish(&rx);
+}
+
+/* Returns true if a header says what it should of a frame that begins a buffer
+ * with 'len' bytes and goes on in others if it is large. */
+static inline bool
+is_described(const struct virtio_net_hdr *hdr)
+{
+	if (bench_is_large(ctl->params.sizes[0]))
+		return hdr->gso_type == VIRTIO_NET_HDR_GSO_TCPV4 &&
+			hdr->gso_size == BENCH_MSS &&
+			hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM;
+	return hdr->flags & (VIRTIO_NET_HDR_F_NEEDS_CSUM |
+			     VIRTIO_NET_HDR_F_DATA_VALID);
+}
+
+static void
+receive_poll(void)
+{
+	const bool loop = bench_read(&ctl->params.loop) && n_under_way == 0;
+	struct bench_port *own = source.own;
+	unsigned int slot, n = 0, n_frames = 0;
+	static unsigned int n_more;	/* Buffers of the last frame. */
+	uint32_t len;
+
+	while (n < 2 * BURST && queue_reap(&rx, 1, &slot, &len)) {
+		struct virtio_net_hdr_mrg_rxbuf *hdr =
+			(void *)(peer.mem + RX_START + slot * RX_STRIDE);
+
+		own->taken_bytes += len;
+		if (n_more != 0) {
+			n_more--;
+		} else {
+			n_more = hdr->num_buffers - 1;
+			own->taken_bytes -= HEADER_LEN;
+			own->wrong += !loop && !is_described(&hdr->hdr);
+		}
+		n_frames += n_more == 0;
+		if (loop)
+			loop_offer(slot, len);
+		else
+			receive_offer(slot);
+		n++;
+	}
+	if (n == 0)
+		return;
+	queue_publish(loop ? &tx : &rx);
+	__atomic_store_n(&own->taken, own->taken + n_frames,
+			 __ATOMIC_RELEASE);
+}
+
 static void
 send_poll(void)
 {
@@ -321,6 +414,10 @@ send_poll(void)
 	uint64_t n;
 	uint32_t len;
 
+	if (n_looped != 0) {
+		loop_reap();
+		return;
+	}
 	while (n_under_way != 0 && queue_reap(&tx, in_ring, &slot, &len))
 		n_under_way--;
 	if (source.epoch != bench_read(&p->epoch) && n_under_way == 0 &&
@@ -340,64 +437,6 @@ send_poll(void)
 	bench_source_gave(&source, n);
 }
 
-/* Receiving. */
-
-static inline void
-receive_offer(unsigned int slot)
-{
-	struct vring_desc part = {
-		.addr = GUEST_BASE + RX_START + slot * RX_STRIDE,
-		.len = bench_is_large(ctl->params.sizes[0]) ? PAGE_LEN : 1536,
-		.flags = VRING_DESC_F_WRITE,
-	};
-
-	queue_offer(&rx, slot, &part, 1);
-}
-
-/* Returns true if a header says what it should of a frame that begins a buffer
- * with 'len' bytes and goes on in others if it is large. */
-static inline bool
-is_described(const struct virtio_net_hdr *hdr)
-{
-	if (bench_is_large(ctl->params.sizes[0]))
-		return hdr->gso_type == VIRTIO_NET_HDR_GSO_TCPV4 &&
-			hdr->gso_size == BENCH_MSS &&
-			hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM;
-	return hdr->flags & (VIRTIO_NET_HDR_F_NEEDS_CSUM |
-			     VIRTIO_NET_HDR_F_DATA_VALID);
-}
-
-static void
-receive_poll(void)
-{
-	struct bench_port *own = source.own;
-	unsigned int slot, n = 0, n_frames = 0;
-	static unsigned int n_more;	/* Buffers of the last frame. */
-	uint32_t len;
-
-	while (n < 2 * BURST && queue_reap(&rx, 1, &slot, &len)) {
-		struct virtio_net_hdr_mrg_rxbuf *hdr =
-			(void *)(peer.mem + RX_START + slot * RX_STRIDE);
-
-		own->taken_bytes += len;
-		if (n_more != 0) {
-			n_more--;
-		} else {
-			n_more = hdr->num_buffers - 1;
-			own->taken_bytes -= HEADER_LEN;
-			own->wrong += !is_described(&hdr->hdr);
-		}
-		n_frames += n_more == 0;
-		receive_offer(slot);
-		n++;
-	}
-	if (n == 0)
-		return;
-	queue_publish(&rx);
-	__atomic_store_n(&own->taken, own->taken + n_frames,
-			 __ATOMIC_RELEASE);
-}
-
 /* Main. */
 
 static int
@@ -407,22 +446,24 @@ huge_memory(void)
 }
 
 static void
-connect_guest(const char *path, bool packed)
+connect_guest(const char *path, bool packed, bool tcp)
 {
+	const uint64_t features = tcp ? FEATURES : 0;
+
 	peer.n_pairs = 1;
 	peer.ring_size = RING_SIZE;
 	peer.packed = packed;
 	peer.mergeable = true;
-	peer.features = FEATURES;
+	peer.features = features;
 	peer.make_memory = huge_memory;
 	peer_listen(&peer, path);
 	if (!peer_accept(&peer, 30000))
 		fatal("%s: nobody connects", path);
 	peer_start(&peer);
-	if ((peer.offered & FEATURES) != FEATURES)
+	if ((peer.offered & features) != features)
 		fatal("%s: offers %#llx, of %#llx", path,
 		      (unsigned long long)peer.offered,
-		      (unsigned long long)FEATURES);
+		      (unsigned long long)features);
 	queue_init(&rx, 0);
 	queue_init(&tx, 1);
 	for (unsigned int i = 0; i < RING_SIZE; i++)
@@ -449,13 +490,19 @@ ctl_map(const char *path)
 int
 main(int argc, char *argv[])
 {
-	if (argc < 3 || (argc > 3 && strcmp(argv[3], "packed")))
-		fatal("usage: bench_guest SOCKET CTL [packed]");
+	bool packed = false, tcp = false;
+
+	for (int i = 3; i < argc; i++) {
+		packed |= !strcmp(argv[i], "packed");
+		tcp |= !strcmp(argv[i], "tcp");
+	}
+	if (argc != 3 + packed + tcp)
+		fatal("usage: bench_guest SOCKET CTL [packed] [tcp]");
 	ctl = ctl_map(argv[2]);
 	source.own = &ctl->ports[BENCH_GUEST][0];
 	source.peer = &ctl->ports[BENCH_HOST][0];
 	source.epoch = UINT64_MAX;
-	connect_guest(argv[1], argc > 3);
+	connect_guest(argv[1], packed, tcp);
 	prctl(PR_SET_NAME, "guest-worker-1");	/* For bench/systems.sh. */
 	printf("ready\n");
 	fflush(stdout);

@@ -26,9 +26,9 @@
 # If BENCH_SIM is not empty, ours, testpmd and switching have as VF one of the
 # simulated NIC, whose representor they connect to a net_benchvf.
 #
-# Its guest is a dpdk-testpmd with net_virtio_user.  If BENCH_TCP is not empty,
-# it is bench_guest, and the VF knows checksums and segmentation.  BENCHDIR is
-# where the programs were built.
+# Its guest is a dpdk-testpmd with net_virtio_user, or bench_guest.  If BENCH_TCP
+# is not empty, it is the latter, and the VF knows checksums and segmentation.
+# BENCHDIR is where the programs were built.
 #
 # shellcheck shell=bash
 
@@ -265,7 +265,7 @@ system_start_floor()
 
 # system_guest NAME PORTS QUEUES MTU KEY=VALUE...: starts the guest of a
 # system, or another one in place of the one that is there.  KEY=VALUE are
-# arguments of net_virtio_user.
+# arguments of net_virtio_user; with own=1 it is bench_guest.
 system_guest()
 {
     local ports=$2 queues=$3 mtu=$4 i ring=256 arg
@@ -273,10 +273,9 @@ system_guest()
     shift 4
     process_end guest KILL
     rm -f "$VDPA_ENV"/[0-9]*.sock
-    if [ -n "$BENCH_TCP" ]; then
-        guest_tcp "$@"
-        return
-    fi
+    case "$BENCH_TCP $* " in
+    [!\ ]*|*" own=1 "*) guest_own "$@"; return ;;
+    esac
     for arg in "$@"; do
         case $arg in
         queue_size=*) ring=${arg#*=} ;;
@@ -308,18 +307,17 @@ guest_testpmd()
         --mbuf-size="$(($3 <= 1500 ? 2176 : $3 + 256))"
 }
 
-# guest_tcp KEY=VALUE...: starts a guest that sends and takes TCP.
-guest_tcp()
+# guest_own KEY=VALUE...: starts bench_guest.
+guest_own()
 {
-    local packed=
+    local args=()
     case " $* " in
-    *" packed_vq=1 "*) packed=packed ;;
+    *" packed_vq=1 "*) args=(packed) ;;
     esac
-    # shellcheck disable=SC2086 # It may be nothing.
     hugepages_take 20 \
         && env_spawn guest "$VDPA_ENV/guest.log" taskset -c "$OTHER_CORE" \
             "$BENCHDIR/bench_guest" "$VDPA_ENV/0.sock" "$VDPA_ENV/ctl" \
-            $packed </dev/null || return 1
+            "${args[@]}" ${BENCH_TCP:+tcp} </dev/null || return 1
     if ! wait_until "grep -q '^ready' '$VDPA_ENV/guest.log'" \
             "|| ! process_pid guest" || ! process_pid guest >/dev/null; then
         tail -n 20 "$VDPA_ENV/guest.log" >&2
