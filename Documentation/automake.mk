@@ -1,7 +1,10 @@
 EXTRA_DIST += \
 	$(documentation) \
 	Documentation/images/cycles-guest-to-vf.svg \
-	Documentation/images/cycles-vf-to-guest.svg
+	Documentation/images/cycles-ports.svg \
+	Documentation/images/cycles-tcp.svg \
+	Documentation/images/cycles-vf-to-guest.svg \
+	Documentation/images/round-trip.svg
 documentation = \
 	Documentation/benchmarks.rst \
 	Documentation/dpdk-reconnect.rst \

@@ -10,6 +10,7 @@ bench_scripts = \
 	bench/bench.recorded \
 	bench/bench.sh \
 	bench/measure.py \
+	bench/pictures.py \
 	bench/relay-cost.recorded \
 	bench/relay-cost.sh \
 	bench/report.py \

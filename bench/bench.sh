@@ -34,6 +34,7 @@ taking turns, and prints a table.
   --stage NAME   only this one; may be given again.  There are:
                  $STAGES
   --record       record the ratios ours/testpmd, to which later runs compare
+  --document     put the figures and pictures into Documentation/benchmarks.rst
   --help         this text
 
 The exit status is 1 if a ratio ours/testpmd is more than 15 percent worse than
@@ -259,8 +260,9 @@ stage_simulated()
 stage_tcp_like()
 {
     local three=(ours testpmd switching) status
-    local out=ack,csum,tso-table in=ack,csum,lro
-    [ -n "$QUICK" ] || out=ack,csum,csum-table,tso-table,tso-chain
+    local out=csum,tso-table in=csum,lro
+    [ -n "$QUICK" ] \
+        || { out=ack,csum,csum-table,tso-table,tso-chain; in=ack,csum,lro; }
     step "what a Linux guest's TCP is made of"
     export BENCH_TCP=yes
     systems 1 1 1500 "${three[@]}" \
@@ -333,7 +335,7 @@ done
 
 COMMAND=${BENCH_COMMAND:-bench/bench.sh $*}
 export BENCH_SIM='' BENCH_TCP=''
-QUICK='' ROUNDS=5 OUT=bench-results WANTED='' RECORD=()
+QUICK='' ROUNDS=5 OUT=bench-results WANTED='' RECORD=() DOCUMENT=()
 while [ $# -gt 0 ]; do
     case $1 in
     --quick) QUICK=yes ;;
@@ -347,6 +349,7 @@ while [ $# -gt 0 ]; do
         shift
         ;;
     --record) RECORD=(--record) ;;
+    --document) DOCUMENT=(--document "$HERE/../Documentation") ;;
     --help|-h) usage; exit 0 ;;
     *) usage >&2; die "unknown argument \"$1\"" ;;
     esac
@@ -356,6 +359,8 @@ case $ROUNDS in
 ''|*[!0-9]*|0) die "--rounds \"$ROUNDS\" is not a number from 1" ;;
 esac
 [ -n "$OUT" ] || die "--out needs a folder"
+[ -z "${DOCUMENT[*]}" ] || [ -z "$QUICK$WANTED" ] \
+    || die "--document is for all stages, not for --quick or --stage"
 : "${WANTED:=${QUICK:+$QUICK_STAGES}}"
 : "${WANTED:=$STAGES}"
 needs
@@ -378,8 +383,9 @@ for name in queues jumbo simulated tcp-like tcp; do
         stage "$name"
     fi
 done
-python3 "$HERE/report.py" --raw "$RAW" --out "$OUT" --command "$COMMAND" \
-    --recorded "$HERE/bench.recorded" "${RECORD[@]}" | tee "$OUT/report.txt"
+python3 -B "$HERE/report.py" --raw "$RAW" --out "$OUT" --command "$COMMAND" \
+    --recorded "$HERE/bench.recorded" "${RECORD[@]}" \
+    "${DOCUMENT[@]}" | tee "$OUT/report.txt"
 status=${PIPESTATUS[0]}
 step "done: $OUT/results.json"
 [ -z "$FAILED" ] || die "these stages failed:$FAILED"

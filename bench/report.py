@@ -25,6 +25,8 @@ import statistics
 import subprocess
 import sys
 
+import pictures
+
 SYSTEMS = ("ours", "testpmd", "switching", "floor")
 OTHERS = ("testpmd", "switching", "floor")
 
@@ -235,7 +237,7 @@ def write_rst(results, found, m, args, path):
         for title, header, rows in tables:
             f.write("%s::\n\n" % title)
             for line in table(header, rows):
-                f.write("    %s\n" % line.replace("-", "-"))
+                f.write("    %s\n" % line)
             f.write("\n")
 
 
@@ -392,46 +394,34 @@ def machine():
             "date": datetime.date.today().isoformat()}
 
 
-# Pictures
-# ========
+# The document
+# ============
 
-def number(size):
-    return int(size) if size.isdigit() else None
+DOCUMENT_BEGIN = ".. What follows was written by bench/report.py.\n"
+DOCUMENT_END = ".. So far by bench/report.py.\n"
 
 
-def plot(results, out):
-    """One picture for each direction: a line for each system."""
-    if not shutil.which("gnuplot"):
-        print("no pictures: gnuplot is not installed", file=sys.stderr)
-        return
-    for direction in ("guest-to-vf", "vf-to-guest", "both"):
-        keys = sorted((number(k[1]), k) for k in results.points
-                      if k[0] in ("base", "jumbo") and k[2] == direction
-                      and number(k[1]))
-        if len(keys) < 2:
-            continue
-        picture = os.path.join(out, "cycles-%s.svg" % direction)
-        script = ["set terminal svg size 720,480 background '#ffffff'",
-                  "set output '%s'" % picture,
-                  "set title 'Busy cycles per packet, %s'" % direction,
-                  "set xlabel 'bytes'", "set ylabel 'cycles'",
-                  "set yrange [0:*]", "set logscale x 2", "set grid",
-                  "set key top left"]
-        lines, data = [], []
-        for system in SYSTEMS:
-            rows = []
-            for size, key in keys:
-                s = results.get(*key[:3], system, "cycles")
-                if s:
-                    rows.append("%d %f %f %f" % (size, s["median"], s["min"],
-                                                 s["max"]))
-            if rows:
-                lines.append("'-' using 1:2:3:4 with yerrorlines title '%s'"
-                             % system)
-                data += rows + ["e"]
-        script += ["plot " + ", ".join(lines)] + data
-        subprocess.run(["gnuplot"], input="\n".join(script) + "\n", text=True,
-                       check=False)
+def write_document(folder, out):
+    """Puts what was measured, and its pictures, into the place of what
+    Documentation/benchmarks.rst had."""
+    path = os.path.join(folder, "benchmarks.rst")
+    missing = [n for n in pictures.NAMES
+               if not os.path.exists(os.path.join(out, n + ".svg"))]
+    if missing:
+        sys.exit("report.py: %s stays as it is: there is no picture %s; were "
+                 "all stages measured?" % (path, ", ".join(missing)))
+    with open(path) as f:
+        before, rest = f.read().split(DOCUMENT_BEGIN)
+    with open(os.path.join(out, "measured-on.rst")) as f:
+        measured = f.read()
+    after = rest.split(DOCUMENT_END)[1]
+    with open(path, "w") as f:
+        f.write(before + DOCUMENT_BEGIN + "\n" + measured + DOCUMENT_END
+                + after)
+    for name in pictures.NAMES:
+        shutil.copy(os.path.join(out, name + ".svg"),
+                    os.path.join(folder, "images"))
+    print("written: " + path)
 
 
 # Main
@@ -465,6 +455,8 @@ def main():
                    help="file with the recorded ratios")
     p.add_argument("--record", action="store_true",
                    help="record the ratios instead of checking them")
+    p.add_argument("--document", help="folder of benchmarks.rst, which gets "
+                   "what was measured, and the pictures")
     p.add_argument("--command", default="", help="what the user typed")
     args = p.parse_args()
 
@@ -481,13 +473,15 @@ def main():
     latency_table(results)
     tcp_table(results)
     found = print_targets(results)
-    plot(results, args.out)
+    pictures.Pictures(results, args.out).draw()
     write_rst(results, found, m, args,
               os.path.join(args.out, "measured-on.rst"))
     path = os.path.join(args.out, "results.json")
     with open(path, "w") as f:
         json.dump(as_json(results, found, m, args), f, indent=1)
         f.write("\n")
+    if args.document:
+        write_document(args.document, args.out)
     if args.record:
         write_recorded(results, args.recorded)
         return 0

@@ -21,7 +21,7 @@ usage: ./quickstart bench [--quick] [OPTION]...
 
 Measures a dpdkvdpa port beside dpdk-testpmd, beside Open vSwitch that switches
 between a dpdkvhostuserclient and a dpdk port, and beside rte_vhost alone, and
-prints a table.  All of it takes less than 15 minutes, --quick less than 3.
+prints a table.  All of it takes less than 20 minutes, --quick less than 3.
 Leave the machine alone meanwhile.
 
 USAGE
