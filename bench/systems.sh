@@ -68,8 +68,8 @@ system_use()
 }
 
 # system_vf N QUEUES [clock]: prints the devargs of VF N.  Only ours makes of
-# what the VF put together (LRO) what a guest may get: the others get it as if
-# they had done so.
+# what the VF put together (LRO) what a guest may get: testpmd gets it as if it
+# had done so.
 system_vf()
 {
     local vf="net_benchvf$1,ctl=$VDPA_ENV/ctl,side=host,port=$1,queues=$2" tcp=
@@ -190,7 +190,7 @@ system_flows()
 
 system_start_switching()
 {
-    local ports=$1 queues=$2 mtu=$3 i vf BENCH_TCP=${BENCH_TCP:+2}
+    local ports=$1 queues=$2 mtu=$3 i vf BENCH_TCP=${BENCH_TCP:+1}
     system_ovs "$ports" "$mtu" || return 1
     if [ -n "$BENCH_SIM" ]; then
         ovs_add_dpdk br0 rep0 "$(nic_sim_rep 0)" && system_bench_port \
