@@ -21,6 +21,7 @@ EXTRA_DIST += \
 	$(bench_scripts) \
 	$(bench_vf_sources) \
 	bench/bench_guest.c \
+	bench/core-distance.c \
 	bench/relay-cost.c \
 	bench/ring-cost.c \
 	bench/vhost-floor.c
@@ -28,6 +29,7 @@ EXTRA_DIST += \
 if BUILD_DRIVERS
 bench_programs = \
 	bench/bench_guest \
+	bench/core-distance \
 	bench/librte_benchvf.so \
 	bench/vhost-floor
 CLEANFILES += $(bench_programs)
@@ -46,6 +48,12 @@ bench/bench_guest: bench/bench_guest.c bench/bench_source.h bench/bench_tcp.h \
 	$(AM_V_CCLD)$(CC) -D_GNU_SOURCE -I'$(srcdir)' $(CPPFLAGS) \
 		$(AM_CFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ \
 		'$(srcdir)/bench/bench_guest.c' '$(srcdir)/tools/frontend-peer.c'
+
+bench/core-distance: bench/core-distance.c
+	@$(MKDIR_P) $(@D)
+	$(AM_V_CCLD)$(CC) $(VDPASIM_CPPFLAGS) $(CPPFLAGS) $(VDPASIM_CFLAGS) \
+		$(CFLAGS) $(LDFLAGS) -pthread -o $@ \
+		'$(srcdir)/bench/core-distance.c'
 
 bench/vhost-floor: bench/vhost-floor.c
 	@$(MKDIR_P) $(@D)

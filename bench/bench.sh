@@ -129,7 +129,8 @@ measure()
         args+=(--system "$argument")
     done
     python3 "$HERE/measure.py" --out "$RAW" --stage "$stage" \
-        --rounds "$ROUNDS" --core "$OTHER_CORE" "${args[@]}" 6>&- &
+        --rounds "$ROUNDS" --core "$OTHER_CORE" \
+        --distance "$BENCHDIR/core-distance" "${args[@]}" 6>&- &
     # While it waits, the shell hears signals.
     MEASURE=$!
     wait "$MEASURE"

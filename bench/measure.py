@@ -23,6 +23,7 @@ import os
 import signal
 import statistics
 import struct
+import subprocess
 import sys
 import time
 
@@ -251,12 +252,27 @@ class Bench:
         self.out = open(args.out, "a")
         self.labels = dict(a.split("=", 1) for a in args.label)
         self.bad = 0
+        self.far = None
+
+    def distance(self):
+        """How far the two cores are from each other now, or None."""
+        if not self.args.distance:
+            return None
+        try:
+            p = subprocess.run([self.args.distance, str(self.args.core),
+                                str(1 - self.args.core)], timeout=5,
+                               capture_output=True, text=True, check=True)
+            return int(p.stdout)
+        except (OSError, ValueError, subprocess.SubprocessError):
+            return None         # Somebody else has the other core.
 
     def say(self, text):
         print(text, file=sys.stderr, flush=True)
 
     def record(self, **fields):
         row = {"stage": self.args.stage, **self.labels, **fields}
+        if self.far is not None:
+            row["far"] = self.far
         self.out.write(json.dumps(row) + "\n")
         self.out.flush()
 
@@ -265,6 +281,7 @@ class Bench:
         a = self.args
         for size in a.sizes.split(","):
             for direction in a.directions.split(","):
+                self.far = self.distance()
                 windows = {s: [] for s in self.systems}
                 for _ in range(a.windows):
                     for s in self.systems:
@@ -299,6 +316,7 @@ class Bench:
     def idle_round(self, n):
         """What an iteration takes that finds nothing, without the meter."""
         a = self.args
+        self.far = self.distance()
         idle = {s: [] for s in self.systems}
         for _ in range(a.windows):
             for s in self.systems:
@@ -319,6 +337,7 @@ class Bench:
         traffic = {"direction": "vf-to-guest", "sizes": sizes_of(size),
                    "window": a.window, "ports": 1, "loop": True}
         most = {}
+        self.far = self.distance()
         for s in self.systems:
             most[s] = statistics.median(
                 sent_per_second(*s.window(a.seconds / a.windows, **traffic))
@@ -394,6 +413,8 @@ def main():
                    "given a whole window")
     p.add_argument("--keep", type=int, default=0,
                    help="frames that the VF keeps after it has sent them")
+    p.add_argument("--distance", metavar="PROGRAM",
+                   help="that says how far two cores are from each other")
     p.add_argument("--core", type=int, default=0,
                    help="the core that is not measured")
     p.add_argument("--system", action="append", required=True)

@@ -44,6 +44,10 @@ def key_of(row):
             row.get("load", ""))
 
 
+# A cache line takes so many times as long if the host has moved a virtual core.
+MOVED = 2
+
+
 class Results:
     """Rows by what was measured, system and round."""
 
@@ -54,6 +58,13 @@ class Results:
                 row = json.loads(line)
                 systems = self.points.setdefault(key_of(row), {})
                 systems.setdefault(row["system"], {})[row["round"]] = row
+
+    def far(self):
+        """Spread of how far the two cores were from each other."""
+        values = [r["far"] for systems in self.points.values()
+                  for rows in systems.values() for r in rows.values()
+                  if "far" in r]
+        return spread(values) if values else None
 
     def stage(self, name):
         return {k: v for k, v in self.points.items() if k[0] == name}
@@ -72,6 +83,16 @@ class Results:
                   for n in left if n in right
                   and field in left[n] and right[n].get(field)]
         return spread(values) if values else None
+
+
+def far_text(s):
+    """A sentence on how far the cores were from each other."""
+    text = ("A cache line went from one core to the other and back in %d "
+            "cycles\n(%d..%d)." % (s["median"], s["min"], s["max"]))
+    if s["max"] >= MOVED * s["min"]:
+        text += ("  So the host has moved the cores meanwhile, and figures of "
+                 "\ndifferent rounds cannot be compared.")
+    return text.replace(" \n", "\n")
 
 
 # Table
@@ -229,6 +250,8 @@ def write_rst(results, found, m, args, path):
         f.write("%(date)s, %(cpus)d cores of %(cpu)s,\nLinux %(kernel)s, "
                 "DPDK %(dpdk)s,\nOpen vSwitch %(ovs)s, by::\n\n" % m)
         f.write("    # %s\n\n" % args.command)
+        if results.far():
+            f.write(far_text(results.far()) + "\n\n")
         tables = [t for t in rst_rows(results) if t[2]]
         if found:
             tables.insert(0, ("Targets", ["what", "target", "measured", ""], [
@@ -465,6 +488,8 @@ def main():
     print("\n%(date)s, %(cpus)d cores of %(cpu)s, Linux %(kernel)s, "
           "DPDK %(dpdk)s, Open vSwitch %(ovs)s" % m)
     print(args.command + "\n")
+    if results.far():
+        print(far_text(results.far()) + "\n")
     throughput_tables(results)
     rows = more_rows(results)
     if rows:
