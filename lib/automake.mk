@@ -68,6 +68,8 @@ vdpa_sources = \
 	lib/port/report.h \
 	lib/port/rxqs.c \
 	lib/port/rxqs.h \
+	lib/port/sleep.c \
+	lib/port/sleep.h \
 	lib/port/watch.c \
 	lib/port/watch.h \
 	lib/relay/assign.c \

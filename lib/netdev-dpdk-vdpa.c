@@ -20,6 +20,8 @@
 #include <sched.h>
 #include <stdlib.h>
 
+#include <rte_common.h>
+
 #include "accel/pool.h"
 #include "dirs.h"
 #include "dpdk-vdpa-relay.h"
@@ -39,6 +41,7 @@
 #include "port/port.h"
 #include "port/report.h"
 #include "port/rxqs.h"
+#include "port/sleep.h"
 #include "port/watch.h"
 #include "seam/compat-dpdk.h"
 #include "seam/compat-ovs.h"
@@ -63,6 +66,8 @@ struct vdpa_rxq {
         /* The thread that polled last, and where it says on which CPU. */
         unsigned int thread_id;
         atomic_int *cpu;
+
+        struct vdpa_rest rest;
     );
 };
 
@@ -260,6 +265,7 @@ netdev_dpdk_vdpa_rxq_construct(struct netdev_rxq *rxq)
 {
     struct vdpa_port *port = vdpa_port_lookup(rxq->netdev);
     struct vdpa_rxq *rx = vdpa_rxq_cast(rxq);
+    int error;
 
     rx->thread_id = OVSTHREAD_ID_UNSET;
     vdpa_port_take();
@@ -268,15 +274,21 @@ netdev_dpdk_vdpa_rxq_construct(struct netdev_rxq *rxq)
     vdpa_port_lock(port);
     rx->poller = dpdk_vdpa_relay_get_poller(port->relay, rxq->queue_id);
     vdpa_port_unlock(port);
-    return (rxq->queue_id < vdpa_rxqs_n_own(port)
-            ? construct_base_rxq(rx) : 0);
+    error = (rxq->queue_id < vdpa_rxqs_n_own(port)
+             ? construct_base_rxq(rx) : 0);
+    if (!error) {
+        vdpa_rest_init(&rx->rest, rx->poller);
+    }
+    return error;
 }
 
 static void
 netdev_dpdk_vdpa_rxq_destruct(struct netdev_rxq *rxq)
 {
-    struct netdev_rxq *base = vdpa_rxq_cast(rxq)->base;
+    struct vdpa_rxq *rx = vdpa_rxq_cast(rxq);
+    struct netdev_rxq *base = rx->base;
 
+    vdpa_rest_uninit(&rx->rest);
     if (base) {
         vdpa_base_class->rxq_destruct(base);
         vdpa_base_class->rxq_dealloc(base);
@@ -289,22 +301,30 @@ netdev_dpdk_vdpa_rxq_dealloc(struct netdev_rxq *rxq)
     free_cacheline(vdpa_rxq_cast(rxq));
 }
 
+/* The calling thread polls 'rx' for the first time since another one did. */
+static void __rte_noinline
+rxq_take(struct vdpa_rxq *rx)
+{
+    rx->thread_id = ovsthread_id_self();
+    atomic_store_relaxed(rx->cpu, sched_getcpu());
+    vdpa_rest_take(&rx->rest);
+}
+
 /* Runs the relay and polls the representor's rx-queue, if there is one. */
 static int
 netdev_dpdk_vdpa_rxq_recv(struct netdev_rxq *rxq,
                           struct dp_packet_batch *batch, int *qfill)
 {
     struct vdpa_rxq *rx = vdpa_rxq_cast(rxq);
-    unsigned int n = dpdk_vdpa_relay_poll(rx->poller,
-                                          vdpa_vswitchd_slept());
-    int error = (rx->base
-                 ? vdpa_base_class->rxq_recv(rx->base, batch, qfill)
-                 : EAGAIN);
+    unsigned int n;
+    int error;
 
     if (OVS_UNLIKELY(rx->thread_id != ovsthread_id_self())) {
-        rx->thread_id = ovsthread_id_self();
-        atomic_store_relaxed(rx->cpu, sched_getcpu());
+        rxq_take(rx);
     }
+    n = dpdk_vdpa_relay_poll(rx->poller, vdpa_vswitchd_slept());
+    error = (rx->base ? vdpa_base_class->rxq_recv(rx->base, batch, qfill)
+             : EAGAIN);
     if (!n) {
         return error;
     } else if (error == EAGAIN) {
@@ -498,5 +518,6 @@ const struct vdpa_vswitchd_hooks vdpa_vswitchd_hooks = {
     .capture_port = &vdpa_capture_port_class,
     .check_detach = vdpa_claim_check_detach,
     .n_rxq = vdpa_rxqs_n_rxq,
+    .wait = vdpa_sleep_wait,
     .exiting = dpdk_vdpa_notes_keep,
 };

@@ -21,7 +21,8 @@ system_testsuite_at = \
 	tests/system/system-observe.at \
 	tests/system/system-offload.at \
 	tests/system/system-options.at \
-	tests/system/system-relay.at
+	tests/system/system-relay.at \
+	tests/system/system-sleep.at
 
 # Also used by quickstart, the benchmarks and the soak test.
 system_testsuite_libs = \
@@ -55,6 +56,7 @@ tools_vhost_user_frontend_SOURCES = \
 	tools/frontend-ring.c \
 	tools/frontend-rings.c \
 	tools/frontend-served.c \
+	tools/frontend-singles.c \
 	tools/frontend-vanish.c \
 	tools/vhost-user-frontend.c
 tools_vhost_user_frontend_CPPFLAGS = -D_GNU_SOURCE

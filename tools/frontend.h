@@ -280,6 +280,7 @@ int scenario_vanish(struct peer *, int argc, char *argv[]);
 
 /* Likewise for 'n' of them. */
 int scenario_firsts(struct peer *, unsigned int n);
+int scenario_singles(struct peer *, unsigned int n, int argc, char *argv[]);
 
 /* Ends the traffic of scenario_rings() and the like: set by SIGTERM. */
 extern volatile bool stopping;

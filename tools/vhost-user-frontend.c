@@ -97,7 +97,11 @@ usage(void)
          "                   quiet, or enable them all\n"
          "  firsts           wait on one or several sockets until SIGTERM, and\n"
          "                   say when the first packet of a connection was taken,\n"
-         "                   in ns since 1970");
+         "                   in ns since 1970\n"
+         "  singles [N [MS]] N times, 1000, be silent until the back-end wants\n"
+         "                   notifications, or for MS, 20, and up to MS more,\n"
+         "                   then send a packet, and say how long it takes to\n"
+         "                   come back, or to a second SOCKET");
     for (size_t i = 0; i < N_SCENARIOS; i++) {
         printf("  %s\n", scenarios[i].help);
     }
@@ -275,6 +279,8 @@ run(const char *name, bool check, int argc, char *argv[])
         return traffic(check);
     } else if (!strcmp(name, "firsts")) {
         return scenario_firsts(peers, n_peers);
+    } else if (!strcmp(name, "singles")) {
+        return scenario_singles(peers, n_peers, argc, argv);
     }
     for (size_t i = 0; i < N_SCENARIOS; i++) {
         if (!strcmp(name, scenarios[i].name)) {

@@ -33,6 +33,7 @@
 #include "port/numa.h"
 #include "port/port.h"
 #include "port/rxqs.h"
+#include "port/sleep.h"
 #include "smap.h"
 #include "util.h"
 #include "vhost/vm.h"
@@ -485,6 +486,38 @@ show_drops(struct vdpa_port *port, struct ds *out)
     }
 }
 
+/* How often a PMD thread waited for work, and what it found: all of its time
+ * was up, or somebody woke it.  Nothing if none ever did. */
+static void
+show_waits(struct vdpa_port *port, struct ds *out)
+    OVS_REQUIRES(vdpa_port_owned, vdpa_port_locked)
+{
+    struct dpdk_vdpa_vm_info info;
+    bool any = false;
+
+    for (unsigned int i = 0; i < port->n_pollers; i++) {
+        struct vdpa_sleep_info sleep;
+
+        vdpa_sleep_get_info(dpdk_vdpa_relay_get_poller(port->relay, i),
+                            &sleep);
+        if (sleep.n_waits) {
+            any = true;
+            ds_put_format(out, "    rxq %u: its thread waited %"PRIu64" times "
+                          "for work, %"PRIu64" until the time was up\n", i,
+                          sleep.n_waits, sleep.n_timeouts);
+        }
+    }
+    if (any) {
+        memset(&info, 0, sizeof info);
+        if (port->vm) {
+            dpdk_vdpa_vm_get_info(port->vm, &info);
+        }
+        ds_put_format(out, "    threads woken by the guest: %"PRIu64", by the "
+                      "VF: %"PRIu64"\n", info.walk.n_kicks,
+                      port->vf ? dpdk_vdpa_vf_n_interrupts(port->vf) : 0);
+    }
+}
+
 static void
 show_relay(struct vdpa_port *port, struct ds *out)
     OVS_REQUIRES(vdpa_port_owned) OVS_EXCLUDED(vdpa_port_locked)
@@ -501,6 +534,7 @@ show_relay(struct vdpa_port *port, struct ds *out)
         show_lane(port, i, out);
     }
     show_drops(port, out);
+    show_waits(port, out);
     vdpa_port_unlock(port);
 }
 

@@ -34,6 +34,14 @@
  * PMD_SLEEP_INC_US in dpif-netdev.c. */
 #define SLEEP_INCREMENT_NS 1000
 
+/* A shorter sleep is a sleep: to wait instead, for guests and VFs, takes more
+ * than it is worth. */
+#define WAIT_MIN_NS 50000
+
+/* So many waits in a row that somebody ended for nothing, and the thread had
+ * better poll for a while. */
+#define VAIN_WAITS_MAX 16
+
 /* Polls that relayed between two charges to an rx-queue. */
 #define CHARGE_INTERVAL 32
 
@@ -67,6 +75,9 @@ static __thread struct pmd_perf_stats *perf_stats;
  * for the first time, 0 in an iteration that relayed, and from there up with
  * every iteration that did not. */
 static __thread uint64_t max_sleep_ns = UINT64_MAX;
+
+/* Waits in a row that were ended although there was nothing to relay. */
+static __thread unsigned int n_vain_waits;
 
 /* Whether this PMD thread slept at the end of the last iteration, and whether
  * it did in the present one. */
@@ -211,14 +222,42 @@ __wrap_pmd_perf_end_iteration(struct pmd_perf_stats *s, int rx_packets,
                                   full_metrics);
 }
 
+/* Waits for work, instead of a sleep of 'nanoseconds', or of 'cautious' if the
+ * thread may not trust to be woken.  Returns false if there is nothing to wait
+ * for. */
+static bool
+wait_for_work(uint64_t nanoseconds, uint64_t cautious)
+{
+    switch (vdpa_vswitchd_hooks.wait(nanoseconds, cautious, &n_relayed)) {
+    case VDPA_WAIT_NONE:
+        return false;
+    case VDPA_WAIT_BUSY:
+        max_sleep_ns = 0;
+        break;
+    case VDPA_WAIT_TIME:
+        n_vain_waits = 0;
+        break;
+    case VDPA_WAIT_WOKEN:
+        if (++n_vain_waits > VAIN_WAITS_MAX) {
+            n_vain_waits = 0;
+            max_sleep_ns = 0;
+        }
+        break;
+    }
+    return true;
+}
+
 /* Called by a PMD thread that has not received many packets lately, before
  * the end of an iteration.  OVS knows nothing of relayed packets and would
  * make us sleep in the middle of traffic. */
 void
 __wrap_xnanosleep_no_quiesce(uint64_t nanoseconds)
 {
+    uint64_t cautious;
+
     if (n_relayed) {
         max_sleep_ns = 0;
+        n_vain_waits = 0;
         return;
     }
 
@@ -226,5 +265,8 @@ __wrap_xnanosleep_no_quiesce(uint64_t nanoseconds)
         max_sleep_ns += SLEEP_INCREMENT_NS;
     }
     sleeps = true;
-    __real_xnanosleep_no_quiesce(MIN(nanoseconds, max_sleep_ns));
+    cautious = MIN(nanoseconds, max_sleep_ns);
+    if (cautious < WAIT_MIN_NS || !wait_for_work(nanoseconds, cautious)) {
+        __real_xnanosleep_no_quiesce(cautious);
+    }
 }

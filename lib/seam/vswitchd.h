@@ -24,6 +24,14 @@ struct netdev;
 struct netdev_class;
 struct smap;
 
+/* What became of a wait. */
+enum vdpa_wait {
+    VDPA_WAIT_NONE,             /* There is nothing to wait for. */
+    VDPA_WAIT_BUSY,             /* None, as there was something to do. */
+    VDPA_WAIT_WOKEN,            /* A guest, a VF or a message ended it. */
+    VDPA_WAIT_TIME,             /* The time was up. */
+};
+
 /* What ovs-vswitchd's passing by is to set in motion.  The netdev class
  * defines it, so that no call from here runs back up.  Main thread. */
 struct vdpa_vswitchd_hooks {
@@ -50,6 +58,11 @@ struct vdpa_vswitchd_hooks {
     /* Returns the number of rx-queues of a netdev, of whatever class, that the
      * caller is to know of.  Any thread. */
     int (*n_rxq)(const struct netdev *);
+
+    /* Has the calling PMD thread wait for work of its rx-queues, instead of
+     * a sleep: see vdpa_sleep_wait() in port/sleep.h. */
+    enum vdpa_wait (*wait)(uint64_t ns, uint64_t short_ns,
+                           unsigned int *n_movedp);
 
     /* ovs-vswitchd has been told to exit.  Ports that go from now on have not
      * been deleted. */

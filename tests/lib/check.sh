@@ -261,6 +261,19 @@ check_walked()
     fi
 }
 
+# check_waits PORT WHAT: prints how often PMD threads that poll PORT have "waited",
+# "until" the time was up, or how often PORT's "guest" or "VF" woke one.
+check_waits()
+{
+    ovs-appctl dpdkvdpa/show "$1" | awk -v what="$2" -F '[ :,]+' '
+        / its thread waited / { waited += $7; until += $11 }
+        / threads woken by / { guest = $7; vf = $11 }
+        END {
+            print what == "waited" ? waited + 0 : what == "until" ? until + 0 \
+                : what == "guest" ? guest + 0 : vf + 0
+        }'
+}
+
 # check_status PORT KEY VALUE: waits until the status column says so.
 check_status()
 {

@@ -1,0 +1,180 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+/* A guest that is silent, sends a packet, and waits for what becomes of it. */
+
+#include "frontend.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <linux/virtio_ring.h>
+
+/* For a packet to come, and for the back-end to take a ring up, in ms. */
+#define TIMEOUT 5000
+
+/* Packets that go first and do not count. */
+#define N_FIRST 20
+
+struct singles {
+    struct peer *from, *to;
+    long int silence;           /* Most of it, in us. */
+    unsigned int n_kicks;
+    unsigned int n_lost;
+};
+
+static long long int
+now_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+static void
+pause_us(long int us)
+{
+    struct timespec t = { us / 1000000, us % 1000000 * 1000 };
+
+    nanosleep(&t, NULL);
+}
+
+/* Returns true if the back-end wants to be notified of what is offered in
+ * 'ring'. */
+static bool
+is_asked(const struct ring *ring)
+{
+    const uint8_t *used = ring->area + RING_USED;
+
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (ring->peer->packed) {
+        const struct vring_packed_desc_event *event = (const void *) used;
+
+        return (__atomic_load_n(&event->flags, __ATOMIC_RELAXED)
+                != VRING_PACKED_EVENT_FLAG_DISABLE);
+    } else {
+        const struct vring_used *u = (const void *) used;
+
+        return !(__atomic_load_n(&u->flags, __ATOMIC_RELAXED)
+                 & VRING_USED_F_NO_NOTIFY);
+    }
+}
+
+/* Is silent until the back-end waits for the guest, which it never may, and for
+ * a while after that. */
+static void
+be_silent(const struct singles *s)
+{
+    const struct ring *tx = &s->from->rings[1];
+    long long int end = now_ns() + s->silence * 1000LL;
+
+    while (!stopping && !is_asked(tx) && now_ns() < end) {
+        pause_us(50);
+    }
+    if (!stopping) {
+        pause_us(random() % (s->silence + 1));
+    }
+}
+
+/* Sends a packet and returns the time that it took, in ns, or -1 if it has not
+ * come. */
+static long long int
+send_one(struct singles *s)
+{
+    uint64_t n_done = s->to->rings[0].n_done;
+    long long int begin, end;
+
+    traffic_poll(s->to, 0, false, false);
+    traffic_poll(s->from, 0, false, false);
+    begin = end = now_ns();
+    traffic_send_one(s->from, 0);
+    if (is_asked(&s->from->rings[1])) {
+        peer_kick(s->from, 1);
+        s->n_kicks++;
+    }
+    while (s->to->rings[0].n_done == n_done) {
+        if (end - begin > TIMEOUT * 1000000LL) {
+            s->n_lost++;
+            return -1;
+        }
+        traffic_poll(s->to, 0, false, false);
+        end = now_ns();
+    }
+    return end - begin;
+}
+
+static int
+compare(const void *a_, const void *b_)
+{
+    const long long int *a = a_, *b = b_;
+
+    return *a < *b ? -1 : *a > *b;
+}
+
+static void
+report(const struct singles *s, long long int *times, unsigned int n)
+{
+    unsigned int n_came = n - s->n_lost;
+
+    qsort(times, n, sizeof *times, compare);
+    printf("singles: %u packets, %u lost, %u notifications\n", n, s->n_lost,
+           s->n_kicks);
+    if (n_came) {
+        const long long int *came = times + s->n_lost;
+
+        printf("us: median %.1f, 90%% %.1f, 99%% %.1f, longest %.1f\n",
+               came[n_came / 2] / 1e3, came[n_came * 9 / 10] / 1e3,
+               came[n_came * 99 / 100] / 1e3, came[n_came - 1] / 1e3);
+    }
+}
+
+/* Packets come back to the one guest, or go to the second. */
+int
+scenario_singles(struct peer *peers, unsigned int n_peers, int argc,
+                 char *argv[])
+{
+    unsigned int n = argc > 0 ? atoi(argv[0]) : 1000;
+    struct singles s = {
+        .from = &peers[0],
+        .to = &peers[n_peers - 1],
+        .silence = (argc > 1 ? atoi(argv[1]) : 20) * 1000L,
+    };
+    long long int *times;
+    unsigned int i;
+
+    if (!n || s.silence <= 0) {
+        fatal("give a number of packets, and a silence in ms");
+    }
+    times = calloc(n, sizeof *times);
+    for (i = 0; i < n_peers; i++) {
+        if (!peer_accept(&peers[i], TIMEOUT)) {
+            fatal("%s: nobody connects", peers[i].path);
+        }
+        peer_start(&peers[i]);
+        traffic_poll(&peers[i], 0, false, false);
+    }
+    for (i = 0; i < N_FIRST; i++) {
+        send_one(&s);
+    }
+    s.n_kicks = s.n_lost = 0;
+    for (i = 0; i < n && !stopping; i++) {
+        be_silent(&s);
+        times[i] = send_one(&s);
+    }
+    report(&s, times, i);
+    free(times);
+    return s.n_lost != 0;
+}
