@@ -14,6 +14,7 @@ bench_scripts = \
 	bench/relay-cost.recorded \
 	bench/relay-cost.sh \
 	bench/report.py \
+	bench/sleep.sh \
 	bench/systems.sh \
 	bench/tcp.sh
 

@@ -21,6 +21,7 @@
 #include <time.h>
 
 #include <linux/virtio_ring.h>
+#include <sys/prctl.h>
 
 /* For a packet to come, and for the back-end to take a ring up, in ms. */
 #define TIMEOUT 5000
@@ -110,6 +111,7 @@ send_one(struct singles *s)
             s->n_lost++;
             return -1;
         }
+        pause_us(1);            /* Others may need this core. */
         traffic_poll(s->to, 0, false, false);
         end = now_ns();
     }
@@ -159,6 +161,7 @@ scenario_singles(struct peer *peers, unsigned int n_peers, int argc,
         fatal("give a number of packets, and a silence in ms");
     }
     times = calloc(n, sizeof *times);
+    prctl(PR_SET_TIMERSLACK, 1);
     for (i = 0; i < n_peers; i++) {
         if (!peer_accept(&peers[i], TIMEOUT)) {
             fatal("%s: nobody connects", peers[i].path);
