@@ -108,7 +108,8 @@ tests_unit_test_guard_SOURCES = tests/unit/test-guard.c lib/vhost/book.c \
 
 tests_unit_test_insert_SOURCES = tests/unit/test-insert.c lib/vhost/insert.c
 
-tests_unit_test_kicks_SOURCES = tests/unit/test-kicks.c lib/base/packet.c lib/base/wake.c
+tests_unit_test_kicks_SOURCES = tests/unit/test-kicks.c lib/base/packet.c \
+	lib/base/wake.c
 
 tests_unit_test_layout_SOURCES = tests/unit/test-layout.c lib/vhost/book.c \
 	lib/vhost/door.c lib/vhost/files.c lib/vhost/insert.c \
@@ -225,9 +226,6 @@ walk_test_sources = lib/base/packet.c lib/base/segment.c lib/base/wake.c \
 	lib/vhost/ahead.c lib/vhost/book.c lib/vhost/calls.c \
 	lib/vhost/chain.c lib/vhost/interrupt.c lib/vhost/kicks.c \
 	lib/vhost/ring.c lib/vhost/scatter.c lib/vhost/undo.c
-	lib/vhost/book.c lib/vhost/calls.c lib/vhost/chain.c \
-	lib/vhost/interrupt.c lib/vhost/kicks.c lib/vhost/ring.c \
-	lib/vhost/scatter.c lib/vhost/undo.c
 tests_unit_test_walk_SOURCES = tests/unit/test-walk.c $(walk_test_sources)
 tests_unit_test_walk_chain_SOURCES = tests/unit/test-walk-chain.c \
 	$(walk_test_sources)
