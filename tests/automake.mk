@@ -40,6 +40,7 @@ unit_tests = \
 	tests/unit/test-ring-calls \
 	tests/unit/test-scatter \
 	tests/unit/test-rxqs \
+	tests/unit/test-sleep \
 	tests/unit/test-steps \
 	tests/unit/test-undo \
 	tests/unit/test-vdpa \
@@ -214,6 +215,8 @@ unit_driver_CPPFLAGS = $(DPDK_SDK_CPPFLAGS) -DALLOW_INTERNAL_API
 tests_unit_test_ring_SOURCES = tests/unit/test-ring.c lib/base/packet.c
 tests_unit_test_ring_calls_SOURCES = tests/unit/test-ring-calls.c \
 	lib/base/packet.c
+
+tests_unit_test_sleep_SOURCES = tests/unit/test-sleep.c lib/base/wake.c
 
 tests_unit_test_steps_SOURCES = tests/unit/test-steps.c lib/base/packet.c \
 	lib/base/segment.c lib/vhost/ahead.c lib/vhost/book.c \
