@@ -46,6 +46,7 @@ unit_tests = \
 	tests/unit/test-vdpa \
 	tests/unit/test-vf \
 	tests/unit/test-vf-wakes \
+	tests/unit/test-vswitchd \
 	tests/unit/test-walk \
 	tests/unit/test-walk-chain \
 	tests/unit/test-walk-kicks \
