@@ -12,7 +12,8 @@
  * limitations under the License.
  */
 
-/* A guest that is silent, sends a packet, and waits for what becomes of it. */
+/* A guest that is silent, sends a packet, and waits for what becomes of it; and
+ * one that is silent and gives notifications all the same. */
 
 #include "frontend.h"
 
@@ -180,4 +181,23 @@ scenario_singles(struct peer *peers, unsigned int n_peers, int argc,
     report(&s, times, i);
     free(times);
     return s.n_lost != 0;
+}
+
+int
+scenario_kicks(struct peer *peer, int argc __attribute__((unused)),
+               char *argv[] __attribute__((unused)))
+{
+    unsigned long long int n = 0;
+
+    if (!peer_accept(peer, TIMEOUT)) {
+        fatal("%s: nobody connects", peer->path);
+    }
+    peer_start(peer);
+    traffic_poll(peer, 0, false, false);
+    while (!stopping) {
+        peer_kick(peer, 1);
+        n++;
+    }
+    printf("kicks: %llu\n", n);
+    return 0;
 }

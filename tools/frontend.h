@@ -277,6 +277,7 @@ int scenario_served(struct peer *, int argc, char *argv[]);
 int scenario_flaps(struct peer *, int argc, char *argv[]);
 int scenario_halves(struct peer *, int argc, char *argv[]);
 int scenario_vanish(struct peer *, int argc, char *argv[]);
+int scenario_kicks(struct peer *, int argc, char *argv[]);
 
 /* Likewise for 'n' of them. */
 int scenario_firsts(struct peer *, unsigned int n);

@@ -61,6 +61,8 @@ static const struct scenario scenarios[] = {
       "                   let the memory go away N times, 12: truncate it and,\n"
       "                   if it is in a FOLDER, punch holes and use up all that\n"
       "                   could fill them" },
+    { "kicks", scenario_kicks,
+      "kicks            notify the back-end of nothing, until SIGTERM" },
     { "rings", scenario_rings,
       "rings tx|rx      16 queue pairs, 15 of which lie, until SIGTERM" },
 };
