@@ -97,11 +97,15 @@ trap 'exit 1' INT TERM HUP
 : "${VDPA_OVS_MEMORY:=2560}"
 env_create ovs-dpdkvdpa-sleep || die "no environment"
 # shellcheck disable=SC2046 # Several words.
-ovs_start $(ovs_sleep_keys 10000) && ovs_bridge br0 192.0.2.1/24 \
-    || die "Open vSwitch does not start"
+if ! { ovs_start $(ovs_sleep_keys 10000) && ovs_bridge br0 192.0.2.1/24; }
+then
+    die "Open vSwitch does not start"
+fi
 for ((i = 0; i < PORTS; i++)); do
-    nic_create "$i" && check_add "vdpa$i" "$i" && ovs_port_ok "vdpa$i" \
-        || die "no port vdpa$i"
+    if ! { nic_create "$i" && check_add "vdpa$i" "$i" && ovs_port_ok "vdpa$i"; }
+    then
+        die "no port vdpa$i"
+    fi
     sockets+=,$VDPA_ENV/vdpa$i.sock
 done
 ovs-ofctl add-flow br0 in_port=vdpa0,actions=in_port

@@ -124,10 +124,10 @@ struct dpdk_vdpa_end {
      * such as an interrupt.  May be null. */
     void (*settle)(void *aux, uint16_t queue);
 
-    /* Has 'queue' wake 'waiter' (base/wake.h) once it has something to receive,
-     * until disarm().  Returns false if it cannot; else recv() is called once
-     * more before anybody waits, as the queue may not tell of what was there
-     * before.  May be null. */
+    /* Has 'queue' wake 'waiter' (base/wake.h) once it has something to
+     * receive, until disarm().  Returns false if it cannot; else recv() is
+     * called once more before anybody waits, as the queue may not tell of what
+     * was there before.  May be null. */
     bool (*arm)(void *aux, uint16_t queue, struct dpdk_vdpa_waiter *waiter);
     void (*disarm)(void *aux, uint16_t queue);
 

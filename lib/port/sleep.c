@@ -30,8 +30,8 @@
 
 VLOG_DEFINE_THIS_MODULE(vdpa_sleep);
 
-/* Protects 'rests' and which thread has a rest.  The mutex of a thread is taken
- * with it; else both are leaves. */
+/* Protects 'rests' and which thread has a rest.  The mutex of a thread is
+ * taken with it, and with that what a poll takes. */
 static struct ovs_mutex rests_mutex = OVS_MUTEX_INITIALIZER;
 static struct ovs_list rests OVS_GUARDED_BY(rests_mutex)
     = OVS_LIST_INITIALIZER(&rests);

@@ -20,8 +20,8 @@
 struct dpdk_vdpa_relay;
 
 /* Has no source of a lane of 'relay' wake anybody.  Called by
- * dpdk_vdpa_relay_configure(), while no poller runs and the ends are those that
- * were asked. */
+ * dpdk_vdpa_relay_configure(), while no poller runs and the ends are those
+ * that were asked. */
 void dpdk_vdpa_rest_end(struct dpdk_vdpa_relay *);
 
 #endif /* relay/rest.h */
