@@ -76,6 +76,12 @@ static __thread struct pmd_perf_stats *perf_stats;
  * every iteration that did not. */
 static __thread uint64_t max_sleep_ns = UINT64_MAX;
 
+/* Longest wait that this PMD thread may take: twice as long after each that
+ * lasted.  What else it polls wakes nobody, such as the PF, from where the
+ * answer to what it relayed may come: that is not to wait longer than it took
+ * to come. */
+static __thread uint64_t max_wait_ns = UINT64_MAX;
+
 /* Waits in a row that were ended although there was nothing to relay. */
 static __thread unsigned int n_vain_waits;
 
@@ -222,25 +228,38 @@ __wrap_pmd_perf_end_iteration(struct pmd_perf_stats *s, int rx_packets,
                                   full_metrics);
 }
 
+/* This PMD thread has something to do: it polls for a while. */
+static void
+stay_awake(void)
+{
+    max_sleep_ns = 0;
+    max_wait_ns = 2 * WAIT_MIN_NS;
+    n_vain_waits = 0;
+}
+
 /* Waits for work, instead of a sleep of 'nanoseconds', or of 'cautious' if the
  * thread may not trust to be woken.  Returns false if there is nothing to wait
  * for. */
 static bool
 wait_for_work(uint64_t nanoseconds, uint64_t cautious)
 {
-    switch (vdpa_vswitchd_hooks.wait(nanoseconds, cautious, &n_relayed)) {
+    switch (vdpa_vswitchd_hooks.wait(MIN(nanoseconds, max_wait_ns),
+                                     MIN(cautious, max_wait_ns),
+                                     &n_relayed)) {
     case VDPA_WAIT_NONE:
         return false;
     case VDPA_WAIT_BUSY:
-        max_sleep_ns = 0;
+        stay_awake();
         break;
     case VDPA_WAIT_TIME:
         n_vain_waits = 0;
+        if (max_wait_ns < nanoseconds) {
+            max_wait_ns *= 2;
+        }
         break;
     case VDPA_WAIT_WOKEN:
         if (++n_vain_waits > VAIN_WAITS_MAX) {
-            n_vain_waits = 0;
-            max_sleep_ns = 0;
+            stay_awake();
         }
         break;
     }
@@ -256,8 +275,7 @@ __wrap_xnanosleep_no_quiesce(uint64_t nanoseconds)
     uint64_t cautious;
 
     if (n_relayed) {
-        max_sleep_ns = 0;
-        n_vain_waits = 0;
+        stay_awake();
         return;
     }
 

@@ -124,7 +124,7 @@ check_ramp(uint64_t ns)
         assert_true(vdpa_vswitchd_slept());
     }
     assert_int_equal(n, WAIT_MIN_NS / SLEEP_INCREMENT_NS - 1);
-    assert_int_equal(waited_ns, ns);
+    assert_int_equal(waited_ns, MIN(ns, 2 * WAIT_MIN_NS));
     assert_int_equal(waited_short_ns, WAIT_MIN_NS);
     assert_true(vdpa_vswitchd_slept());
 }
@@ -139,7 +139,8 @@ test_ramp(void **state OVS_UNUSED)
     check_ramp(10000000);
     for (unsigned int i = 1; i < 100; i++) {
         iterate(0, 10000000);
-        assert_int_equal(waited_ns, 10000000);
+        assert_int_equal(waited_ns, (i < 7 ? 2 * WAIT_MIN_NS << i
+                                     : 10000000));
         assert_int_equal(waited_short_ns,
                          WAIT_MIN_NS + i * SLEEP_INCREMENT_NS);
     }
@@ -191,7 +192,7 @@ test_vain(void **state OVS_UNUSED)
         check_ramp(10000000);
         for (unsigned int j = 0; j < VAIN_WAITS_MAX; j++) {
             iterate(0, 10000000);
-            assert_int_equal(waited_ns, 10000000);
+            assert_true(waited_ns);
         }
     }
 
@@ -200,7 +201,7 @@ test_vain(void **state OVS_UNUSED)
     for (int i = 0; i < 5; i++) {
         for (unsigned int j = 1; j < VAIN_WAITS_MAX; j++) {
             iterate(0, 10000000);
-            assert_int_equal(waited_ns, 10000000);
+            assert_true(waited_ns);
         }
         wait_result = VDPA_WAIT_TIME;
         iterate(0, 10000000);
