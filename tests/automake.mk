@@ -156,6 +156,7 @@ tests_unit_test_lines_SOURCES = tests/unit/test-lines.c \
 	lib/dpdk-vdpa-relay.c $(relay_test_sources)
 tests_unit_test_relay_SOURCES = tests/unit/test-relay.c $(relay_test_sources)
 tests_unit_test_relay_changes_SOURCES = tests/unit/test-relay-changes.c \
+	$(relay_test_sources)
 tests_unit_test_relay_rest_SOURCES = tests/unit/test-relay-rest.c \
 	$(relay_test_sources)
 tests_unit_test_relay_turns_SOURCES = tests/unit/test-relay-turns.c \
@@ -202,14 +203,7 @@ tests_unit_test_served_SOURCES = tests/unit/test-served.c $(vhost_sources) \
 	lib/accel/vdpa.c
 # With the headers for drivers.
 tests_unit_test_served_CPPFLAGS = $(AM_CPPFLAGS) $(unit_driver_CPPFLAGS)
-tests_unit_test_vf_SOURCES = tests/unit/test-vf.c lib/accel/pool.c
 # Compares private layouts.
-# Compares private layouts.
-vf_test_sources = lib/accel/pool.c lib/accel/vf-wakes.c lib/base/wake.c
-tests_unit_test_vf_SOURCES = tests/unit/test-vf.c $(vf_test_sources)
-tests_unit_test_vf_wakes_SOURCES = tests/unit/test-vf-wakes.c \
-	$(vf_test_sources)
-
 tests_unit_test_vdpa_CPPFLAGS = $(AM_CPPFLAGS) $(unit_driver_CPPFLAGS)
 unit_driver_CPPFLAGS = $(DPDK_SDK_CPPFLAGS) -DALLOW_INTERNAL_API
 
@@ -218,6 +212,11 @@ tests_unit_test_ring_calls_SOURCES = tests/unit/test-ring-calls.c \
 	lib/base/packet.c
 
 tests_unit_test_sleep_SOURCES = tests/unit/test-sleep.c lib/base/wake.c
+
+vf_test_sources = lib/accel/pool.c lib/accel/vf-wakes.c lib/base/wake.c
+tests_unit_test_vf_SOURCES = tests/unit/test-vf.c $(vf_test_sources)
+tests_unit_test_vf_wakes_SOURCES = tests/unit/test-vf-wakes.c \
+	$(vf_test_sources)
 
 tests_unit_test_steps_SOURCES = tests/unit/test-steps.c lib/base/packet.c \
 	lib/base/segment.c lib/vhost/ahead.c lib/vhost/book.c \

@@ -65,18 +65,6 @@ __real_netdev_dpdk_register(const struct smap *config OVS_UNUSED)
     fail();
 }
 
-struct rte_flow *
-__real_netdev_dpdk_rte_flow_create(
-    struct netdev *netdev OVS_UNUSED,
-    const struct rte_flow_attr *attr OVS_UNUSED,
-    const struct rte_flow_item *items OVS_UNUSED,
-    const struct rte_flow_action *actions OVS_UNUSED,
-    struct rte_flow_error *error OVS_UNUSED)
-{
-    fail();
-    return NULL;
-}
-
 int
 __real_netdev_register_provider(const struct netdev_class *class OVS_UNUSED)
 {
