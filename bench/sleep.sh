@@ -22,13 +22,14 @@ usage: sleep.sh [PORTS [PACKETS]]
 
 With pmd-sleep-max=10000, prints which part of a core the PMD thread of so many
 quiet ports (default: 10) takes, and how long a packet takes after a silence, of
-so many (default: 2000), in microseconds:
+so many (default: 200), in microseconds:
 
   - from a guest to Open vSwitch and back to it
   - from a guest to another one, whose port another PMD thread has
 
-It needs root, 2 cores and 3 GB of memory for hugepages, and takes 4 minutes.
-VSWITCHD may name another ovs-vswitchd than that of this folder.
+It needs root, 2 cores and 3 GB of memory for hugepages, and takes 6 minutes.
+A silence lasts up to SILENCE ms, a variable in the environment (default: 1000),
+and QUEUES is that for the queues of a VF (default: 1).  VSWITCHD may name another ovs-vswitchd than that of this folder.
 USAGE
 }
 
@@ -36,7 +37,8 @@ case ${1-} in
 -*) usage; exit ;;
 esac
 PORTS=${1-10}
-PACKETS=${2-2000}
+PACKETS=${2-200}
+: "${SILENCE:=1000}"
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) || exit 1
 # shellcheck source=/dev/null
 . "${BUILDDIR:-$HERE}/tests/atlocal" || exit 1
@@ -118,7 +120,7 @@ echo "$PORTS quiet ports: $(quiet 10)"
 frontend_stop guests >/dev/null
 
 echo "from a guest and back to it:"
-frontend_run singles "$VDPA_ENV/vdpa0.sock" "$PACKETS" 10 \
+frontend_run singles "$VDPA_ENV/vdpa0.sock" "$PACKETS" "$SILENCE" \
     || die "packets were lost"
 ovs-appctl dpdkvdpa/show vdpa0 | grep -E 'waited|woken'
 
@@ -129,5 +131,5 @@ ovs-vsctl set Open_vSwitch . other_config:pmd-cpu-mask=0x3 \
 ramp 2 || die "the PMD threads do not sleep"
 echo "from a guest to another one:"
 frontend_run singles "$VDPA_ENV/vdpa0.sock,$VDPA_ENV/vdpa1.sock" "$PACKETS" \
-    10 || die "packets were lost"
+    "$SILENCE" || die "packets were lost"
 ovs-appctl dpdkvdpa/show | grep -E 'waited|woken'
