@@ -94,13 +94,13 @@ create_uplink(struct sim_nic *nic, uint32_t faults)
 }
 
 static int
-create_representors(struct sim_nic *nic, uint32_t which)
+create_representors(struct sim_nic *nic, const struct sim_vf_set *which)
 {
 	uint16_t k;
 	int ret;
 
 	for (k = 0; k < nic->vfs; k++) {
-		if (!(which & (1u << k)) || !is_missing(nic, SIM_EP_REP(k)))
+		if (!sim_vf_set_has(which, k) || !is_missing(nic, SIM_EP_REP(k)))
 			continue;
 		ret = create_port(nic, SIM_PORT_REP, k, 0);
 		if (ret != 0)
@@ -132,7 +132,7 @@ remove_ports(struct sim_nic *nic)
 static bool
 fits(const struct sim_nic *nic, const struct sim_pf_args *args)
 {
-	if (args->representors >> nic->vfs) {
+	if (!sim_vf_set_is_below(&args->representors, nic->vfs)) {
 		SIM_LOG(ERR, "%s: there is no such representor: with vfs=%u "
 			"the last is %u", nic->name, nic->vfs, nic->vfs - 1);
 		return false;
@@ -157,7 +157,7 @@ pf_reprobe(struct sim_nic *nic, const char *args)
 	    !fits(nic, &parsed))
 		return;
 	if (parsed.has_representor)
-		create_representors(nic, parsed.representors);
+		create_representors(nic, &parsed.representors);
 	else
 		create_uplink(nic, parsed.faults);
 }
@@ -206,6 +206,7 @@ static int
 pf_probe(struct rte_vdev_device *vdev)
 {
 	const char *name = rte_vdev_device_name(vdev);
+	struct sim_vf_set all = sim_vf_set_all();
 	struct sim_pf_args args;
 	struct sim_nic *nic;
 	int ret;
@@ -233,7 +234,7 @@ pf_probe(struct rte_vdev_device *vdev)
 		return -ENOMEM;
 	ret = create_uplink(nic, args.faults);
 	if (ret == 0)
-		ret = create_representors(nic, UINT32_MAX);
+		ret = create_representors(nic, &all);
 	if (ret != 0) {
 		remove_ports(nic);
 		sim_nic_unref(nic);
@@ -266,7 +267,7 @@ static struct rte_vdev_driver pf_driver = {
 
 RTE_PMD_REGISTER_VDEV(net_simpf, pf_driver);
 RTE_PMD_REGISTER_PARAM_STRING(net_simpf,
-	"vfs=<1-14> "
+	"vfs=<1-126> "
 	"queues=<1-16> "
 	"wire=none|tap:<name>|pf:<name> "
 	"representor=<list> "

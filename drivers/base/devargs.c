@@ -128,7 +128,8 @@ are_vfs(const struct rte_eth_devargs *da)
 static int
 pf_representor(const struct parse *p, const char *key, const char *value)
 {
-	struct rte_eth_devargs da[SIM_MAX_VFS];
+	/* These may be long; 16 elements are as many as fit into 'buf'. */
+	struct rte_eth_devargs da[16];
 	struct sim_pf_args *args = p->out;
 	char buf[256];
 	int i, k, n;
@@ -147,8 +148,10 @@ pf_representor(const struct parse *p, const char *key, const char *value)
 		for (k = 0; k < da[i].nb_representor_ports; k++) {
 			if (da[i].representor_ports[k] >= SIM_MAX_VFS)
 				return bad_value(p, key, value, "the highest "
-						 "VF there can be is 13");
-			args->representors |= 1u << da[i].representor_ports[k];
+						 "VF there can be is "
+						 RTE_STR(SIM_LAST_VF));
+			sim_vf_set_add(&args->representors,
+				       da[i].representor_ports[k]);
 		}
 	}
 	return 0;
@@ -352,7 +355,8 @@ sim_devargs_parse_pf(const char *dev, const char *args,
 			 "fault", args);
 	if (ret != 0)
 		return ret;
-	if (out->vfs != 0 && (out->representors >> out->vfs) != 0) {
+	if (out->vfs != 0 &&
+	    !sim_vf_set_is_below(&out->representors, out->vfs)) {
 		SIM_LOG(ERR, "%s: representor names a VF that does not exist: "
 			"with vfs=%u the last is %u", dev, out->vfs,
 			out->vfs - 1);

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <rte_dev.h>
 
@@ -25,6 +26,45 @@ enum sim_wire_kind {
 	SIM_WIRE_PF,		/* A cable to another simulated PF. */
 };
 
+/* VFs of a PF: word K / 64, bit K % 64. */
+struct sim_vf_set {
+	uint64_t words[(SIM_MAX_VFS + 63) / 64];
+};
+
+static inline void
+sim_vf_set_add(struct sim_vf_set *set, uint16_t vf)
+{
+	set->words[vf / 64] |= UINT64_C(1) << vf % 64;
+}
+
+static inline bool
+sim_vf_set_has(const struct sim_vf_set *set, uint16_t vf)
+{
+	return set->words[vf / 64] >> vf % 64 & 1;
+}
+
+static inline struct sim_vf_set
+sim_vf_set_all(void)
+{
+	struct sim_vf_set set;
+
+	memset(&set, 0xff, sizeof(set));
+	return set;
+}
+
+/* Whether the set has none but VFs 0 to 'n' - 1. */
+static inline bool
+sim_vf_set_is_below(const struct sim_vf_set *set, uint16_t n)
+{
+	uint16_t vf;
+
+	for (vf = n; vf < SIM_MAX_VFS; vf++) {
+		if (sim_vf_set_has(set, vf))
+			return false;
+	}
+	return true;
+}
+
 struct sim_pf_args {
 	uint16_t vfs;			/* 0: the key was absent. */
 	uint16_t queues;		/* 0: the key was absent. */
@@ -32,7 +72,7 @@ struct sim_pf_args {
 	enum sim_wire_kind wire;
 	char wire_name[RTE_DEV_NAME_MAX_LEN];	/* Of the TAP or the PF. */
 	bool has_representor;
-	uint32_t representors;		/* Bit K: representor of VF K. */
+	struct sim_vf_set representors;	/* Of these VFs. */
 	uint32_t faults;		/* SIM_FAULT_* of the uplink. */
 };
 

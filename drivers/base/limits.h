@@ -5,7 +5,8 @@
 
 /* What the simulated NIC has at most. */
 
-#define SIM_MAX_VFS	14
+#define SIM_MAX_VFS	126	/* DPDK may have room for fewer ports. */
+#define SIM_LAST_VF	125
 #define SIM_MAX_QUEUES	16	/* Of an ethdev; pairs of a vDPA device. */
 #define SIM_MAX_FRAME	9728
 

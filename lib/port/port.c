@@ -147,7 +147,6 @@ vdpa_port_tell_again(struct vdpa_port *port, long long int now)
 {
     if (now >= port->tell_again) {
         port->tell_again = LLONG_MAX;
-    port->pairs_due = LLONG_MAX;
         netdev_change_seq_changed(port->netdev);
     }
 }

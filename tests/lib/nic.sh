@@ -78,10 +78,10 @@ nic_dpdk_extra()
 
 # Flavour "sim": the simulated NIC of drivers/, whose uplink is the network
 # interface wire0.  All of its ports say what it is like, for the first of them
-# makes it.
+# makes it, with VDPA_SIM_VFS VFs if that is set.
 nic_sim_pf()
 {
-    echo "net_simpf0,vfs=8,queues=$(cat "$VDPA_ENV/sim-queues"),wire=tap:wire0"
+    echo "net_simpf0,vfs=${VDPA_SIM_VFS-8},queues=$(cat "$VDPA_ENV/sim-queues"),wire=tap:wire0"
 }
 
 # All VFs have as many queues as the first one.

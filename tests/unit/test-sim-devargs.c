@@ -6,6 +6,17 @@
 #include "base/devargs.h"
 #include "base/fault.h"
 
+/* Fails unless 'set' has the VFs of 'first' bits, and none from 32 on. */
+static void
+check_set(const struct sim_vf_set *set, uint32_t first)
+{
+	uint16_t vf;
+
+	for (vf = 0; vf < SIM_MAX_VFS; vf++)
+		assert_int_equal(sim_vf_set_has(set, vf),
+				 vf < 32 && (first >> vf & 1));
+}
+
 static void
 test_pf_good(void **state)
 {
@@ -22,7 +33,7 @@ test_pf_good(void **state)
 		"vfs=14,queues=16,wire=tap:x,representor=[0-2,13]", &a), 0);
 	assert_int_equal(a.wire, SIM_WIRE_TAP);
 	assert_string_equal(a.wire_name, "x");
-	assert_int_equal(a.representors, 0x2007);
+	check_set(&a.representors, 0x2007);
 
 	assert_int_equal(sim_devargs_parse_pf("p", "wire=pf:q,vfs=1", &a), 0);
 	assert_int_equal(a.wire, SIM_WIRE_PF);
@@ -30,6 +41,34 @@ test_pf_good(void **state)
 	assert_int_equal(sim_devargs_parse_pf("p", "wire=none", &a), 0);
 	assert_true(a.has_wire);
 	assert_int_equal(a.wire, SIM_WIRE_NONE);
+}
+
+/* As many VFs as there can be: the last ones are far beyond a word. */
+static void
+test_pf_many(void **state)
+{
+	struct sim_pf_args a;
+
+	(void)state;
+	assert_int_equal(sim_devargs_parse_pf("p",
+		"vfs=126,representor=[0,63-64,125]", &a), 0);
+	assert_int_equal(a.vfs, 126);
+	assert_true(sim_vf_set_has(&a.representors, 0));
+	assert_false(sim_vf_set_has(&a.representors, 1));
+	assert_false(sim_vf_set_has(&a.representors, 62));
+	assert_true(sim_vf_set_has(&a.representors, 63));
+	assert_true(sim_vf_set_has(&a.representors, 64));
+	assert_false(sim_vf_set_has(&a.representors, 65));
+	assert_false(sim_vf_set_has(&a.representors, 124));
+	assert_true(sim_vf_set_has(&a.representors, 125));
+	assert_true(sim_vf_set_is_below(&a.representors, 126));
+	assert_false(sim_vf_set_is_below(&a.representors, 125));
+	assert_int_equal(sim_devargs_parse_pf("p",
+		"vfs=125,representor=125", &a), -EINVAL);
+	assert_int_equal(sim_devargs_parse_pf("p",
+		"vfs=64,representor=64", &a), -EINVAL);
+	assert_int_equal(sim_devargs_parse_pf("p", "representor=126", &a),
+			 -EINVAL);
 }
 
 static void
@@ -54,7 +93,7 @@ test_pf_representor_forms(void **state)
 		assert_int_equal(sim_devargs_parse_pf("p", forms[i].args, &a),
 				 0);
 		assert_true(a.has_representor);
-		assert_int_equal(a.representors, forms[i].which);
+		check_set(&a.representors, forms[i].which);
 	}
 }
 
@@ -71,7 +110,7 @@ test_pf_representor_list(void **state)
 		return;
 	}
 	assert_int_equal(sim_devargs_parse_pf("p", args, &a), 0);
-	assert_int_equal(a.representors, 0xd);
+	check_set(&a.representors, 0xd);
 	assert_int_equal(sim_devargs_parse_pf("p", "representor=[vf0,sf1]",
 					      &a), -EINVAL);
 	assert_int_equal(sim_devargs_parse_pf("p", "representor=[vf0,pf1vf1]",
@@ -93,12 +132,12 @@ static void
 test_pf_bad(void **state)
 {
 	static const char * const bad[] = {
-		"vfs=0", "vfs=15", "vfs=-1", "vfs=", "vfs", "vfs=4x", "vfs= 4",
+		"vfs=0", "vfs=127", "vfs=-1", "vfs=", "vfs", "vfs=4x", "vfs= 4",
 		"vfs=4294967300", "vfs=1,vfs=2",
 		"queues=0", "queues=17", "queues=x",
 		"wire=", "wire=tap:", "wire=tap:a-name-of-16-chr", "wire=foo",
 		"wire=pf:", "wire=pf:p", "wire",
-		"representor=", "representor=x", "representor=[0-14]",
+		"representor=", "representor=x", "representor=[120-126]",
 		"representor=sf0", "representor=pf1vf0", "representor=c1pf0vf0",
 		"representor=pf0",
 		"vfs=2,representor=[2]", "representor=[0-2],vfs=2",
@@ -150,7 +189,7 @@ static void
 test_vf_bad(void **state)
 {
 	static const char * const bad[] = {
-		"", "pf=x", "vf=0", "pf=,vf=0", "pf=x,vf=14", "pf=x,vf=-1",
+		"", "pf=x", "vf=0", "pf=,vf=0", "pf=x,vf=126", "pf=x,vf=-1",
 		"pf=x,vf=", "pf=x,vf=0,vdpa=2", "pf=x,vf=0,vdpa=",
 		"pf=x,vf=0,fault=foo", "pf=x,vf=0,pf=y",
 		"pf=x,vf=0,vdpa=1,queues=0", "pf=x,vf=0,vdpa=1,queues=17",
@@ -183,6 +222,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pf_good),
+		cmocka_unit_test(test_pf_many),
 		cmocka_unit_test(test_pf_representor_forms),
 		cmocka_unit_test(test_pf_representor_list),
 		cmocka_unit_test(test_pf_empty),

@@ -109,6 +109,11 @@ test_bad_devices(void **state)
 	assert_int_equal(rte_eth_dev_count_total(), count + 15);
 	remove_device("net_simpf1");
 	assert_int_equal(rte_eth_dev_count_total(), count);
+	/* Nor of one that has more than there can be. */
+	if (RTE_MAX_ETHPORTS < 126) {
+		assert_int_not_equal(rte_dev_probe("net_simpf1,vfs=126"), 0);
+		assert_int_equal(rte_eth_dev_count_total(), count);
+	}
 	/* One owner at a time. */
 	plug("net_simvf0,pf=net_simpf0,vf=0");
 	assert_int_not_equal(rte_dev_probe("net_simvf1,pf=net_simpf0,vf=0"), 0);
