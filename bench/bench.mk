@@ -14,6 +14,8 @@ bench_scripts = \
 	bench/relay-cost.recorded \
 	bench/relay-cost.sh \
 	bench/report.py \
+	bench/scale.py \
+	bench/scale.sh \
 	bench/sleep.sh \
 	bench/systems.sh \
 	bench/tcp.sh

@@ -32,7 +32,8 @@ taking turns, and prints a table.
   --out DIR      where the tables, results.json and the pictures go (default:
                  bench-results)
   --stage NAME   only this one; may be given again.  There are:
-                 $STAGES
+                 $STAGES,
+                 and, only if it is asked for by name, $MORE_STAGES
   --record       record the ratios ours/testpmd, to which later runs compare
   --document     put the figures and pictures into Documentation/benchmarks.rst
   --help         this text
@@ -47,6 +48,7 @@ USAGE
 
 STAGES="base latency packed unmerged ring1024 queues jumbo ports idle"
 STAGES+=" simulated tcp-like tcp"
+MORE_STAGES="scale"
 QUICK_STAGES="base packed latency tcp-like"
 
 # Things that a run leaves behind
@@ -328,7 +330,7 @@ needs()
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd) || exit 1
 export abs_top_srcdir=${HERE%/*}      # For the libraries.
-for library in ../tests/lib/load systems tcp; do
+for library in ../tests/lib/load systems tcp scale; do
     . "$HERE/$library.sh" || exit 1
 done
 
@@ -341,9 +343,9 @@ while [ $# -gt 0 ]; do
     --rounds) ROUNDS=${2-}; shift ;;
     --out) OUT=${2-}; shift ;;
     --stage)
-        case " $STAGES " in
+        case " $STAGES $MORE_STAGES " in
         *" ${2-} "*) WANTED+=" $2" ;;
-        *) die "--stage \"${2-}\": there are only $STAGES" ;;
+        *) die "--stage \"${2-}\": there are only $STAGES $MORE_STAGES" ;;
         esac
         shift
         ;;
@@ -377,11 +379,15 @@ fi
 if wanted ports idle; then
     stage ports
 fi
-for name in queues jumbo simulated tcp-like tcp; do
+for name in queues jumbo simulated tcp-like tcp $MORE_STAGES; do
     if wanted "$name"; then
         stage "$name"
     fi
 done
+if [ ! -s "$RAW" ]; then
+    [ -z "$FAILED" ] || die "these stages failed:$FAILED"
+    exit 0
+fi
 python3 -B "$HERE/report.py" --raw "$RAW" --out "$OUT" --command "$COMMAND" \
     --recorded "$HERE/bench.recorded" "${RECORD[@]}" \
     "${DOCUMENT[@]}" | tee "$OUT/report.txt"

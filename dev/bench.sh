@@ -24,6 +24,10 @@ between a dpdkvhostuserclient and a dpdk port, and beside rte_vhost alone, and
 prints a table.  All of it takes less than 20 minutes, --quick less than 3.
 Leave the machine alone meanwhile.
 
+--stage scale, what many quiet ports cost, is not a part of that: it builds a
+DPDK with room for them, which takes some minutes at the first time, and then
+needs 4 GB of memory for hugepages and two minutes.
+
 USAGE
     bash "$TOP/bench/bench.sh" --help | sed '1,2d'
 }
@@ -42,6 +46,7 @@ command_bench()
     needs_nic
     logged "building the benchmarks" make -C "$BUILD" bench-programs \
         || die_log
+    [[ " $* " != *" --stage scale "* ]] || scale_build
     BENCH_COMMAND="./quickstart bench $*" BENCHDIR=$BUILD/bench \
         exec bash "$TOP/bench/bench.sh" "$@"
 }

@@ -134,15 +134,15 @@ dpdk_headers()
     ) | tar -C "$1" -cf - -T - | tar -C "$2" -xf -
 }
 
-# dpdk_fetch VERSION FOLDER: fetches header files into FOLDER/source, from the
-# source package of VERSION, or else of the newest other version of its release
-# series that can be had: a mirror may list what it does not have, and have
-# brought out another point release since.  The machine may have no "deb-src"
-# entry, so one is derived from each "deb" entry, in files that only these calls
-# use.
+# dpdk_fetch VERSION FOLDER [mv]: fetches header files, or all sources, into
+# FOLDER/source, from the source package of VERSION, or else of the newest other
+# version of its release series that can be had: a mirror may list what it does
+# not have, and have brought out another point release since.  The machine may
+# have no "deb-src" entry, so one is derived from each "deb" entry, in files that
+# only these calls use.
 dpdk_fetch()
 {
-    local dir=$2 version
+    local dir=$2 keep=${3-dpdk_headers} version
     local apt=(-o Dir::Etc::sourcelist=/dev/null
         -o Dir::Etc::sourceparts="$dir/sources"
         -o Dir::State::Lists="$dir/lists"
@@ -152,7 +152,7 @@ dpdk_fetch()
     apt-get "${apt[@]}" update
     for version in $(dpdk_versions "$1" "${apt[@]}"); do
         if (cd "$dir" && apt-get "${apt[@]}" source "dpdk=$version"); then
-            dpdk_headers "$(echo "$dir"/dpdk-*/)" "$dir/source" || return 1
+            "$keep" "$(echo "$dir"/dpdk-*/)" "$dir/source" || return 1
             rm -rf "$dir"/sources "$dir"/lists "$dir"/dpdk[_-]*
             return 0
         fi

@@ -35,7 +35,8 @@
 #include "vhost/notes.h"
 #include "vhost/vm.h"
 
-/* How often the VF's link is looked at, in ms, for VFs that do not tell. */
+/* How often the VF's link is looked at, in ms, for VFs that do not tell: at
+ * multiples of this, so that the main thread wakes up for all ports at once. */
 #define LINK_CHECK_INTERVAL 1000
 
 /* Takes up what other threads reported of the guest. */
@@ -257,7 +258,7 @@ watch_port(struct vdpa_port *port, void *aux OVS_UNUSED)
         handle_changes(port);
     }
     if (changed || time_msec() >= port->next_link_check) {
-        port->next_link_check = time_msec() + LINK_CHECK_INTERVAL;
+        port->next_link_check = ROUND_UP(time_msec() + 1, LINK_CHECK_INTERVAL);
         check_link(port);
         vdpa_rxqs_look(port);
         vdpa_accelerator_check_switch(port);

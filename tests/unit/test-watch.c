@@ -254,6 +254,19 @@ look(const char *expected)
     STALLED "the guest's queue shows packets but gives none, as with "  \
     "a bad descriptor\n"
 
+/* All ports are looked at at the same moments, so that the main thread wakes up
+ * for them once. */
+static void
+test_together(void **state OVS_UNUSED)
+{
+    long long int before = time_msec();
+
+    look("");
+    assert_int_equal(port.next_link_check % LINK_CHECK_INTERVAL, 0);
+    assert_in_range(port.next_link_check, before + 1,
+                    time_msec() + LINK_CHECK_INTERVAL);
+}
+
 static void
 test_moves(void **state OVS_UNUSED)
 {
@@ -373,6 +386,7 @@ main(void)
 {
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, setup, teardown)
     const struct CMUnitTest tests[] = {
+        TEST(test_together),
         TEST(test_moves),
         TEST(test_bad_ring),
         TEST(test_just_come),
