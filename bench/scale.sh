@@ -66,7 +66,7 @@ scale_add()
     ovs-vsctl --timeout=60 add-port br0 "vdpa$1" -- set Interface "vdpa$1" \
         type=dpdkvdpa options:vdpa-socket-path="$VDPA_ENV/$1.sock" \
         options:vdpa-sw=true \
-        options:vdpa-accelerator-devargs="net_simvf$1\\,pf=net_simpf0\\,vf=$1" \
+        options:vdpa-accelerator-devargs="\"$(nic_sim_vf "$1")\"" \
         options:dpdk-devargs="\"$pf,representor=[$1]\"" || return 1
     added=$(scale_now)
     ovs_port_ok "vdpa$1" && wait_until "scale_first $1 >/dev/null" || return 1
@@ -125,12 +125,13 @@ scale_quiet()
 # scale_measure PORTS: prints lines for scale.py.
 scale_measure()
 {
-    local ports=$1 i
+    local ports=$1 i added
     scale_guests "$ports" || return 1
     echo "ports $ports"
     echo "memory $(scale_memory)"
     for ((i = 0; i < ports; i++)); do
-        echo "add $(scale_add "$i" "$ports")"
+        added=$(scale_add "$i" "$ports") || return 1
+        echo "add $added"
     done
     echo "memory $(scale_memory)"
     wait_until -t 60 "scale_is_quiet" || return 1
