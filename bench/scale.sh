@@ -128,14 +128,18 @@ scale_measure()
     local ports=$1 i added
     scale_guests "$ports" || return 1
     echo "ports $ports"
-    echo "memory $(scale_memory)"
     for ((i = 0; i < ports; i++)); do
+        # With the first port come Open vSwitch's pool and more that all share.
+        [ "$i" -ne 1 ] || echo "memory $(scale_memory)"
         added=$(scale_add "$i" "$ports") || return 1
         echo "add $added"
     done
     echo "memory $(scale_memory)"
     wait_until -t 60 "scale_is_quiet" || return 1
     echo "quiet $(scale_quiet)"
+    for ((i = 0; i < ports; i += SCALE_GUESTS)); do
+        frontend_stop "guests$i" >/dev/null || return 1
+    done
 }
 
 # scale_is_quiet: succeeds if the main thread had little to do for a second.

@@ -390,11 +390,12 @@ show_vf(const struct vdpa_port *port, struct ds *out)
     unsigned int n = dpdk_vdpa_vf_get_losses(port->vf, losses);
 
     ds_put_format(out, "  VF: %s, link %s\n"
-                  "    DPDK port %u, queue pairs: %u of %u, descriptors: %u to "
-                  "receive, %u to send, MTU %u, NUMA node %d\n",
+                  "    DPDK port %u, queue pairs: %u of %u, descriptors: %u "
+                  "to receive, %u to send, MTU %u, NUMA node %d\n",
                   dpdk_vdpa_vf_devargs(port->vf),
                   dpdk_vdpa_vf_link_is_up(port->vf) ? "up" : "down",
-                  dpdk_vdpa_vf_port_id(port->vf), config->n_used, config->n_pairs,
+                  dpdk_vdpa_vf_port_id(port->vf), config->n_used,
+                  config->n_pairs,
                   dpdk_vdpa_vf_rxq_size(port->vf),
                   dpdk_vdpa_vf_txq_size(port->vf), config->mtu,
                   dpdk_vdpa_vf_numa_node(port->vf));

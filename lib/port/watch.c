@@ -36,7 +36,7 @@
 #include "vhost/vm.h"
 
 /* How often the VF's link is looked at, in ms, for VFs that do not tell: at
- * multiples of this, so that the main thread wakes up for all ports at once. */
+ * multiples of this, so that the main thread wakes up once for all ports. */
 #define LINK_CHECK_INTERVAL 1000
 
 /* Takes up what other threads reported of the guest. */
