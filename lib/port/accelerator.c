@@ -456,7 +456,8 @@ restart_vf(struct vdpa_port *port, const struct dpdk_vdpa_vf_config *config,
     char *old_error = NULL;
     int error, error2 = 0;
 
-    vdpa_port_hold_vf(port, true);
+    /* With a smaller MTU, what waits in the relay may be too long. */
+    vdpa_port_hold_vf(port, config->mtu >= good.mtu);
     error = dpdk_vdpa_vf_start(port->vf, config, errp);
     if (error && !dpdk_vdpa_vf_is_started(port->vf)) {
         error2 = dpdk_vdpa_vf_start(port->vf, &good, &old_error);

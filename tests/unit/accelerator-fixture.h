@@ -79,6 +79,7 @@ static struct {
     unsigned int n_repairs;     /* Of the guest. */
     unsigned int n_dead;        /* Claims on dead devices given up. */
     bool policed_by_hw;
+    bool keeps_packets;         /* The relay, while the VF was held last. */
 } seen;
 
 static struct vdpa_port port;
@@ -418,8 +419,9 @@ vdpa_policing_adapt(struct vdpa_port *p)
 }
 
 void
-vdpa_port_hold_vf(struct vdpa_port *p OVS_UNUSED, bool to_restart OVS_UNUSED)
+vdpa_port_hold_vf(struct vdpa_port *p OVS_UNUSED, bool to_restart)
 {
+    seen.keeps_packets = to_restart;
 }
 
 const char *

@@ -48,6 +48,7 @@ test_mtu(void **state OVS_UNUSED)
     assert_int_equal(apply(options_for("a", DPDK_VDPA_MODE_SW)), 0);
     script.mtu = script.bad_mtu = 9000;
     vdpa_accelerator_apply_mtu(&port);
+    assert_true(seen.keeps_packets);
     check(VDPA_ACCEL_RELAY, false, true);
     assert_int_equal(dpdk_vdpa_vf_get_config(port.vf)->mtu, 1500);
 
@@ -66,6 +67,7 @@ test_mtu(void **state OVS_UNUSED)
     check(VDPA_ACCEL_RELAY, false, true);
     script.mtu = 1400;
     vdpa_accelerator_apply_mtu(&port);
+    assert_false(seen.keeps_packets);
     check(VDPA_ACCEL_RELAY, false, false);
     assert_int_equal(dpdk_vdpa_vf_get_config(port.vf)->mtu, 1400);
 }
