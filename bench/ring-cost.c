@@ -36,7 +36,9 @@
 #include <rte_mbuf.h>
 
 #include "vhost/chain.h"
+#include "vhost/notes.h"
 #include "vhost/ring.h"
+#include "vhost/scatter.h"
 #include "openvswitch/util.h"
 #include "packets.h"
 #include "tests/unit/test-guest.h"
@@ -76,12 +78,14 @@ struct figure {
     bool checksum;              /* To be finished. */
     uint16_t gso_size;          /* Or 0. */
     uint64_t features;          /* Beyond those of each. */
+    uint64_t ol_flags;          /* Of packets to the guest. */
 };
 
 static struct rte_mempool *mempool;
 static struct guest guest;
 static struct dpdk_vdpa_ring ring;
-static uint32_t span;
+static struct dpdk_vdpa_note note;
+static struct dpdk_vdpa_undo undo;
 static uint8_t *places;
 
 static void
@@ -104,7 +108,7 @@ ring_create(const struct figure *f, bool packed)
     }
     ring.size = RING_SIZE;
     ring.next_avail = ring.next_used = packed ? GUEST_WRAP : 0;
-    ring.span = &span;
+    ring.span = &note.span;
     ring.memory = &guest.memory;
     ring.region = guest.memory.regions;
 }
@@ -322,6 +326,19 @@ make_packet(uint32_t len)
     return pkt;
 }
 
+/* Sends as vhost/walk.c does. */
+static unsigned int
+walk_send(struct rte_mbuf **pkts, unsigned int n)
+{
+    unsigned int sent = dpdk_vdpa_ring_send(&ring, pkts, n);
+
+    if (OVS_UNLIKELY(sent < n && ring.unusual)) {
+        sent += dpdk_vdpa_scatter_send(&ring, &note, &undo, ring.size - sent,
+                                       &pkts[sent], n - sent);
+    }
+    return sent;
+}
+
 static unsigned int
 run_send(const struct figure *f, bool packed)
 {
@@ -332,6 +349,8 @@ run_send(const struct figure *f, bool packed)
     ring_create(f, packed);
     for (unsigned int i = 0; i < f->burst; i++) {
         pkts[i] = make_packet(f->frame_len);
+        pkts[i]->ol_flags |= f->ol_flags;
+        pkts[i]->tso_segsz = 1448;
     }
     for (int i = 0; i < N_BURSTS; i++) {
         unsigned int sent;
@@ -341,7 +360,7 @@ run_send(const struct figure *f, bool packed)
                         VRING_DESC_F_WRITE);
         }
         CALLGRIND_TOGGLE_COLLECT;
-        sent = dpdk_vdpa_ring_send(&ring, pkts, f->burst);
+        sent = walk_send(pkts, f->burst);
         CALLGRIND_TOGGLE_COLLECT;
         if (sent != f->burst) {
             ovs_fatal(0, "ring-cost: %s: %u packets went in place of %u",
@@ -379,6 +398,15 @@ static const struct figure figures[] = {
     { "send", run_send, .burst = 32, .frame_len = 64 },
     { "send-mergeable", run_send, .burst = 32, .frame_len = 1514,
       .part_len = 1536, .features = 1ULL << VIRTIO_NET_F_MRG_RXBUF },
+    { "send-good", run_send, .burst = 32, .frame_len = 64,
+      .features = 1ULL << VIRTIO_NET_F_GUEST_CSUM,
+      .ol_flags = RTE_MBUF_F_RX_L4_CKSUM_GOOD },
+    { "send-lro", run_send, .burst = 5,
+      .frame_len = TCP_HEADERS_LEN + 45 * 1448, .part_len = 1536,
+      .features = (1ULL << VIRTIO_NET_F_MRG_RXBUF
+                   | 1ULL << VIRTIO_NET_F_GUEST_CSUM
+                   | 1ULL << VIRTIO_NET_F_GUEST_TSO4),
+      .ol_flags = RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_IPV4 },
     { "idle", run_idle, .burst = 0 },
 };
 

@@ -25,6 +25,7 @@ vdpasim_sources = \
 	drivers/nic/rx.c \
 	drivers/nic/stats.c \
 	drivers/nic/tx.c \
+	drivers/packet/checksum.c \
 	drivers/packet/key.c \
 	drivers/packet/lro.c \
 	drivers/packet/mbuf.c \
@@ -80,6 +81,7 @@ vdpasim_headers = \
 	drivers/nic/rx.h \
 	drivers/nic/stats.h \
 	drivers/nic/tx.h \
+	drivers/packet/checksum.h \
 	drivers/packet/key.h \
 	drivers/packet/lro.h \
 	drivers/packet/mbuf.h \
@@ -151,6 +153,7 @@ CLEANFILES += \
 
 if HAVE_CMOCKA
 sim_unit_tests = \
+	tests/unit/test-sim-checksum \
 	tests/unit/test-sim-devargs \
 	tests/unit/test-sim-eswitch \
 	tests/unit/test-sim-flow \
@@ -175,6 +178,11 @@ sim_unit_LDADD = \
 	-lrte_bus_vdev $(CMOCKA_LIBS) $(DPDK_LIBS) -lpthread
 sim_unit_CPPFLAGS = $(VDPASIM_CPPFLAGS) $(CMOCKA_CFLAGS)
 sim_unit_CFLAGS = $(VDPASIM_CFLAGS)
+
+tests_unit_test_sim_checksum_SOURCES = tests/unit/test-sim-checksum.c
+tests_unit_test_sim_checksum_CPPFLAGS = $(sim_unit_CPPFLAGS)
+tests_unit_test_sim_checksum_CFLAGS = $(sim_unit_CFLAGS)
+tests_unit_test_sim_checksum_LDADD = $(sim_unit_LDADD)
 
 tests_unit_test_sim_devargs_SOURCES = tests/unit/test-sim-devargs.c
 tests_unit_test_sim_devargs_CPPFLAGS = $(sim_unit_CPPFLAGS)

@@ -74,13 +74,20 @@ lane_drop(struct lane *lane, struct rte_mbuf **pkts, unsigned int n,
     dpdk_vdpa_counter_add(&lane->counters.drops[reason], n);
 }
 
-/* Makes 'pkt', which the source put together, ready for the sink. */
+/* Makes 'pkt' ready for the sink if the source put it together, or left its
+ * checksum to others. */
 static bool
-prepare_lro(const struct lane *lane, struct rte_mbuf *pkt)
+prepare(const struct lane *lane, struct rte_mbuf *pkt)
 {
     const struct dpdk_vdpa_end *sink = lane->sink;
 
-    return sink && sink->prepare_lro && sink->prepare_lro(sink->aux, pkt);
+    if ((pkt->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK)
+        == RTE_MBUF_F_RX_L4_CKSUM_NONE) {
+        dpdk_vdpa_packet_complete(pkt);
+    }
+    return (!(pkt->ol_flags & lane->rules.good_offloads & RTE_MBUF_F_RX_LRO)
+            || (sink && sink->prepare_lro
+                && sink->prepare_lro(sink->aux, pkt)));
 }
 
 /* Drops from the 'n' packets at 'pkts' those that are not for relaying.
@@ -97,9 +104,7 @@ lane_filter(struct lane *lane, struct rte_mbuf **pkts, unsigned int n,
         struct rte_mbuf *pkt = pkts[i];
         int reason = dpdk_vdpa_packet_check(&lane->rules, pkt);
 
-        if (reason < 0 && pkt->ol_flags & RTE_MBUF_F_RX_LRO
-            && lane->rules.good_offloads & RTE_MBUF_F_RX_LRO
-            && !prepare_lro(lane, pkt)) {
+        if (reason < 0 && !prepare(lane, pkt)) {
             reason = DPDK_VDPA_DROP_BAD_OFFLOAD;
         }
         if (reason < 0 && lane->policer

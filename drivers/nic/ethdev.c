@@ -13,6 +13,7 @@
 #include "nic/rx.h"
 #include "nic/stats.h"
 #include "nic/tx.h"
+#include "packet/checksum.h"
 #include "packet/lro.h"
 #include "packet/offload.h"
 
@@ -114,6 +115,7 @@ set_rxqs(struct sim_port *p, bool scatter)
 		p->rxq[i] = data->rx_queues[i];
 		p->rxq[i]->scatter = scatter;
 		p->rxq[i]->max_lro = lro ? mode->max_lro_pkt_size : 0;
+		p->rxq[i]->checksum = mode->offloads & SIM_RX_CHECKSUM;
 		set_max_frame(p->rxq[i], data->mtu);
 		data->rx_queue_state[i] = RTE_ETH_QUEUE_STATE_STARTED;
 	}
@@ -409,6 +411,8 @@ port_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	struct sim_port *p = get_port(dev);
 
 	fill_capabilities(info);
+	if (p->kind == SIM_PORT_VF)
+		info->rx_offload_capa |= SIM_RX_CHECKSUM;
 	info->max_rx_queues = p->nic->queues;
 	info->max_tx_queues = p->nic->queues;
 	/* The two ends of a cable are one port of the switch: by this an

@@ -50,6 +50,7 @@ struct sim_rxq {
 	uint16_t nb_desc;
 	bool scatter;
 	uint32_t max_lro;		/* 0: no large receive offload. */
+	bool checksum;			/* Say which checksums are good. */
 	int intr_fd;			/* If 'has_intr'. */
 	bool has_intr;
 	bool armed;			/* Relaxed atomic: see interrupt.h. */

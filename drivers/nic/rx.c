@@ -3,6 +3,7 @@
 #include <rte_malloc.h>
 
 #include "base/log.h"
+#include "packet/checksum.h"
 #include "packet/lro.h"
 #include "nic/nic.h"
 #include "base/rcu.h"
@@ -189,6 +190,15 @@ adopt(struct sim_rxq *q, struct rte_mbuf **pkts, uint16_t n,
 	return kept;
 }
 
+static void
+check_sums(struct rte_mbuf **pkts, uint16_t n)
+{
+	uint16_t i;
+
+	for (i = 0; i < n; i++)
+		pkts[i]->ol_flags |= sim_checksum_flags(pkts[i]);
+}
+
 static uint16_t
 merge(struct sim_rxq *q, struct rte_mbuf **pkts, uint16_t n)
 {
@@ -213,6 +223,8 @@ enqueue(struct sim_rxq *q, struct rte_mbuf **pkts, uint16_t n,
 	n = drop_oversize(q, pkts, n, hashes);
 	n = drop_missed(q, pkts, n);
 	n = adopt(q, pkts, n, hashes);
+	if (q->checksum)
+		check_sums(pkts, n);
 	if (q->max_lro > 0)
 		n = merge(q, pkts, n);
 	if (n == 0)

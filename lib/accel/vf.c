@@ -48,6 +48,11 @@ VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_vf);
                      | RTE_ETH_TX_OFFLOAD_MULTI_SEGS)
 #define TX_SEGMENTATION (TX_CHECKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO)
 
+/* What it takes to know that a received packet's checksums are good. */
+#define RX_CHECKSUM (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM                          \
+                     | RTE_ETH_RX_OFFLOAD_UDP_CKSUM                         \
+                     | RTE_ETH_RX_OFFLOAD_TCP_CKSUM)
+
 /* What it takes to receive segments put together. */
 #define RX_LRO (RTE_ETH_RX_OFFLOAD_TCP_LRO | RTE_ETH_RX_OFFLOAD_SCATTER)
 
@@ -258,8 +263,9 @@ vf_eth_conf(const struct rte_eth_dev_info *info,
                            && conf.rx_adv_conf.rss_conf.rss_hf
                            ? RTE_ETH_MQ_RX_RSS : RTE_ETH_MQ_RX_NONE);
     conf.txmode.offloads = choose_tx_offloads(info, data_len);
+    conf.rxmode.offloads = info->rx_offload_capa & RX_CHECKSUM;
     if (config->lro) {
-        conf.rxmode.offloads = RX_LRO;
+        conf.rxmode.offloads |= RX_LRO;
         conf.rxmode.max_lro_pkt_size = MIN(info->max_lro_pkt_size,
                                            MAX_TSO_LEN);
     }

@@ -293,6 +293,28 @@ dpdk_vdpa_packet_translate(struct rte_mbuf *pkt, uint64_t features)
     dpdk_vdpa_packet_describe(pkt, &hdr, features);
 }
 
+void
+dpdk_vdpa_packet_complete(struct rte_mbuf *pkt)
+{
+    uint8_t *data = rte_pktmbuf_mtod(pkt, uint8_t *);
+    struct dpdk_vdpa_headers h;
+    struct virtio_net_hdr hdr;
+    uint16_t pseudo;
+
+    pkt->ol_flags &= ~RTE_MBUF_F_RX_L4_CKSUM_MASK;
+    if (!dpdk_vdpa_headers_find(data, pkt->data_len, &h)) {
+        return;
+    }
+    hdr.csum_start = h.l4;
+    hdr.csum_offset = dpdk_vdpa_csum_ofs(h.proto);
+    pseudo = (h.v6 ? rte_ipv6_phdr_cksum((const void *) &data[h.l3], 0)
+              : rte_ipv4_phdr_cksum((const void *) &data[h.l3], 0));
+    put_unaligned_u16((void *) &data[h.l4 + hdr.csum_offset], pseudo);
+    if (finish_checksum(pkt, &hdr)) {
+        pkt->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+    }
+}
+
 const char *
 dpdk_vdpa_drop_reason_name(enum dpdk_vdpa_drop_reason reason)
 {

@@ -61,4 +61,11 @@ bool dpdk_vdpa_packet_describe(struct rte_mbuf *pkt,
  * it does not understand.)  Returns at once if it asked for nothing. */
 void dpdk_vdpa_packet_translate(struct rte_mbuf *pkt, uint64_t features);
 
+/* Finishes the checksum of 'pkt', which was received by an ethdev that says of
+ * it that the data is good and the checksum not there
+ * (RTE_MBUF_F_RX_L4_CKSUM_NONE), as those do behind which there is no wire.
+ * Afterwards the flags say that it is good; or nothing, if it is of a kind
+ * that is not known.  The caller owns 'pkt'. */
+void dpdk_vdpa_packet_complete(struct rte_mbuf *pkt);
+
 #endif /* base/packet.h */

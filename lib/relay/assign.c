@@ -96,8 +96,11 @@ lane_init(struct lane *lane, const struct dpdk_vdpa_relay_config *c,
         lane->rules.good_offloads = c->tx_offloads;
     } else {
         lane->direction = DPDK_VDPA_VF_TO_VM;
-        lane->rules.offload_mask = RTE_MBUF_F_RX_LRO;
-        lane->rules.good_offloads = c->lro ? RTE_MBUF_F_RX_LRO : 0;
+        /* A checksum that is not there has the flag of a bad one, too. */
+        lane->rules.offload_mask = (RTE_MBUF_F_RX_LRO
+                                    | RTE_MBUF_F_RX_L4_CKSUM_BAD);
+        lane->rules.good_offloads = (RTE_MBUF_F_RX_L4_CKSUM_BAD
+                                     | (c->lro ? RTE_MBUF_F_RX_LRO : 0));
     }
     lane->observer = c->observer;
     lane->policer = sink ? c->policers[lane->direction] : NULL;

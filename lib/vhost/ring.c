@@ -454,15 +454,22 @@ is_plain(const struct rte_mbuf *pkt)
             && !(pkt->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK));
 }
 
-/* Writes 'pkt' behind an empty header to 'data'. */
+/* Writes 'pkt' to 'data', behind a header that is empty, but for the flags
+ * 'good' if its checksums are good. */
 static __rte_always_inline void
-buffer_fill(uint8_t *data, unsigned int header_len, const struct rte_mbuf *pkt)
+buffer_fill(uint8_t *data, unsigned int header_len, const struct rte_mbuf *pkt,
+            uint8_t good)
 {
-    static const struct virtio_net_hdr_mrg_rxbuf header = { .num_buffers = 1 };
+    /* The header in two pieces, the first of which has the flags in its first
+     * byte, and the second the number of buffers in its last two. */
+    uint64_t first = good && ring_sum_is_good(pkt) ? good : 0;
+    uint32_t second = 1 << 16;
 
-    memcpy(data, &header, sizeof(struct virtio_net_hdr));
-    if (OVS_LIKELY(header_len == sizeof header)) {
-        memcpy(data, &header, sizeof header);
+    memcpy(data, &first, sizeof first);
+    if (OVS_LIKELY(header_len == sizeof(struct virtio_net_hdr_mrg_rxbuf))) {
+        memcpy(data + sizeof first, &second, sizeof second);
+    } else {
+        memset(data + sizeof first, 0, sizeof(uint16_t));
     }
     rte_memcpy(data + header_len, rte_pktmbuf_mtod(pkt, const void *),
                pkt->data_len);
@@ -474,6 +481,8 @@ ring_send(struct dpdk_vdpa_ring *ring, struct rte_mbuf **pkts,
 {
     struct buffer bufs[DPDK_VDPA_RING_BURST];
     unsigned int header_len = ring->header_len;
+    uint8_t good = (ring->features & (1ULL << VIRTIO_NET_F_GUEST_CSUM)
+                    ? VIRTIO_NET_HDR_F_DATA_VALID : 0);
     unsigned int n = ring_peek(ring, true, bufs, max);
 
     for (unsigned int i = 0; i < n; i++) {
@@ -492,7 +501,7 @@ ring_send(struct dpdk_vdpa_ring *ring, struct rte_mbuf **pkts,
     }
 
     for (unsigned int i = 0; i < n; i++) {
-        buffer_fill(bufs[i].data, header_len, pkts[i]);
+        buffer_fill(bufs[i].data, header_len, pkts[i], good);
     }
     ring_give_back(ring, true, bufs, n);
     return n;

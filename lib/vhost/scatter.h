@@ -32,8 +32,8 @@ struct rte_mbuf;
 
 /* Copies the 'n' packets, of whatever kind, to the guest, in order, as long as
  * it has room, and they take no more than 'max_descs' descriptors: who asks
- * for interrupts must not be led round the ring.  Returns how many.  The caller
- * goes on owning all of them.
+ * for interrupts must not be led round the ring.  Returns how many.  The
+ * caller goes on owning all of them.
  *
  * If there are more, the guest has no room for the next one yet; or something
  * is broken, or it would take more buffers than can be noted: sets

@@ -555,6 +555,44 @@ test_translate_too_long(void **state OVS_UNUSED)
     assert_true(n_known && n_known < 2 * ARRAY_SIZE(shapes));
 }
 
+/* A checksum that a device left to others is as a host computes it. */
+static void
+test_complete(void **state OVS_UNUSED)
+{
+    unsigned int n_good = 0;
+
+    for (int i = 0; i < 2 * ARRAY_SIZE(shapes); i++) {
+        const struct shape *s = &shapes[i / 2];
+        uint8_t data[2000];
+        struct rte_mbuf *pkt;
+        const void *ip, *l4;
+        struct frame f;
+        unsigned int len;
+
+        make_frame(&f, s, 101);
+        len = f.len - f.l2_len - (s->v6 ? IPV6_HEADER_LEN : 0);
+        f.data[f.l2_len + (s->v6 ? 4 : 2)] = len >> 8;
+        f.data[f.l2_len + (s->v6 ? 5 : 3)] = len;
+        pkt = to_packet(&f, i % 2 ? 117 : sizeof f.data);
+        pkt->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_NONE;
+        dpdk_vdpa_packet_complete(pkt);
+        memmove(data, rte_pktmbuf_read(pkt, 0, f.len, data), f.len);
+        print_message("%s\n", s->name);
+        if (!pkt->ol_flags) {
+            assert_memory_equal(data, f.data, f.len);
+        } else {
+            assert_int_equal(pkt->ol_flags, RTE_MBUF_F_RX_L4_CKSUM_GOOD);
+            ip = &data[f.l2_len];
+            l4 = &data[f.l4_ofs - s->tunnel_len];
+            assert_int_equal(s->v6 ? rte_ipv6_udptcp_cksum_verify(ip, l4)
+                             : rte_ipv4_udptcp_cksum_verify(ip, l4), 0);
+            n_good++;
+        }
+        rte_pktmbuf_free(pkt);
+    }
+    assert_true(n_good >= 2 * 6);
+}
+
 /* From the VF a packet may have any type. */
 static void
 test_too_long_from_vf(void **state OVS_UNUSED)
@@ -750,6 +788,7 @@ main(void)
         TEST(test_cut_off),
         TEST(test_translate),
         TEST(test_translate_too_long),
+        TEST(test_complete),
         TEST(test_too_long_from_vf),
         TEST(test_cut),
         TEST(test_cut_not),

@@ -380,6 +380,30 @@ test_lro(void **state)
     check_conservation(f);
 }
 
+/* What a VF says of checksums is none of the relay's business, unless one is
+ * not there: then it is finished. */
+static void
+test_checksums(void **state)
+{
+    static const struct {
+        uint64_t before, after;
+    } cases[] = {
+        { RTE_MBUF_F_RX_L4_CKSUM_GOOD, RTE_MBUF_F_RX_L4_CKSUM_GOOD },
+        { RTE_MBUF_F_RX_L4_CKSUM_BAD, RTE_MBUF_F_RX_L4_CKSUM_BAD },
+        { RTE_MBUF_F_RX_L4_CKSUM_NONE, 0 },     /* It is no IP at all. */
+    };
+    struct fixture *f = *state;
+
+    for (int i = 0; i < ARRAY_SIZE(cases); i++) {
+        f->vf.n_input[0] = 1;
+        f->vf.input_flags = cases[i].before;
+        assert_int_equal(poll_one(f, 0), 1);
+        assert_int_equal(f->vm.last_flags, cases[i].after);
+    }
+    assert_int_equal(get_counters(f, DPDK_VDPA_VF_TO_VM).tx_packets, 3);
+    check_conservation(f);
+}
+
 struct observed {
     unsigned int n[DPDK_VDPA_N_DIRECTIONS];
     uint64_t bytes[DPDK_VDPA_N_DIRECTIONS];
@@ -789,6 +813,7 @@ main(void)
         TEST(test_no_offloads),
         TEST(test_offloads),
         TEST(test_lro),
+        TEST(test_checksums),
         TEST(test_observer),
         TEST(test_policers),
         TEST(test_policer_sees_good_packets),

@@ -732,12 +732,54 @@ test_send_special(void **state)
     assert_int_equal(rte_pktmbuf_chain(pkt, packet_new(3, 60)), 0);
     check_send_special(f, pkt);
 
-    /* What is said of a packet that was received does not matter. */
+    /* What else is said of a packet that was received does not matter. */
     pkt = packet_new(2, 60);
     pkt->ol_flags |= RTE_MBUF_F_RX_RSS_HASH | RTE_MBUF_F_RX_IP_CKSUM_GOOD;
     offer_buffers(f, 1, 60);
     assert_int_equal(dpdk_vdpa_ring_send(&f->ring, &pkt, 1), 1);
     rte_pktmbuf_free(pkt);
+}
+
+/* A guest that takes packets without a checksum is told of good ones. */
+static void
+test_send_good(void **state)
+{
+    static const struct {
+        uint64_t ol_flags;
+        uint32_t packet_type;
+        bool good;
+    } cases[] = {
+        { 0, 0, false },
+        { RTE_MBUF_F_RX_L4_CKSUM_GOOD, RTE_PTYPE_L4_TCP, true },
+        { RTE_MBUF_F_RX_L4_CKSUM_GOOD | RTE_MBUF_F_RX_IP_CKSUM_GOOD
+          | RTE_MBUF_F_RX_RSS_HASH, 0, true },
+        { RTE_MBUF_F_RX_L4_CKSUM_BAD, 0, false },
+        { RTE_MBUF_F_RX_L4_CKSUM_NONE, 0, false },
+        { RTE_MBUF_F_RX_L4_CKSUM_GOOD | RTE_MBUF_F_RX_IP_CKSUM_BAD, 0, false },
+        { RTE_MBUF_F_RX_L4_CKSUM_GOOD, RTE_PTYPE_TUNNEL_GENEVE, false },
+    };
+    struct fixture *f = *state;
+
+    for (int i = 0; i < 2 * ARRAY_SIZE(cases); i++) {
+        bool takes = i % 2;
+        struct virtio_net_hdr_mrg_rxbuf want = {
+            .hdr.flags = (takes && cases[i / 2].good
+                          ? VIRTIO_NET_HDR_F_DATA_VALID : 0),
+            .num_buffers = 1,
+        };
+        struct rte_mbuf *pkt = packet_new(i, 60);
+        unsigned int first = f->guest.n_offered;
+
+        f->ring.features = takes ? 1ULL << VIRTIO_NET_F_GUEST_CSUM : 0;
+        pkt->ol_flags |= cases[i / 2].ol_flags;
+        pkt->packet_type = cases[i / 2].packet_type;
+        offer_buffers(f, 1, 60);
+        assert_int_equal(dpdk_vdpa_ring_send(&f->ring, &pkt, 1), 1);
+        assert_memory_equal(guest_at(&f->guest, guest_buf(first)), &want,
+                            f->header_len);
+        check_back(f, first, f->header_len + 60);
+        rte_pktmbuf_free(pkt);
+    }
 }
 
 int
@@ -759,6 +801,7 @@ main(void)
         TEST(test_send_no_buffers),
         TEST(test_send_unusual),
         TEST(test_send_special),
+        TEST(test_send_good),
     };
 
     return cmocka_run_group_tests_name("ring", tests, setup_eal, NULL);

@@ -90,6 +90,32 @@ free_vf(struct dpdk_vdpa_vf *vf)
     dpdk_vdpa_vf_close(vf);
 }
 
+/* A VF says which checksums are good, as far as it can. */
+static void
+test_checksums(void **state OVS_UNUSED)
+{
+    const struct dpdk_vdpa_vf_config config = { .n_pairs = 1, .n_used = 1 };
+    const struct dpdk_vdpa_vf_config lro = {
+        .n_pairs = 1, .n_used = 1, .lro = true,
+    };
+    struct rte_eth_dev_info info;
+    uint32_t flags = 0;
+
+    memset(&info, 0, sizeof info);
+    info.dev_flags = &flags;
+    assert_int_equal(vf_eth_conf(&info, &config, 2048).rxmode.offloads, 0);
+    info.rx_offload_capa = (RTE_ETH_RX_OFFLOAD_TCP_CKSUM
+                            | RTE_ETH_RX_OFFLOAD_VLAN_STRIP);
+    assert_int_equal(vf_eth_conf(&info, &config, 2048).rxmode.offloads,
+                     RTE_ETH_RX_OFFLOAD_TCP_CKSUM);
+    info.rx_offload_capa |= (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM
+                             | RTE_ETH_RX_OFFLOAD_UDP_CKSUM | RX_LRO);
+    assert_int_equal(vf_eth_conf(&info, &config, 2048).rxmode.offloads,
+                     RX_CHECKSUM);
+    assert_int_equal(vf_eth_conf(&info, &lro, 2048).rxmode.offloads,
+                     RX_CHECKSUM | RX_LRO);
+}
+
 /* There are mbufs for all descriptors to be in use and all lanes full, in both
  * directions; a packet to be cut, or put together, takes as many as its length
  * needs. */
@@ -209,6 +235,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_checksums),
         cmocka_unit_test(test_n_mbufs),
         cmocka_unit_test(test_rss),
         cmocka_unit_test(test_rss_not),
