@@ -132,8 +132,8 @@ struct dpdk_vdpa_end {
     void (*disarm)(void *aux, uint16_t queue);
 
     /* Makes a packet that the other end put together from many, which it says
-     * by RTE_MBUF_F_RX_LRO, fit for send().  Returns false if it is not TCP or
-     * there is no memory.  Null if send() takes no such packets. */
+     * by RTE_MBUF_F_RX_LRO, fit for send().  Returns false if it is not TCP.
+     * Null if send() takes no such packets. */
     bool (*prepare_lro)(void *aux, struct rte_mbuf *pkt);
 };
 

@@ -228,7 +228,7 @@ tests_unit_test_undo_SOURCES = tests/unit/test-undo.c lib/base/packet.c \
 walk_test_sources = lib/base/packet.c lib/base/segment.c lib/base/wake.c \
 	lib/vhost/ahead.c lib/vhost/book.c lib/vhost/calls.c \
 	lib/vhost/chain.c lib/vhost/interrupt.c lib/vhost/kicks.c \
-	lib/vhost/ring.c lib/vhost/scatter.c lib/vhost/undo.c
+	lib/vhost/lro.c lib/vhost/ring.c lib/vhost/scatter.c lib/vhost/undo.c
 tests_unit_test_walk_SOURCES = tests/unit/test-walk.c $(walk_test_sources)
 tests_unit_test_walk_chain_SOURCES = tests/unit/test-walk-chain.c \
 	$(walk_test_sources)

@@ -42,10 +42,10 @@ ipv6_phdr_cksum(const void *ip, uint16_t l3_len)
     return rte_ipv6_phdr_cksum(&plain, 0);
 }
 
-/* Says in 'pkt' what is to be said to the guest of a TCP packet put together
- * from segments.  Returns false if it is no such packet. */
-static bool
-describe_large_tcp(struct rte_mbuf *pkt)
+/* The checksum that a guest gets with a packet to be segmented is that of the
+ * pseudo-header (virtio 1.1, section 5.1.6.4.1). */
+bool
+dpdk_vdpa_lro_prepare(struct rte_mbuf *pkt)
 {
     struct rte_net_hdr_lens lens;
     uint32_t ptype = rte_net_get_ptype(pkt, &lens, RTE_PTYPE_L2_MASK
@@ -76,28 +76,23 @@ describe_large_tcp(struct rte_mbuf *pkt)
     return true;
 }
 
-/* The library describes a packet to the guest by its flags for transmission.
- * The checksum that a guest gets with a packet to be segmented is that of the
- * pseudo-header (virtio 1.1, section 5.1.6.4.1).  The library of DPDK 22.11
- * leaves the length out of it, as Intel's NICs want it, and a guest that
- * forwards the packet would send bad checksums; but it leaves those alone
- * whose headers do not lie in the first segment, so that of 'pkt' is made to
- * end before the TCP header. */
+/* The library of DPDK 22.11 leaves the length out of the pseudo-header's
+ * checksum, as Intel's NICs want it, and a guest that forwards the packet would
+ * send bad checksums; but it leaves those alone whose headers do not lie in the
+ * first segment, so that of 'pkt' is made to end before the TCP header. */
 bool
-dpdk_vdpa_lro_prepare(struct rte_mbuf *pkt)
+dpdk_vdpa_lro_split(struct rte_mbuf *pkt)
 {
+    uint16_t ip_end = pkt->l2_len + pkt->l3_len;
     struct rte_mbuf *rest;
-    uint16_t ip_end;
 
-    if (!describe_large_tcp(pkt)) {
-        return false;
+    if (!(pkt->ol_flags & RTE_MBUF_F_TX_TCP_SEG) || pkt->data_len <= ip_end) {
+        return true;
     }
     rest = rte_pktmbuf_alloc(pkt->pool);
     if (!rest) {
         return false;
     }
-
-    ip_end = pkt->l2_len + pkt->l3_len;
     rte_pktmbuf_attach(rest, pkt);
     rest->data_off += ip_end;
     rest->data_len -= ip_end;

@@ -21,9 +21,14 @@
 
 struct rte_mbuf;
 
-/* Makes 'pkt' fit for rte_vhost_enqueue_burst(), to a guest that takes such
- * packets.  Returns false if it is not TCP or there is no memory.  Any thread
- * that owns 'pkt'. */
+/* Has the flags of 'pkt' say, as for transmission, what is to be said to a guest
+ * that takes such packets, and its checksum be as the guest is to find it.
+ * Returns false if it is not TCP.  Any thread that owns 'pkt'. */
 bool dpdk_vdpa_lro_prepare(struct rte_mbuf *pkt);
+
+/* Makes 'pkt', which is ready, or is no such packet, fit also for
+ * rte_vhost_enqueue_burst().  To be called again does no harm.  Returns false
+ * if there is no memory.  Any thread that owns 'pkt'. */
+bool dpdk_vdpa_lro_split(struct rte_mbuf *pkt);
 
 #endif /* vhost/lro.h */

@@ -32,6 +32,7 @@
 #include "util.h"
 #include "vhost/book.h"
 #include "vhost/chain.h"
+#include "vhost/lro.h"
 #include "vhost/notes.h"
 #include "vhost/ring.h"
 #include "vhost/scatter.h"
@@ -583,6 +584,19 @@ free_sent(struct rte_mbuf **pkts, uint16_t n)
     rte_mempool_put_bulk(mp, (void **) pkts, n);
 }
 
+/* Makes as many of the 'n' packets fit for the library as can be, and returns
+ * how many. */
+static uint16_t
+make_fit(struct rte_mbuf **pkts, uint16_t n)
+{
+    uint16_t i = 0;
+
+    while (i < n && dpdk_vdpa_lro_split(pkts[i])) {
+        i++;
+    }
+    return i;
+}
+
 static uint16_t __rte_noinline
 library_send(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
              struct rte_mbuf **pkts, uint16_t n)
@@ -593,6 +607,7 @@ library_send(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
         || !walked_hand_over(&walk->rings[i], vid, i)) {
         return 0;
     }
+    n = make_fit(pkts, n);
     do {
         want = n - n_sent;
         walk_announce(walk, i, &pkts[n_sent], &want);

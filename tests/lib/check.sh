@@ -274,6 +274,21 @@ check_waits()
         }'
 }
 
+# check_library PORT PERMILLE: fails unless at most so many of a thousand of the
+# packets of PORT's guest went by the vhost library, each way.
+check_library()
+{
+    local shown from to
+    shown=$(ovs-appctl dpdkvdpa/show "$1" | grep 'rings walked')
+    from=$(sed -n 's/.*library: \([0-9]*\) from.*/\1/p' <<< "$shown")
+    to=$(sed -n 's/.*guest, \([0-9]*\) to it.*/\1/p' <<< "$shown")
+    local rx tx
+    rx=$(ovs_stat "$1" vm_rx_packets)
+    tx=$(ovs_stat "$1" vm_tx_packets)
+    say "$1: by the library $from of $rx from the guest, $to of $tx to it"
+    [ $((from * 1000)) -le $((rx * $2)) ] && [ $((to * 1000)) -le $((tx * $2)) ]
+}
+
 # check_status PORT KEY VALUE: waits until the status column says so.
 check_status()
 {

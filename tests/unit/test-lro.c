@@ -33,6 +33,7 @@
 #include "tests/unit/test-eal.h"
 #include "util.h"
 
+#define N_MBUFS 255
 #define N_SEGMENTS 3
 #define SEGMENT_LEN 1000
 
@@ -136,9 +137,17 @@ test_lro_ipv4(void **state OVS_UNUSED)
     assert_int_equal(pkt->tso_segsz, SEGMENT_LEN);
     assert_int_equal(tcp_checksum(pkt), rte_ipv4_phdr_cksum(ip, 0));
 
+    assert_int_equal(pkt->nb_segs, N_SEGMENTS);
+
     /* What the library would do to the checksum. */
-    assert_int_equal(rte_net_intel_cksum_prepare(pkt), -ENOTSUP);
-    assert_int_equal(tcp_checksum(pkt), rte_ipv4_phdr_cksum(ip, 0));
+    for (int i = 0; i < 2; i++) {
+        assert_true(dpdk_vdpa_lro_split(pkt));
+        check_mbuf(pkt);
+        check_payload(pkt);
+        assert_int_equal(pkt->nb_segs, N_SEGMENTS + 1);
+        assert_int_equal(rte_net_intel_cksum_prepare(pkt), -ENOTSUP);
+        assert_int_equal(tcp_checksum(pkt), rte_ipv4_phdr_cksum(ip, 0));
+    }
     rte_pktmbuf_free(pkt);
 }
 
@@ -214,6 +223,28 @@ test_lro_ipv6(void **state OVS_UNUSED)
     }
 }
 
+/* Others are left as they are; and without memory nothing happens. */
+static void
+test_split(void **state OVS_UNUSED)
+{
+    struct rte_mbuf *pkt = large_ipv4_packet(IPPROTO_TCP);
+    struct rte_mbuf *all[N_MBUFS + 1];
+    unsigned int n = 0;
+
+    assert_true(dpdk_vdpa_lro_split(pkt));
+    assert_int_equal(pkt->nb_segs, N_SEGMENTS);
+    assert_true(dpdk_vdpa_lro_prepare(pkt));
+    while ((all[n] = rte_pktmbuf_alloc(mempool))) {
+        n++;
+    }
+    assert_false(dpdk_vdpa_lro_split(pkt));
+    rte_pktmbuf_free_bulk(all, n);
+    check_mbuf(pkt);
+    check_payload(pkt);
+    assert_int_equal(pkt->nb_segs, N_SEGMENTS);
+    rte_pktmbuf_free(pkt);
+}
+
 /* What a VF may get wrong. */
 static void
 test_lro_bad(void **state OVS_UNUSED)
@@ -247,7 +278,7 @@ test_lro_bad(void **state OVS_UNUSED)
 static int
 setup_eal(void **state OVS_UNUSED)
 {
-    mempool = test_eal_mempool(255);
+    mempool = test_eal_mempool(N_MBUFS);
     return mempool ? 0 : -1;
 }
 
@@ -266,6 +297,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_lro_ipv4),
         TEST(test_lro_ipv6),
+        TEST(test_split),
         TEST(test_lro_bad),
     };
 

@@ -82,6 +82,36 @@ test_scatter(void **state)
     rte_pktmbuf_free(pkts[2]);
 }
 
+/* What is put together from segments gets to the library as that needs it, and
+ * to the guest, should that be walked again, as it was. */
+static void
+test_large_for_library(void **state)
+{
+    struct fixture *f = *state;
+    struct rte_mbuf *pkt = rte_pktmbuf_alloc(mempool);
+    struct guest *g = &f->guests[0];
+
+    memset(rte_pktmbuf_append(pkt, 1000), 7, 1000);
+    pkt->ol_flags |= RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_IPV4;
+    pkt->l2_len = 14;
+    pkt->l3_len = pkt->l4_len = 20;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(dpdk_vdpa_walk_send(f->walk, VID, 0, &pkt, 1), 0);
+        check_trace("E");
+        assert_int_equal(pkt->nb_segs, 2);
+        assert_int_equal(pkt->data_len, 34);
+    }
+    walk_open(f);
+    f->walk->rings[0].ring.features |= (1ULL << VIRTIO_NET_F_GUEST_CSUM
+                                        | 1ULL << VIRTIO_NET_F_GUEST_TSO4);
+    guest_offer(g, guest_buf(0), 1500, VRING_DESC_F_WRITE);
+    assert_int_equal(dpdk_vdpa_walk_send(f->walk, VID, 0, &pkt, 1), 1);
+    check_trace("S");
+    for (int i = 0; i < 1000; i++) {
+        assert_int_equal(guest_at(g, guest_buf(0))[HEADER_LEN + i], 7);
+    }
+}
+
 /* A packet of which some segments have been taken, and of which somebody else
  * takes what is left, leaves nothing behind: not if the library does, as when
  * there are no mbufs for a moment, nor if the ring stops. */
@@ -150,6 +180,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_chain),
         TEST(test_scatter),
+        TEST(test_large_for_library),
         TEST(test_half_cut),
         TEST(test_return_short),
     };
