@@ -39,6 +39,14 @@
 /* Part of a ring's memory, read once: the compiler must not go back for it. */
 #define READ_ONCE(OBJECT) (*(const volatile typeof(OBJECT) *) &(OBJECT))
 
+/* Returns true if 'pkt' is in one mbuf and nothing has to be said of it. */
+static inline __attribute__((always_inline)) bool
+ring_packet_is_plain(const struct rte_mbuf *pkt)
+{
+    return (pkt->nb_segs == 1
+            && !(pkt->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK));
+}
+
 /* Returns true if a NIC found the checksum of TCP or UDP in 'pkt' to be good.
  * Of a packet in a tunnel it may mean that of the inner one, and the guest
  * would take it for the outer one's. */

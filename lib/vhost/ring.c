@@ -446,14 +446,6 @@ dpdk_vdpa_ring_recv(struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
 
 /* To a guest. */
 
-/* Returns true if 'pkt' is in one mbuf and nothing is to be said of it. */
-static __rte_always_inline bool
-is_plain(const struct rte_mbuf *pkt)
-{
-    return (pkt->nb_segs == 1
-            && !(pkt->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK));
-}
-
 /* Writes 'pkt' to 'data', behind a header that is empty, but for the flags
  * 'good' if its checksums are good. */
 static __rte_always_inline void
@@ -488,7 +480,8 @@ ring_send(struct dpdk_vdpa_ring *ring, struct rte_mbuf **pkts,
     for (unsigned int i = 0; i < n; i++) {
         uint32_t len = header_len + pkts[i]->data_len;
 
-        if (OVS_UNLIKELY(!is_plain(pkts[i]) || len > bufs[i].len)) {
+        if (OVS_UNLIKELY(!ring_packet_is_plain(pkts[i])
+                         || len > bufs[i].len)) {
             ring->unusual = true;
             n = i;
             break;
@@ -514,6 +507,11 @@ dpdk_vdpa_ring_send(struct dpdk_vdpa_ring *ring, struct rte_mbuf **pkts,
     unsigned int n = 0;
     unsigned int want, sent;
 
+    /* Before a burst of buffers is looked at in vain. */
+    if (OVS_UNLIKELY(!ring_packet_is_plain(pkts[0]))) {
+        ring->unusual = true;
+        return 0;
+    }
     max = MIN(max, DPDK_VDPA_RING_BURST);
     if (!ring->is_packed) {
         return ring_send(ring, pkts, max);

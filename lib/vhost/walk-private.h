@@ -59,6 +59,11 @@ struct walked {
         unsigned int n_answered;        /* Of 'n_asked'. */
         unsigned int n_lost;            /* Packets to be counted still. */
         bool library_behind;            /* It must learn about interrupts. */
+
+        /* So many bursts go at once to the library, or else to vhost/chain.h
+         * or vhost/scatter.h, without a look by who would leave them. */
+        uint8_t n_detour;
+        bool detour_is_library;
         atomic_uint64_t n_library;      /* Packets of the library's. */
     );
 };

@@ -35,6 +35,7 @@
 #include "vhost/lro.h"
 #include "vhost/notes.h"
 #include "vhost/ring.h"
+#include "vhost/ring-private.h"
 #include "vhost/scatter.h"
 #include "vhost/undo.h"
 #include "vhost/walk-private.h"
@@ -44,6 +45,9 @@ VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_walk);
 /* Shorter rings are the library's: a burst might go round one and end where it
  * began, as if nothing had been done. */
 #define MIN_SIZE DPDK_VDPA_RING_BURST
+
+/* So many bursts go another way at once after one that had to. */
+#define N_DETOUR 32
 
 /* Where the library puts packets of its own: it looks in every queue, of which
  * this is the one that every guest has. */
@@ -485,6 +489,75 @@ library_recv(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
     return OVS_UNLIKELY(w->n_lost) ? walked_add_lost(w, mp, pkts, n, max) : n;
 }
 
+/* Has the next bursts go to the library at once, or to who walks what is not
+ * the rule, as this one had to. */
+static void
+walked_detour(struct walked *w, bool to_library)
+{
+    w->n_detour = N_DETOUR;
+    w->detour_is_library = to_library;
+}
+
+/* The library had a burst that the walk left, just now or a while ago, as
+ * 'just_now' says, and has processed 'n' packets: if it could not go on
+ * either, nobody need look for a while. */
+static void
+walked_heed_library(struct walked *w, bool just_now, uint16_t n)
+{
+    if (n) {
+        w->n_detour = 0;
+    } else if (just_now) {
+        walked_detour(w, true);
+    }
+}
+
+/* Returns true if a burst, which is not for vhost/ring.h, is left to the
+ * library without a look. */
+static bool
+walked_is_for_library(struct walked *w)
+{
+    if (w->n_detour) {
+        w->n_detour--;
+        w->ring.unusual = w->detour_is_library;
+        return w->detour_is_library;
+    }
+    return false;
+}
+
+/* Receives what dpdk_vdpa_ring_recv() leaves. */
+static uint16_t __rte_noinline
+walked_recv_rest(struct walked *w, struct rte_mempool *mp,
+                 struct rte_mbuf **pkts, uint16_t n)
+{
+    bool on_detour = w->n_detour;
+    uint16_t n_got;
+
+    if (walked_is_for_library(w)) {
+        return 0;
+    }
+    n_got = dpdk_vdpa_chain_recv(&w->ring, mp, pkts, n);
+    if (n_got && !on_detour) {
+        walked_detour(w, false);
+    }
+    return n_got;
+}
+
+/* Receives as dpdk_vdpa_ring_recv() does, whatever it is.  What is left for
+ * the library is "unusual". */
+static inline uint16_t
+walked_recv(struct walked *w, struct rte_mempool *mp, struct rte_mbuf **pkts,
+            uint16_t n)
+{
+    if (OVS_LIKELY(!w->n_detour)) {
+        uint16_t n_got = dpdk_vdpa_ring_recv(&w->ring, mp, pkts, n);
+
+        if (OVS_LIKELY(n_got || !w->ring.unusual)) {
+            return n_got;
+        }
+    }
+    return walked_recv_rest(w, mp, pkts, n);
+}
+
 uint16_t
 dpdk_vdpa_walk_recv(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
                     struct rte_mempool *mp, struct rte_mbuf **pkts, uint16_t n)
@@ -492,7 +565,7 @@ dpdk_vdpa_walk_recv(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
     struct walked *w = &walk->rings[i];
     struct dpdk_vdpa_ring *ring = walked_enter(w);
     unsigned int n_asked = w->n_answered;
-    bool to_library = true;
+    bool to_library = true, is_unusual = false;
     uint16_t n_got = 0;
 
     if (OVS_LIKELY(ring)) {
@@ -501,11 +574,11 @@ dpdk_vdpa_walk_recv(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
         }
         n_asked = w->n_asked;
         if (OVS_LIKELY(n_asked == w->n_answered)) {
-            n_got = dpdk_vdpa_ring_recv(ring, mp, pkts, n);
-            if (OVS_UNLIKELY(!n_got && ring->unusual)) {
-                n_got = dpdk_vdpa_chain_recv(ring, mp, pkts, n);
-            }
+            bool on_detour = w->n_detour;
+
+            n_got = walked_recv(w, mp, pkts, n);
             to_library = !n_got && ring->unusual;
+            is_unusual = to_library && !on_detour;
         }
         if (n_got) {
             walked_tell(w, vid, i);
@@ -519,8 +592,11 @@ dpdk_vdpa_walk_recv(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
         }
     }
     walked_leave(w);
-    return (OVS_LIKELY(!to_library) ? n_got
-            : library_recv(walk, vid, i, mp, pkts, n, n_asked));
+    if (OVS_UNLIKELY(to_library)) {
+        n_got = library_recv(walk, vid, i, mp, pkts, n, n_asked);
+        walked_heed_library(w, is_unusual, n_got);
+    }
+    return n_got;
 }
 
 void
@@ -621,16 +697,46 @@ library_send(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
     return n_sent;
 }
 
-/* Sends what dpdk_vdpa_ring_send() left of a burst. */
+/* Sends what dpdk_vdpa_ring_send() leaves of a burst, of which it has sent
+ * 'n_sent'. */
 static uint16_t __rte_noinline
-scatter_send(struct dpdk_vdpa_walk *walk, uint16_t i, uint16_t n_sent,
-             struct rte_mbuf **pkts, uint16_t n)
+walk_send_rest(struct dpdk_vdpa_walk *walk, uint16_t i, uint16_t n_sent,
+               struct rte_mbuf **pkts, uint16_t n)
 {
-    struct dpdk_vdpa_ring *ring = &walk->rings[i].ring;
+    struct walked *w = &walk->rings[i];
+    bool on_detour = w->n_detour;
+    uint16_t n_more;
 
-    return dpdk_vdpa_scatter_send(ring, &walk->notes->rings[i],
-                                  &walk->notes->undos[i],
-                                  ring->size - n_sent, pkts, n);
+    if (walked_is_for_library(w)) {
+        return 0;
+    }
+    n_more = dpdk_vdpa_scatter_send(&w->ring, &walk->notes->rings[i],
+                                    &walk->notes->undos[i],
+                                    w->ring.size - n_sent, pkts, n);
+    /* A plain packet that was left means that the buffers are not plain. */
+    if (n_more && !n_sent && !on_detour && ring_packet_is_plain(pkts[0])) {
+        walked_detour(w, false);
+    }
+    return n_more;
+}
+
+/* As dpdk_vdpa_ring_send(), whatever it is.  What is left for the library is
+ * "unusual". */
+static inline uint16_t
+walk_send(struct dpdk_vdpa_walk *walk, uint16_t i, struct rte_mbuf **pkts,
+          uint16_t n)
+{
+    struct walked *w = &walk->rings[i];
+    uint16_t n_sent = 0;
+
+    if (OVS_LIKELY(!w->n_detour)) {
+        n_sent = dpdk_vdpa_ring_send(&w->ring, pkts, n);
+        if (OVS_LIKELY(n_sent == n || !w->ring.unusual)) {
+            return n_sent;
+        }
+    }
+    return n_sent + walk_send_rest(walk, i, n_sent, &pkts[n_sent],
+                                   n - n_sent);
 }
 
 uint16_t
@@ -639,25 +745,25 @@ dpdk_vdpa_walk_send(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
 {
     struct walked *w = &walk->rings[i];
     struct dpdk_vdpa_ring *ring = walked_enter(w);
-    bool to_library = true;
-    uint16_t n_sent = 0;
+    uint16_t n_sent = 0, n_library = 0;
+    bool to_library = true, is_unusual = false;
 
     if (OVS_LIKELY(ring)) {
-        n_sent = dpdk_vdpa_ring_send(ring, pkts, n);
-        if (OVS_UNLIKELY(n_sent < n && ring->unusual)) {
-            n_sent += scatter_send(walk, i, n_sent, &pkts[n_sent],
-                                   n - n_sent);
-        }
+        bool on_detour = w->n_detour;
+
+        n_sent = walk_send(walk, i, pkts, n);
         if (n_sent) {
             walked_tell(w, vid, i);
             free_sent(pkts, n_sent);    /* While the barrier would wait. */
             walked_call(w);
         }
         to_library = n_sent < n && ring->unusual;
+        is_unusual = to_library && !on_detour;
     }
     walked_leave(w);
     if (OVS_UNLIKELY(to_library)) {
-        n_sent += library_send(walk, vid, i, &pkts[n_sent], n - n_sent);
+        n_library = library_send(walk, vid, i, &pkts[n_sent], n - n_sent);
+        walked_heed_library(w, is_unusual, n_library);
     }
-    return n_sent;
+    return n_sent + n_library;
 }

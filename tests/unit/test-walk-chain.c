@@ -112,6 +112,103 @@ test_large_for_library(void **state)
     }
 }
 
+/* Returns the number of packets received, at most 'n'. */
+static unsigned int
+recv_n(struct fixture *f, unsigned int n)
+{
+    struct rte_mbuf *pkts[BURST];
+
+    n = dpdk_vdpa_walk_recv(f->walk, VID, 1, mempool, pkts, n);
+    rte_pktmbuf_free_bulk(pkts, n);
+    return n;
+}
+
+/* Who would leave a ring's packets to others is not asked each time; but again
+ * after a while. */
+static void
+test_recv_detour(void **state)
+{
+    struct fixture *f = *state;
+    struct walked *w = &f->walk->rings[1];
+    struct guest *g = &f->guests[1];
+
+    walk_open(f);
+    guest_offer(g, GUEST_MIDDLE - 20, 100, 0);
+    memset(guest_at(g, GUEST_MIDDLE - 20), 0, 20);
+    assert_int_equal(recv_n(f, BURST), 1);
+    assert_int_equal(w->n_detour, N_DETOUR);
+    assert_false(w->detour_is_library);
+    for (int i = 1; i <= N_DETOUR; i++) {
+        guest_sends(f, i % 2);
+        assert_int_equal(recv_n(f, BURST), i % 2);
+        assert_int_equal(w->n_detour, N_DETOUR - i);
+    }
+    guest_sends(f, 1);
+    assert_int_equal(recv_n(f, BURST), 1);
+    assert_int_equal(w->n_detour, 0);
+    memset(f->trace, 0, sizeof f->trace);
+}
+
+/* Nor is what the library cannot get over looked at each time. */
+static void
+test_library_detour(void **state)
+{
+    struct fixture *f = *state;
+    struct walked *w = &f->walk->rings[1];
+    struct guest *g = &f->guests[1];
+
+    f->book.features &= ~F_EVENT_IDX;
+    walk_open(f);
+    guest_offer(g, GUEST_END, 100, 0);
+    for (int i = 0; i <= N_DETOUR; i++) {
+        assert_int_equal(recv_n(f, BURST), 0);
+        check_trace("D");
+        assert_int_equal(w->n_detour, N_DETOUR - i);
+    }
+    /* Had the guest put it right meanwhile, the walk would go on. */
+    guest_reset(g, w->ring.next_avail);
+    guest_sends(f, 1);
+    assert_int_equal(recv_n(f, BURST), 1);
+    check_trace("S");
+    assert_int_equal(w->n_detour, 0);
+}
+
+static void
+test_send_detour(void **state)
+{
+    struct fixture *f = *state;
+    struct walked *w = &f->walk->rings[0];
+    struct guest *g = &f->guests[0];
+
+    f->book.features &= ~F_EVENT_IDX;
+    walk_open(f);
+    for (int i = -1; i <= N_DETOUR; i++) {
+        struct rte_mbuf *pkt = rte_pktmbuf_alloc(mempool);
+
+        rte_pktmbuf_append(pkt, 60);
+        /* Only the first one lies across the end of a region. */
+        guest_offer(g, i < 0 ? GUEST_MIDDLE - 20 : guest_buf(0), 100,
+                    VRING_DESC_F_WRITE);
+        assert_int_equal(dpdk_vdpa_walk_send(f->walk, VID, 0, &pkt, 1), 1);
+        check_trace("S");
+        assert_int_equal(w->n_detour, i < 0 ? N_DETOUR
+                                      : MAX(N_DETOUR - i - 1, 0));
+    }
+
+    /* What is broken goes to the library. */
+    guest_offer(g, GUEST_END, 100, VRING_DESC_F_WRITE);
+    for (int i = 0; i <= N_DETOUR; i++) {
+        struct rte_mbuf *pkt = rte_pktmbuf_alloc(mempool);
+
+        rte_pktmbuf_append(pkt, 60);
+        assert_int_equal(dpdk_vdpa_walk_send(f->walk, VID, 0, &pkt, 1), 0);
+        check_trace("E");
+        assert_int_equal(w->n_detour, N_DETOUR - i);
+        assert_true(w->detour_is_library);
+        rte_pktmbuf_free(pkt);
+    }
+}
+
 /* A packet of which some segments have been taken, and of which somebody else
  * takes what is left, leaves nothing behind: not if the library does, as when
  * there are no mbufs for a moment, nor if the ring stops. */
@@ -181,6 +278,9 @@ main(void)
         TEST(test_chain),
         TEST(test_scatter),
         TEST(test_large_for_library),
+        TEST(test_recv_detour),
+        TEST(test_library_detour),
+        TEST(test_send_detour),
         TEST(test_half_cut),
         TEST(test_return_short),
     };
