@@ -53,7 +53,8 @@ tests/fuzz/fuzz-positions: tests/fuzz/fuzz-positions.c \
 tests/fuzz/fuzz-ring: tests/fuzz/fuzz-ring.c lib/vhost/ring.c \
 	lib/base/packet.c
 tests/fuzz/fuzz-walk: tests/fuzz/fuzz-walk.c lib/vhost/ring.c \
-	lib/vhost/chain.c lib/base/packet.c lib/base/segment.c lib/vhost/ahead.c
+	lib/vhost/chain.c lib/base/packet.c lib/base/segment.c \
+	lib/vhost/ahead.c lib/vhost/scatter.c
 
 # The last four include the first file that they test, two of them the second, too.
 FUZZ_LIBS = $(ovs_builddir)/lib/libopenvswitch.la \

@@ -25,6 +25,8 @@
 
 #include <rte_eal.h>
 
+#include "vhost/scatter.h"
+
 #define PAGE 4096
 #define REGION_SIZE 2000        /* Each; a multiple of 16. */
 #define MEMORY_SIZE (2 * REGION_SIZE)
@@ -50,7 +52,12 @@ enum {
     IN_HIGH = 1 << 3,           /* Guest-physical addresses up to 2^64. */
     IN_FULL = 1 << 4,           /* The input changes a ring that is full... */
     IN_WRITE = 1 << 5,          /* ...of buffers to write to. */
+    IN_MERGEABLE = 1 << 6,
+    IN_GUEST_CSUM = 1 << 7,
 };
+
+/* Most descriptors for a packet. */
+#define SIMPLE_MAX_PARTS 256
 
 int LLVMFuzzerInitialize(int *, char ***);
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
@@ -58,7 +65,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 static struct rte_mempool *mempool;
 static uint8_t *regions[2];
 static struct dpdk_vdpa_memory memory;
-static uint32_t span;
+static struct dpdk_vdpa_note note;
+static struct dpdk_vdpa_undo undo;
 
 /* The memory, as the simple walk has it. */
 static uint8_t simple[MEMORY_SIZE];
@@ -387,19 +395,299 @@ check_chain(struct dpdk_vdpa_ring *ring, unsigned int max)
     memcpy(simple + REGION_SIZE, regions[1], REGION_SIZE);
 }
 
-/* Writes a packet of 'len' bytes, each of which is 'byte', to '*buf'. */
+/* Returns byte 'i' of what the guest gets of packet 'pkt', which is in
+ * 'n_buffers' buffers.  Every fourth packet is good. */
+static uint8_t
+simple_byte(const struct dpdk_vdpa_ring *ring, const struct rte_mbuf *pkt,
+            unsigned int i, unsigned int n_buffers)
+{
+    bool good = pkt->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_GOOD
+                && ring->features & 1ULL << VIRTIO_NET_F_GUEST_CSUM;
+    uint8_t byte;
+
+    return (i >= ring->header_len
+            ? *(const uint8_t *) rte_pktmbuf_read(pkt, i - ring->header_len, 1,
+                                                  &byte)
+            : i == 0 && good ? 2 : i == 10 ? n_buffers : i == 11
+            ? n_buffers >> 8 : 0);
+}
+
+/* Room for a packet, byte by byte. */
+struct simple_room {
+    unsigned int need;
+    unsigned int n_bytes;
+    uint8_t *bytes[ROOM];
+    unsigned int n_parts;
+    unsigned int n_buffers;
+    struct {
+        uint16_t pos;
+        uint16_t id;
+        uint32_t len;
+        unsigned int n_slots;
+    } buffers[SIMPLE_MAX_PARTS];
+};
+
+/* Adds a descriptor's 'len' bytes at 'addr'.  They count as two if they lie in
+ * both regions. */
+static bool
+simple_add(struct simple_room *room, uint64_t addr, uint32_t len)
+{
+    for (uint32_t i = 0; i < MAX(len, 1); i++) {
+        uint8_t *p = simple_at(addr + i);
+
+        if ((!i || p == simple + REGION_SIZE)
+            && room->n_parts++ >= SIMPLE_MAX_PARTS) {
+            return false;
+        }
+        if (!len) {
+            break;
+        } else if (!p) {
+            return false;
+        }
+        if (room->need) {
+            room->need--;
+            room->bytes[room->n_bytes++] = p;
+            room->buffers[room->n_buffers - 1].len++;
+        }
+    }
+    return true;
+}
+
+/* Looks at descriptor 'i' of those from 'ofs' on. */
+static void
+simple_desc(unsigned int ofs, unsigned int i, bool packed, uint64_t *addr,
+            uint32_t *len, uint16_t *flags, uint16_t *id_or_next)
+{
+    ofs += i * 16;
+    *addr = simple_read(ofs, 8);
+    *len = simple_read(ofs + 8, 4);
+    *flags = simple_read(ofs + (packed ? 14 : 12), 2);
+    *id_or_next = simple_read(ofs + (packed ? 12 : 14), 2);
+}
+
+/* Follows an indirect table. */
+static bool
+simple_table(struct simple_room *room, uint64_t addr, uint32_t len,
+             bool packed)
+{
+    unsigned int n = len / 16, i = 0;
+    const uint8_t *p = simple_at(addr);
+
+    if (!len || len % 16 || !simple_is_in_one(addr, len)
+        || (p - simple) % 8) {
+        return false;
+    }
+    for (unsigned int n_seen = 0; n_seen < n && i < n; n_seen++) {
+        uint16_t flags, next;
+
+        if (packed && !room->need) {
+            return true;
+        }
+        simple_desc(p - simple, i, packed, &addr, &len, &flags, &next);
+        if (flags & 4 || !(flags & 2) || !simple_add(room, addr, len)) {
+            return false;
+        }
+        if (!packed && (!room->need || !(flags & 1))) {
+            return true;
+        }
+        i = packed ? i + 1 : next;
+    }
+    return packed;
+}
+
+static bool
+simple_follow_split(struct simple_room *room,
+                    const struct dpdk_vdpa_ring *ring, unsigned int i)
+{
+    for (unsigned int n_seen = 0; n_seen < ring->size && i < ring->size;
+         n_seen++) {
+        uint16_t flags, next;
+        uint64_t addr;
+        uint32_t len;
+
+        simple_desc(0, i, false, &addr, &len, &flags, &next);
+        if (flags & 4) {
+            return !(flags & 1) && simple_table(room, addr, len, false);
+        }
+        if (!(flags & 2) || !simple_add(room, addr, len)) {
+            return false;
+        }
+        if (!room->need || !(flags & 1)) {
+            return true;
+        }
+        i = next;
+    }
+    return false;
+}
+
+static bool
+simple_follow_packed(struct simple_room *room,
+                     const struct dpdk_vdpa_ring *ring, uint16_t *pos,
+                     unsigned int *n_slots)
+{
+    unsigned int b = room->n_buffers - 1;
+
+    while (*n_slots < ring->size) {
+        uint16_t flags;
+        uint64_t addr;
+        uint32_t len;
+
+        simple_desc(0, *pos & 0x7fff, true, &addr, &len, &flags,
+                    &room->buffers[b].id);
+        *pos = simple_next(ring, *pos);
+        ++*n_slots;
+        room->buffers[b].n_slots++;
+        if (flags & 4) {
+            return (room->buffers[b].n_slots == 1 && !(flags & 1)
+                    && simple_table(room, addr, len, true));
+        }
+        if (room->need && (!(flags & 2) || !simple_add(room, addr, len))) {
+            return false;
+        }
+        if (!(flags & 1)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Finds room for 'need' bytes.  Returns false if there is none, and in
+ * '*brokenp' whether something is wrong. */
+static bool
+simple_find(struct simple_room *room, const struct dpdk_vdpa_ring *ring,
+            unsigned int need, bool *brokenp)
+{
+    uint16_t pos = ring->next_avail;
+    unsigned int n_slots = 0;
+
+    memset(room, 0, sizeof *room);
+    room->need = need;
+    *brokenp = false;
+    while (room->need) {
+        unsigned int b = room->n_buffers;
+
+        if (b && !ring->mergeable) {
+            return false;
+        }
+        *brokenp = ring->is_packed && b >= 64;
+        if (*brokenp) {
+            return false;
+        }
+        if (ring->is_packed) {
+            uint16_t flags = simple_read((pos & 0x7fff) * 16 + 14, 2);
+
+            if ((flags >> 7 & 1) != pos >> 15 || flags >> 15 == pos >> 15) {
+                return false;
+            }
+            room->buffers[b].pos = pos;
+            room->n_buffers++;
+            *brokenp = !simple_follow_packed(room, ring, &pos, &n_slots);
+        } else {
+            uint16_t n = simple_read(avail_ofs(ring) + 2, 2) - pos;
+            uint16_t at = pos + b;
+
+            if (b >= n) {
+                return false;
+            }
+            room->buffers[b].id = simple_read(
+                avail_ofs(ring) + 4 + 2 * (at % ring->size), 2);
+            room->n_buffers++;
+            *brokenp = n > ring->size
+                       || !simple_follow_split(room, ring,
+                                               room->buffers[b].id);
+        }
+        if (*brokenp) {
+            return false;
+        }
+    }
+    return room->buffers[0].len >= ring->header_len;
+}
+
+/* Gives a packet to the guest.  Returns false if it cannot be, and in
+ * '*brokenp' whether something is wrong. */
+static bool
+simple_scatter(const struct dpdk_vdpa_ring *ring, uint16_t *pos,
+               const struct rte_mbuf *pkt, bool *brokenp)
+{
+    struct dpdk_vdpa_ring now = *ring;
+    static struct simple_room room;
+    unsigned int n;
+
+    now.next_avail = *pos;
+    if (!simple_find(&room, &now, ring->header_len + pkt->pkt_len, brokenp)) {
+        return false;
+    }
+    n = room.n_buffers;
+    for (unsigned int i = 0; i < room.n_bytes; i++) {
+        *room.bytes[i] = simple_byte(ring, pkt, i, n);
+    }
+    for (unsigned int i = n; i > 0; i--) {
+        struct simple_buffer buf = { .id = room.buffers[i - 1].id };
+
+        simple_give_back(ring, ring->is_packed ? room.buffers[i - 1].pos
+                         : *pos + i - 1, &buf, &room.buffers[i - 1].len, 1,
+                         true);
+    }
+    if (!ring->is_packed) {
+        simple_write(used_ofs(ring) + 2, *pos + n, 2);
+    }
+    for (unsigned int i = 0; i < n; i++) {
+        unsigned int n_slots = ring->is_packed ? room.buffers[i].n_slots : 1;
+
+        while (n_slots--) {
+            *pos = simple_next(ring, *pos);
+        }
+    }
+    return true;
+}
+
+/* What the walk of plain buffers leaves. */
+static void
+check_scatter(struct dpdk_vdpa_ring *ring, struct rte_mbuf **pkts,
+              unsigned int max)
+{
+    uint16_t pos = ring->next_avail;
+    bool broken = false;
+    unsigned int n = 0;
+
+    while (n < max && simple_scatter(ring, &pos, pkts[n], &broken)) {
+        n++;
+    }
+    ovs_assert(dpdk_vdpa_scatter_send(ring, &note, &undo, UINT16_MAX, pkts,
+                                      max) == n);
+    ovs_assert(ring->unusual == (n < max && broken));
+    ovs_assert(ring->next_avail == pos && ring->next_used == pos);
+    ovs_assert(!note.n_undo);
+    check_memory();
+}
+
+/* Writes packet 'pkt' to '*buf'. */
 static void
 simple_fill_buffer(const struct dpdk_vdpa_ring *ring,
-                   const struct simple_buffer *buf, uint8_t byte,
-                   unsigned int len)
+                   const struct simple_buffer *buf,
+                   const struct rte_mbuf *pkt)
 {
     uint8_t *data = simple_at(buf->addr);
 
-    memset(data, 0, ring->header_len);
-    if (ring->header_len == 12) {
-        data[10] = 1;
+    for (unsigned int i = 0; i < ring->header_len + pkt->pkt_len; i++) {
+        data[i] = simple_byte(ring, pkt, i, 1);
     }
-    memset(data + ring->header_len, byte, len);
+}
+
+/* Packet number 'i', of 'len' bytes: every third in two mbufs. */
+static void
+make_packet(struct rte_mbuf *pkt, unsigned int i, uint8_t len)
+{
+    unsigned int n = i % 3 == 2 ? len / 2 : len;
+
+    memset(rte_pktmbuf_append(pkt, n), i + 1, n);
+    if (n < len) {
+        struct rte_mbuf *rest = rte_pktmbuf_alloc(mempool);
+
+        memset(rte_pktmbuf_append(rest, len - n), i + 101, len - n);
+        ovs_assert(!rte_pktmbuf_chain(pkt, rest));
+    }
+    pkt->ol_flags |= i % 4 ? 0 : RTE_MBUF_F_RX_L4_CKSUM_GOOD;
 }
 
 static void
@@ -417,9 +705,7 @@ check_send(struct dpdk_vdpa_ring *ring, unsigned int max, const uint8_t *plens)
     }
     ovs_assert(!rte_pktmbuf_alloc_bulk(mempool, pkts, max));
     for (unsigned int i = 0; i < max; i++) {
-        uint8_t len = plens[i % 4];
-
-        memset(rte_pktmbuf_append(pkts[i], len), i + 1, len);
+        make_packet(pkts[i], i, plens[i % 4]);
     }
 
     for (unsigned int end = 0; n == end; ) {
@@ -430,13 +716,13 @@ check_send(struct dpdk_vdpa_ring *ring, unsigned int max, const uint8_t *plens)
         for (; n < end; n++) {
             lens[n] = pkts[n]->pkt_len + ring->header_len;
             if (!simple_take(ring, pos, n, true, &bufs[n])
-                || lens[n] > bufs[n].len) {
+                || pkts[n]->nb_segs > 1 || lens[n] > bufs[n].len) {
                 break;
             }
             pos = simple_next(ring, pos);
         }
         for (unsigned int i = first; i < n; i++) {
-            simple_fill_buffer(ring, &bufs[i], i + 1, pkts[i]->pkt_len);
+            simple_fill_buffer(ring, &bufs[i], pkts[i]);
         }
         simple_give_back(ring, start, &bufs[first], &lens[first], n - first,
                          true);
@@ -446,9 +732,11 @@ check_send(struct dpdk_vdpa_ring *ring, unsigned int max, const uint8_t *plens)
     }
 
     ovs_assert(dpdk_vdpa_ring_send(ring, pkts, max) == n);
-    ovs_assert(rte_mempool_in_use_count(mempool) == max);
-    rte_pktmbuf_free_bulk(pkts, max);
     check_progress(ring, old, n);
+    if (ring->unusual) {
+        check_scatter(ring, &pkts[n], max - n);
+    }
+    rte_pktmbuf_free_bulk(pkts, max);
 }
 
 static void
@@ -525,8 +813,14 @@ set_ring(struct dpdk_vdpa_ring *ring, const struct input *input)
     if (!(input->flags & IN_SHORT_HEADER)) {
         features |= 1ULL << VIRTIO_F_VERSION_1;
     }
+    if (input->flags & IN_MERGEABLE) {
+        features |= 1ULL << VIRTIO_NET_F_MRG_RXBUF;
+    }
+    if (input->flags & IN_GUEST_CSUM) {
+        features |= 1ULL << VIRTIO_NET_F_GUEST_CSUM;
+    }
     dpdk_vdpa_ring_init(ring, features);
-    ring->span = &span;
+    ring->span = &note.span;
     ring->memory = &memory;
     ring->region = memory.regions;
     if (ring->is_packed) {
