@@ -77,9 +77,10 @@ dpdk_vdpa_lro_prepare(struct rte_mbuf *pkt)
 }
 
 /* The library of DPDK 22.11 leaves the length out of the pseudo-header's
- * checksum, as Intel's NICs want it, and a guest that forwards the packet would
- * send bad checksums; but it leaves those alone whose headers do not lie in the
- * first segment, so that of 'pkt' is made to end before the TCP header. */
+ * checksum, as Intel's NICs want it, and a guest that forwards the packet
+ * would send bad checksums; but it leaves those alone whose headers do not lie
+ * in the first segment, so that of 'pkt' is made to end before the TCP
+ * header. */
 bool
 dpdk_vdpa_lro_split(struct rte_mbuf *pkt)
 {

@@ -21,9 +21,9 @@
 
 struct rte_mbuf;
 
-/* Has the flags of 'pkt' say, as for transmission, what is to be said to a guest
- * that takes such packets, and its checksum be as the guest is to find it.
- * Returns false if it is not TCP.  Any thread that owns 'pkt'. */
+/* Has the flags of 'pkt' say, as for transmission, what is to be said to a
+ * guest that takes such packets, and its checksum be as the guest is to find
+ * it.  Returns false if it is not TCP.  Any thread that owns 'pkt'. */
 bool dpdk_vdpa_lro_prepare(struct rte_mbuf *pkt);
 
 /* Makes 'pkt', which is ready, or is no such packet, fit also for
