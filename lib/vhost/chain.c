@@ -104,23 +104,6 @@ chain_add(struct chain *chain, struct dpdk_vdpa_ring *ring, uint64_t addr,
     return true;
 }
 
-/* Returns the indirect table of 'len' bytes at 'addr', and in '*np' how many
- * descriptors it has, which are of the same size in both kinds of rings; or
- * null if it is not wholly in one region. */
-static const void *
-find_table(struct dpdk_vdpa_ring *ring, uint64_t addr, uint32_t len,
-           unsigned int *np)
-{
-    uint32_t there = len;
-    const void *table = ring_memory_at(ring, addr, &there);
-
-    BUILD_ASSERT(sizeof(struct vring_desc) == 16
-                 && sizeof(struct vring_packed_desc) == 16);
-    *np = len / 16;
-    return (len && !(len % 16) && there == len && !((uintptr_t) table % 8)
-            ? table : NULL);
-}
-
 /* Split rings: virtio 1.1, section 2.6. */
 
 /* Follows the chain that begins with number 'i' of 'n' descriptors at 'descs',
@@ -137,7 +120,8 @@ split_follow(struct dpdk_vdpa_ring *ring, const struct vring_desc *descs,
         uint16_t flags = READ_ONCE(descs[i].flags);
 
         if (flags & VRING_DESC_F_INDIRECT) {
-            const struct vring_desc *table = find_table(ring, addr, len, &n);
+            const struct vring_desc *table = ring_find_table(ring, addr, len,
+                                                             &n);
 
             return (!indirect && !(flags & VRING_DESC_F_NEXT) && table
                     && split_follow(ring, table, n, 0, true, chain));
@@ -195,7 +179,7 @@ packed_add_table(struct dpdk_vdpa_ring *ring, uint64_t addr,
     const struct vring_packed_desc *table;
     unsigned int n;
 
-    table = find_table(ring, addr, len, &n);
+    table = ring_find_table(ring, addr, len, &n);
     for (unsigned int i = 0; table && i < n; i++) {
         if (READ_ONCE(table[i].flags) & VRING_DESC_F_INDIRECT
             || !chain_add(chain, ring, READ_ONCE(table[i].addr),

@@ -25,6 +25,7 @@
 #include <stdint.h>
 
 #include "openvswitch/compiler.h"
+#include "util.h"
 #include "vhost/packed.h"
 #include "vhost/ring.h"
 
@@ -81,6 +82,23 @@ ring_memory_at(struct dpdk_vdpa_ring *ring, uint64_t addr, uint32_t *lenp)
         *lenp = ring->region->size - ofs;
     }
     return (uint8_t *) (uintptr_t) (addr + ring->region->offset);
+}
+
+/* Returns the indirect table of 'len' bytes at 'addr', and in '*np' how many
+ * descriptors it has, which are of the same size in both kinds of rings; or
+ * null if it is not wholly in one region. */
+static inline const void *
+ring_find_table(struct dpdk_vdpa_ring *ring, uint64_t addr, uint32_t len,
+                unsigned int *np)
+{
+    uint32_t there = len;
+    const void *table = ring_memory_at(ring, addr, &there);
+
+    BUILD_ASSERT(sizeof(struct vring_desc) == 16
+                 && sizeof(struct vring_packed_desc) == 16);
+    *np = len / 16;
+    return (len && !(len % 16) && there == len && !((uintptr_t) table % 8)
+            ? table : NULL);
 }
 
 #endif /* vhost/ring-private.h */

@@ -55,27 +55,6 @@ struct room {
     } parts[MAX_PARTS];
 };
 
-/* Returns where we have what the guest has at 'addr', and of '*lenp' bytes
- * how many are there together, at least one; or null. */
-static uint8_t *
-memory_at(struct dpdk_vdpa_ring *ring, uint64_t addr, uint32_t *lenp)
-{
-    const struct dpdk_vdpa_memory *memory = ring->memory;
-    const struct dpdk_vdpa_region *region = ring->region;
-    uint64_t ofs = addr - region->start;
-
-    for (unsigned int i = 0; ofs >= region->size; i++) {
-        if (i >= memory->n) {
-            return NULL;
-        }
-        region = &memory->regions[i];
-        ofs = addr - region->start;
-    }
-    ring->region = region;
-    *lenp = MIN(*lenp, region->size - ofs);
-    return (uint8_t *) (uintptr_t) (addr + region->offset);
-}
-
 /* Adds the 'len' bytes at 'addr', which are of the last buffer.  Returns false
  * if they are not all in the guest's memory. */
 static bool
@@ -86,7 +65,7 @@ room_add(struct room *room, struct dpdk_vdpa_ring *ring, uint64_t addr,
 
     do {
         uint32_t n = len;
-        uint8_t *data = len ? memory_at(ring, addr, &n) : NULL;
+        uint8_t *data = len ? ring_memory_at(ring, addr, &n) : NULL;
         uint32_t used = MIN(n, room->need);
 
         if ((len && !data) || room->n_parts >= MAX_PARTS) {
@@ -100,23 +79,6 @@ room_add(struct room *room, struct dpdk_vdpa_ring *ring, uint64_t addr,
         len -= n;
     } while (len);
     return true;
-}
-
-/* Returns the indirect table of 'len' bytes at 'addr', and in '*np' how many
- * descriptors it has, which are of the same size in both kinds of rings; or
- * null if it is not wholly in one region. */
-static const void *
-find_table(struct dpdk_vdpa_ring *ring, uint64_t addr, uint32_t len,
-           unsigned int *np)
-{
-    uint32_t there = len;
-    const void *table = memory_at(ring, addr, &there);
-
-    BUILD_ASSERT(sizeof(struct vring_desc) == 16
-                 && sizeof(struct vring_packed_desc) == 16);
-    *np = len / 16;
-    return (len && !(len % 16) && there == len && !((uintptr_t) table % 8)
-            ? table : NULL);
 }
 
 /* Split rings: virtio 1.1, section 2.6. */
@@ -140,7 +102,7 @@ split_follow(struct room *room, struct dpdk_vdpa_ring *ring, unsigned int i)
             if (indirect || flags & VRING_DESC_F_NEXT) {
                 return false;
             }
-            descs = find_table(ring, addr, len, &n);
+            descs = ring_find_table(ring, addr, len, &n);
             if (!descs) {
                 return false;
             }
@@ -206,7 +168,7 @@ packed_add_table(struct room *room, struct dpdk_vdpa_ring *ring, uint64_t addr,
     const struct vring_packed_desc *table;
     unsigned int n;
 
-    table = find_table(ring, addr, len, &n);
+    table = ring_find_table(ring, addr, len, &n);
     for (unsigned int i = 0; table && i < n && room->need; i++) {
         if ((READ_ONCE(table[i].flags)
              & (VRING_DESC_F_INDIRECT | VRING_DESC_F_WRITE))
