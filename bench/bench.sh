@@ -275,16 +275,17 @@ stage_tcp_like()
     return "$status"
 }
 
-# tcp_like_rings STAGE KEY=VALUE: measures it with guests that have such rings.
-# Open vSwitch knows no LRO.
+# tcp_like_rings STAGE KEY=VALUE: measures it with guests that have such rings,
+# at equal bursts.  Open vSwitch knows no LRO.
 tcp_like_rings()
 {
     guests 1 1 1500 "$2" -- "${three[@]}" \
-        && measure "$1" --sizes "$out" --directions guest-to-vf \
+        && measure "$1" --hold --sizes "$out" --directions guest-to-vf \
             -- "${three[@]}" \
-        && measure "$1" --sizes "$in" --directions vf-to-guest \
+        && measure "$1" --hold --sizes "$in" --directions vf-to-guest \
             -- "${three[@]}" \
-        && measure "$1" --sizes lro --directions vf-to-guest -- ours testpmd
+        && measure "$1" --hold --sizes lro --directions vf-to-guest \
+            -- ours testpmd
 }
 
 stage_tcp()

@@ -435,6 +435,7 @@ send_poll(void)
 		send_one();
 	queue_publish(&tx);
 	bench_source_gave(&source, n);
+	source.own->shown = source.own->given;
 }
 
 /* Main. */
@@ -503,6 +504,7 @@ main(int argc, char *argv[])
 	source.peer = &ctl->ports[BENCH_HOST][0];
 	source.epoch = UINT64_MAX;
 	connect_guest(argv[1], packed, tcp);
+	source.own->present = 1;
 	prctl(PR_SET_NAME, "guest-worker-1");	/* For bench/systems.sh. */
 	printf("ready\n");
 	fflush(stdout);

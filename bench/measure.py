@@ -44,11 +44,12 @@ LENGTH = PORT_BLOCKS + 2 * MAX_PORTS * PORT_SIZE
 
 IMIX = [64, 594, 64, 64, 594, 64, 1514, 64, 594, 64, 64, 594]
 # Frames of TCP: what "--sizes" calls them, their lengths, how the guest lays
-# them out, and how many are under way: as many as a ring has room for.
+# them out, and how many are under way: of the large ones as many as a ring has
+# room for.
 ONE, CHAIN, TABLE = range(3)
 LARGE = 66 + 45 * 1448
-TCP_FRAMES = {"ack": (66, ONE, 128), "csum": (1514, ONE, 128),
-              "csum-table": (1514, TABLE, 128),
+TCP_FRAMES = {"ack": (66, ONE, 32), "csum": (1514, ONE, 32),
+              "csum-table": (1514, TABLE, 32),
               "tso-table": (LARGE, TABLE, 8), "tso-chain": (LARGE, CHAIN, 8),
               "lro": (LARGE, TABLE, 8)}
 HOST, GUEST = 0, 1
