@@ -157,7 +157,8 @@ test_grows(void **state OVS_UNUSED)
         assert_int_equal(pass(500), 0);
     }
     assert_int_equal(pass(400), 0);
-    assert_in_range(change_time(&port), clock_ms, clock_ms + 120);
+    assert_true(change_time(&port) >= clock_ms
+                && change_time(&port) <= clock_ms + 120);
     assert_int_equal(pass(200), 1);
     assert_int_equal(netdev.n_rxq, 4);
     assert_int_equal(vdpa_rxqs_n_own(&port), 1);
@@ -233,7 +234,7 @@ test_steps(void **state OVS_UNUSED)
         set_pairs(i);
         n += pass(2000);
     }
-    assert_in_range(n, 1, 1 + 15 * 2000 / CHANGE_INTERVAL);
+    assert_true(n >= 1 && n <= 1 + 15 * 2000 / CHANGE_INTERVAL);
     pass(CHANGE_INTERVAL);
     assert_int_equal(netdev.n_rxq, 16);
 }
