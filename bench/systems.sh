@@ -291,11 +291,25 @@ system_guest()
     # Somebody else may take the hugepages that are free now.
     for ((i = 0; i < 3; i++)); do
         if hugepages_take 256 && guest_testpmd "$queues" "$ring" "$mtu"; then
+            system_settled "$ports" "$queues" || return 1
             testpmd_cmd guest start >/dev/null
             return
         fi
     done
     return 1
+}
+
+# system_settled PORTS QUEUES: waits until the VFs of "ours" have as many queue
+# pairs as the guest, for which they are restarted.
+system_settled()
+{
+    local i
+    for ((i = 0; i < $1; i++)); do
+        if ovs-appctl dpdkvdpa/show "vdpa$i" >/dev/null 2>&1; then
+            wait_until "ovs-appctl dpdkvdpa/show vdpa$i \
+                | grep -q 'DPDK port.* queue pairs: $2 of'" || return 1
+        fi
+    done
 }
 
 guest_testpmd()
