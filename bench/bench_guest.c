@@ -472,6 +472,31 @@ connect_guest(const char *path, bool packed, bool tcp)
 	queue_publish(&rx);
 }
 
+/* Sends a frame and waits until it is gone: the system may have connected and
+ * not have its port ready yet. */
+static void
+await_system(const char *path)
+{
+	struct vring_desc part = {
+		.addr = GUEST_BASE + HEAD_START,
+		.len = HEADER_LEN + BENCH_HEADERS_LEN,
+	};
+	long long int end = now_ms() + 30000;
+	unsigned int slot;
+	uint32_t len;
+
+	memset(peer.mem + HEAD_START, 0, HEADER_LEN);
+	bench_headers_make((void *)(peer.mem + HEAD_START + HEADER_LEN),
+			   BENCH_HEADERS_LEN);
+	queue_offer(&tx, 0, &part, 1);
+	queue_publish(&tx);
+	while (!queue_reap(&tx, 1, &slot, &len)) {
+		if (now_ms() > end)
+			fatal("%s: nobody takes a frame", path);
+		usleep(1000);
+	}
+}
+
 static struct bench_ctl *
 ctl_map(const char *path)
 {
@@ -504,6 +529,7 @@ main(int argc, char *argv[])
 	source.peer = &ctl->ports[BENCH_HOST][0];
 	source.epoch = UINT64_MAX;
 	connect_guest(argv[1], packed, tcp);
+	await_system(argv[1]);
 	source.own->present = 1;
 	prctl(PR_SET_NAME, "guest-worker-1");	/* For bench/systems.sh. */
 	printf("ready\n");
