@@ -462,7 +462,7 @@ dpdk_vdpa_chain_recv(struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
                      struct rte_mbuf **pkts, uint16_t max)
 {
     uint16_t first = ring->next_used;
-    unsigned int n_chains = 0;
+    unsigned int n_chains = 0, n_slots = 0;
     struct chain chain;
     uint16_t n = 0;
 
@@ -474,6 +474,12 @@ dpdk_vdpa_chain_recv(struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
             dpdk_vdpa_ahead_fetch(ring);
         }
         if (!chain_read(ring, &chain, &ring->unusual)) {
+            break;
+        }
+        /* A guest that keeps up must not lead us round a packed ring: whether
+         * it wants an interrupt is told by two positions. */
+        n_slots += chain.n_slots;
+        if (n_slots > ring->size) {
             break;
         }
         n += chain_take(ring, mp, &chain, &pkts[n], max - n, &done);
