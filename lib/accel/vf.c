@@ -78,6 +78,7 @@ struct dpdk_vdpa_vf {
     uint16_t txq_size;
     uint16_t reta_size;         /* 0 if RSS cannot be directed. */
     bool no_interrupts;         /* Of queues: with them it did not start. */
+    bool one_mempool;           /* That all it sends is to be from. */
 
     /* Written by the owner, read by any. */
     atomic_bool started;
@@ -390,6 +391,8 @@ vf_configure(struct dpdk_vdpa_vf *vf,
         return error;
     }
     vf->tx_offloads = plan->tx_offloads;
+    vf->one_mempool = (plan->conf.txmode.offloads
+                       & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE) != 0;
     vf->reta_size = plan->reta_size;
     vf->rxq_size = plan->rxq_size;
     vf->txq_size = plan->txq_size;
@@ -659,6 +662,12 @@ uint64_t
 dpdk_vdpa_vf_tx_offloads(const struct dpdk_vdpa_vf *vf)
 {
     return vf->tx_offloads;
+}
+
+bool
+dpdk_vdpa_vf_takes_any(const struct dpdk_vdpa_vf *vf)
+{
+    return !vf->one_mempool;
 }
 
 bool

@@ -99,6 +99,10 @@ bool dpdk_vdpa_vf_is_promiscuous(const struct dpdk_vdpa_vf *);
 void dpdk_vdpa_vf_get_pool_info(const struct dpdk_vdpa_vf *,
                                 struct dpdk_vdpa_pool_info *);
 
+/* Returns true if what the VF, which has been started, is given to send may
+ * come from any mempool, not only its own. */
+bool dpdk_vdpa_vf_takes_any(const struct dpdk_vdpa_vf *);
+
 /* Returns true if the mempool of a started VF is large enough for it to be
  * polled by any of 'n_threads' threads. */
 bool dpdk_vdpa_vf_is_enough_for(const struct dpdk_vdpa_vf *,

@@ -456,8 +456,10 @@ restart_vf(struct vdpa_port *port, const struct dpdk_vdpa_vf_config *config,
     char *old_error = NULL;
     int error, error2 = 0;
 
-    /* With a smaller MTU, what waits in the relay may be too long. */
-    vdpa_port_hold_vf(port, config->mtu >= good.mtu);
+    /* What waits in the relay may be too long with a smaller MTU, and of
+     * another mempool than what follows. */
+    vdpa_port_hold_vf(port, (config->mtu >= good.mtu
+                             && dpdk_vdpa_vf_takes_any(port->vf)));
     error = dpdk_vdpa_vf_start(port->vf, config, errp);
     if (error && !dpdk_vdpa_vf_is_started(port->vf)) {
         error2 = dpdk_vdpa_vf_start(port->vf, &good, &old_error);

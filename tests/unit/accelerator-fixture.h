@@ -53,6 +53,7 @@ static struct {
     unsigned int max_threads;   /* Nor for more threads, */
     unsigned int max_used;      /* or more queue pairs. */
     unsigned int n_guest_pairs; /* The guest uses. */
+    bool one_mempool;           /* The VF wants all packets of one. */
     bool guest_is_away;
     long long int now;          /* In ms. */
     bool removed;               /* What the VF reports. */
@@ -238,6 +239,12 @@ dpdk_vdpa_vf_start(struct dpdk_vdpa_vf *vf,
     script.needs_reset = false;
     vf->config = *config;
     return 0;
+}
+
+bool
+dpdk_vdpa_vf_takes_any(const struct dpdk_vdpa_vf *vf OVS_UNUSED)
+{
+    return !script.one_mempool;
 }
 
 bool

@@ -190,6 +190,21 @@ test_pairs(void **state OVS_UNUSED)
     check_pairs(50000, 0, 1, 3);
 }
 
+/* A VF with other mbufs than before must not be given what waits, if all that
+ * it sends has to be of one mempool. */
+static void
+test_one_mempool(void **state OVS_UNUSED)
+{
+    assert_int_equal(apply(options_for("a", DPDK_VDPA_MODE_SW)), 0);
+    check_pairs(0, 2, 1, 1);
+    check_pairs(100, 2, 2, 2);
+    assert_true(seen.keeps_packets);
+    script.one_mempool = true;
+    check_pairs(0, 4, 2, 2);
+    check_pairs(100, 4, 4, 3);
+    assert_false(seen.keeps_packets);
+}
+
 /* There is no memory for so many. */
 static void
 test_pairs_without_memory(void **state OVS_UNUSED)
@@ -246,6 +261,7 @@ main(void)
         TEST(test_stopped_with_mtu),
         TEST(test_threads),
         TEST(test_pairs),
+        TEST(test_one_mempool),
         TEST(test_pairs_without_memory),
         TEST(test_lro),
     };
