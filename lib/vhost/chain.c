@@ -310,13 +310,14 @@ chain_pull(struct chain *chain, uint8_t *to, uint32_t len)
     return part;
 }
 
-/* Returns a packet of 'len' bytes, at least one, yet to be written, in mbufs of
- * 'mp' that take 'room' bytes each; or null. */
+/* Returns a packet of 'len' bytes, at least one, yet to be written, in mbufs
+ * of 'mp' that take 'room' bytes each; or null. */
 static struct rte_mbuf *
 packet_create(struct rte_mempool *mp, uint32_t room, uint32_t len)
 {
     unsigned int n = DIV_ROUND_UP(len, room);
     struct rte_mbuf *pkt = NULL, **lastp = &pkt;
+    uint32_t left = len;
 
     if (OVS_LIKELY(n == 1)) {
         pkt = rte_pktmbuf_alloc(mp);
@@ -325,7 +326,7 @@ packet_create(struct rte_mempool *mp, uint32_t room, uint32_t len)
         }
         return pkt;
     }
-    for (uint32_t left = len; left; ) {
+    while (left) {
         struct rte_mbuf *some[32];
         unsigned int n_some = MIN(n, ARRAY_SIZE(some));
 

@@ -18,8 +18,8 @@
 /* Walks a guest's virtqueue, split or packed, for the packets that are the
  * rule: each in one buffer of one direct descriptor and in one mbuf; from a
  * guest, with a header that asks for a checksum at most, to it, with one that
- * says nothing.  That takes about half the time that a walk needs which expects
- * everything.
+ * says nothing.  That takes about half the time that a walk needs which
+ * expects everything.
  *
  * The walk stops in front of anything else, or anything wrong, and sets
  * 'unusual': the caller has somebody else go on from there, vhost/chain.h or

@@ -45,8 +45,9 @@ pieces()
 options()
 {
     (cd "$srcdir/lib" &&
-     grep -ohE '"[a-z]+([-_][a-z]+)+(: | is %s;)' port/*.c accel/*.c \
-         vhost/vm.c netdev-dpdk-vdpa.c &&
+     grep -hvE 'vdpa_port_event\(' port/*.c accel/*.c vhost/vm.c \
+         netdev-dpdk-vdpa.c |
+         grep -oE '"[a-z]+([-_][a-z]+)+(: | is %s;)' &&
      grep -ohE '"[a-z]+([-_][a-z]+)+"' port/options.c port/policing.c) |
         grep -oE '[a-z_-]+' | grep -E '[-_]' | sort -u
 }
