@@ -123,7 +123,7 @@ static void
 test_shared(void **state OVS_UNUSED)
 {
     struct dpdk_vdpa_share *shares[40], *large;
-    unsigned int n_mbufs = 0;
+    unsigned int n_mbufs = 0, older = 0;
     const struct pool *pool;
 
     for (int i = 0; i < ARRAY_SIZE(shares); i++) {
@@ -145,17 +145,18 @@ test_shared(void **state OVS_UNUSED)
     assert_int_equal(large->pool->n_shares, 1);
     dpdk_vdpa_pool_give(large);
 
-    /* Room that is given back is taken first. */
-    pool = shares[3]->pool;
-    dpdk_vdpa_pool_give(shares[3]);
-    dpdk_vdpa_pool_give(shares[39]);
-    if (pool->n_shares) {
-        shares[3] = take(N);
-        assert_ptr_equal(shares[3]->pool, pool);
-    } else {
-        shares[3] = take(N);
+    /* Room that is given back is taken again, of the oldest mempool first. */
+    while (shares[older]->pool->n_shares == 1) {
+        older++;
     }
+    pool = shares[older]->pool;
+    assert_ptr_not_equal(pool, shares[39]->pool);
+    dpdk_vdpa_pool_give(shares[39]);
+    dpdk_vdpa_pool_give(shares[older]);
+    shares[older] = take(N);
+    assert_ptr_equal(shares[older]->pool, pool);
     shares[39] = take(N);
+    assert_ptr_equal(shares[39]->pool, shares[38]->pool);
     for (int i = 0; i < ARRAY_SIZE(shares); i++) {
         dpdk_vdpa_pool_give(shares[i]);
     }
