@@ -188,6 +188,9 @@ change_pairs(struct peer *peer, bool check)
     for (unsigned int i = 2; i < 2 * peer->n_pairs; i++) {
         peer_send_state(peer, SET_VRING_ENABLE, i, i < 2 * n);
     }
+    /* What is sent by a pair that is just being disabled may come back by
+     * another one: so wait until all of that has been seen. */
+    peer_is_alive(peer);
     peer->n_enabled = n;
     printf("%s: queue pairs: %u\n", peer->path, n);
 }
