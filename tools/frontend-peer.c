@@ -360,8 +360,9 @@ peer_start(struct peer *peer)
         peer_start_ring(peer, i);
     }
     peer_say_done(peer);
-    memset(peer->tx_seq, 0, sizeof peer->tx_seq);
-    memset(peer->rx_seq, 0, sizeof peer->rx_seq);
+    memset(peer->n_sent, 0, sizeof peer->n_sent);
+    memset(peer->n_back, 0, sizeof peer->n_back);
+    memset(peer->next, 0, sizeof peer->next);
     if (!peer_is_alive(peer)) {
         fatal("%s: a good front-end is refused", peer->path);
     }

@@ -151,19 +151,27 @@ make_packet(uint8_t *buf, unsigned int pair, uint32_t seq)
     memcpy(buf + HEADER_LEN + 20, &seq, sizeof seq);
 }
 
+/* Checks a packet that came by 'pair': it is one that was sent, and none that
+ * the same pair sent later has come that way before.  A back-end may move the
+ * packets of a pair to another one. */
 static void
 check_packet(struct peer *peer, unsigned int pair, const uint8_t *buf,
              uint32_t len)
 {
+    uint8_t sender = buf[HEADER_LEN + 14];
     uint8_t expected[HEADER_LEN + PACKET_LEN];
+    uint32_t seq;
 
-    make_packet(expected, pair, peer->rx_seq[pair]++);
-    if (len != sizeof expected
-        || memcmp(buf + HEADER_LEN, expected + HEADER_LEN, PACKET_LEN)) {
-        if (!peer->n_errors++) {
-            fprintf(stderr, "%s: pair %u: packet %u is not as it was sent\n",
-                    peer->path, pair, peer->rx_seq[pair] - 1);
-        }
+    memcpy(&seq, buf + HEADER_LEN + 20, sizeof seq);
+    make_packet(expected, sender, seq);
+    if (len == sizeof expected && sender < peer->n_pairs
+        && !memcmp(buf + HEADER_LEN, expected + HEADER_LEN, PACKET_LEN)
+        && seq >= peer->next[pair][sender] && seq < peer->n_sent[sender]) {
+        peer->next[pair][sender] = seq + 1;
+        peer->n_back[sender]++;
+    } else if (!peer->n_errors++) {
+        fprintf(stderr, "%s: pair %u: packet %u of pair %u is not as it was "
+                "sent, or comes too late\n", peer->path, pair, seq, sender);
     }
 }
 
@@ -173,7 +181,7 @@ traffic_send_one(struct peer *peer, unsigned int pair)
     struct ring *tx = &peer->rings[2 * pair + 1];
     unsigned int slot = ring_slot(tx);
 
-    make_packet(ring_buf(tx, slot), pair, peer->tx_seq[pair]++);
+    make_packet(ring_buf(tx, slot), pair, peer->n_sent[pair]++);
     ring_offer(tx, ring_buf_addr(tx, slot), HEADER_LEN + PACKET_LEN, 0, 0);
 }
 

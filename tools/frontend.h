@@ -190,8 +190,10 @@ struct peer {
 
     /* For traffic. */
     unsigned int n_enabled;     /* The pairs up to this one are. */
-    uint32_t tx_seq[MAX_PAIRS];
-    uint32_t rx_seq[MAX_PAIRS];
+    uint32_t n_sent[MAX_PAIRS]; /* By each pair, */
+    uint32_t n_back[MAX_PAIRS]; /* of these so many have come back, */
+    uint32_t next[MAX_PAIRS][MAX_PAIRS]; /* by pair I of pair J's none before
+                                          * this number any more. */
     uint64_t n_errors;
 };
 

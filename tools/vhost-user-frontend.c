@@ -155,7 +155,7 @@ is_quiet(const struct peer *peer, unsigned int first, bool check)
         const struct ring *tx = &peer->rings[2 * i + 1];
 
         if (tx->done != tx->next
-            || (check && peer->rx_seq[i] != peer->tx_seq[i])) {
+            || (check && peer->n_back[i] != peer->n_sent[i])) {
             return false;
         }
     }

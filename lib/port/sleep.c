@@ -97,7 +97,9 @@ sleep_thread_create(void)
         ovsthread_once_done(&once);
     }
     ovs_mutex_init(&thread->mutex);
+    ovs_mutex_lock(&thread->mutex);
     ovs_list_init(&thread->rests);
+    ovs_mutex_unlock(&thread->mutex);
     thread->waiter = dpdk_vdpa_waiter_create();
     if (!thread->waiter) {
         VLOG_WARN("a PMD thread cannot wait for guests (%s): under "

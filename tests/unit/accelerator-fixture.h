@@ -222,7 +222,7 @@ int
 dpdk_vdpa_vf_start(struct dpdk_vdpa_vf *vf,
                    const struct dpdk_vdpa_vf_config *config, char **errp)
 {
-    assert_in_range(config->n_used, 1, config->n_pairs);
+    assert_true(config->n_used >= 1 && config->n_used <= config->n_pairs);
     if (config->n_threads > script.max_threads
         || config->n_used > script.max_used) {
         *errp = xasprintf("no memory for %u threads, %u pairs",
