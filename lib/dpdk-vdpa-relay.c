@@ -422,18 +422,24 @@ poller_poll(struct dpdk_vdpa_poller *poller, bool slept)
     return n;
 }
 
-unsigned int
-dpdk_vdpa_relay_poll(struct dpdk_vdpa_poller *poller, bool slept)
+/* Comes to the gate.  Returns true if the poller may use its lanes; the caller
+ * must leave it in either case. */
+static inline bool
+poller_enter(struct dpdk_vdpa_poller *poller)
 {
-    unsigned int n = 0;
     bool paused;
 
     dpdk_vdpa_gate_enter(&poller->busy);
     atomic_read_explicit(&poller->relay->paused, &paused,
                          memory_order_acquire);
-    if (OVS_LIKELY(!paused)) {
-        n = poller_poll(poller, slept);
-    }
+    return OVS_LIKELY(!paused);
+}
+
+unsigned int
+dpdk_vdpa_relay_poll(struct dpdk_vdpa_poller *poller, bool slept)
+{
+    unsigned int n = poller_enter(poller) ? poller_poll(poller, slept) : 0;
+
     dpdk_vdpa_gate_leave(&poller->busy);
     return n;
 }
@@ -448,16 +454,14 @@ unsigned int
 dpdk_vdpa_relay_look(struct dpdk_vdpa_poller *poller)
 {
     unsigned int n = 0;
-    bool paused;
 
-    dpdk_vdpa_gate_enter(&poller->busy);
-    atomic_read_explicit(&poller->relay->paused, &paused,
-                         memory_order_acquire);
-    for (unsigned int i = 0; !paused && i < poller->n_lanes; i++) {
-        n += lane_look(poller->lanes[i]);
-    }
-    for (unsigned int i = 0; !paused && i < poller->n_extras; i++) {
-        n += lane_look(poller->extras[i]);
+    if (poller_enter(poller)) {
+        for (unsigned int i = 0; i < poller->n_lanes; i++) {
+            n += lane_look(poller->lanes[i]);
+        }
+        for (unsigned int i = 0; i < poller->n_extras; i++) {
+            n += lane_look(poller->extras[i]);
+        }
     }
     dpdk_vdpa_gate_leave(&poller->busy);
     return n;
