@@ -49,7 +49,14 @@ test_eal_init(void)
     return ok;
 }
 
-/* Likewise, and returns a mempool of 'n' mbufs, or null. */
+/* The same as the set-up of a group of tests. */
+static inline int
+test_eal_setup(void **state OVS_UNUSED)
+{
+    return test_eal_init() ? 0 : -1;
+}
+
+/* Initializes EAL, and returns a mempool of 'n' mbufs, or null. */
 static inline struct rte_mempool *
 test_eal_mempool(unsigned int n)
 {

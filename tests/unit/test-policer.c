@@ -335,12 +335,6 @@ test_threads(void **state OVS_UNUSED)
     assert_true(total >= 40900 && total <= 41001);
 }
 
-static int
-setup_eal(void **state OVS_UNUSED)
-{
-    return test_eal_init() ? 0 : -1;
-}
-
 int
 main(void)
 {
@@ -357,5 +351,5 @@ main(void)
         cmocka_unit_test_teardown(test_threads, teardown),
     };
 
-    return cmocka_run_group_tests_name("policer", tests, setup_eal, NULL);
+    return cmocka_run_group_tests_name("policer", tests, test_eal_setup, NULL);
 }

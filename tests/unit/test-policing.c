@@ -353,12 +353,6 @@ test_modes(void **state OVS_UNUSED)
     check_error(NULL);
 }
 
-static int
-setup_eal(void **state OVS_UNUSED)
-{
-    return test_eal_init() ? 0 : -1;
-}
-
 int
 main(void)
 {
@@ -370,5 +364,5 @@ main(void)
         TEST(test_modes),
     };
 
-    return cmocka_run_group_tests_name("policing", tests, setup_eal, NULL);
+    return cmocka_run_group_tests_name("policing", tests, test_eal_setup, NULL);
 }

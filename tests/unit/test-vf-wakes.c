@@ -217,12 +217,6 @@ test_without(void **state)
     assert_int_equal(dpdk_vdpa_vf_n_interrupts(f->vf), 0);
 }
 
-static int
-setup_eal(void **state OVS_UNUSED)
-{
-    return test_eal_init() ? 0 : -1;
-}
-
 int
 main(void)
 {
@@ -231,5 +225,5 @@ main(void)
         cmocka_unit_test_setup_teardown(test_without, setup, teardown),
     };
 
-    return cmocka_run_group_tests_name("vf-wakes", tests, setup_eal, NULL);
+    return cmocka_run_group_tests_name("vf-wakes", tests, test_eal_setup, NULL);
 }
