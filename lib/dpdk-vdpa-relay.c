@@ -422,19 +422,6 @@ poller_poll(struct dpdk_vdpa_poller *poller, bool slept)
     return n;
 }
 
-/* Comes to the gate.  Returns true if the poller may use its lanes; the caller
- * must leave it in either case. */
-static inline bool
-poller_enter(struct dpdk_vdpa_poller *poller)
-{
-    bool paused;
-
-    dpdk_vdpa_gate_enter(&poller->busy);
-    atomic_read_explicit(&poller->relay->paused, &paused,
-                         memory_order_acquire);
-    return OVS_LIKELY(!paused);
-}
-
 unsigned int
 dpdk_vdpa_relay_poll(struct dpdk_vdpa_poller *poller, bool slept)
 {

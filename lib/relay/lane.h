@@ -22,6 +22,7 @@
 
 #include "dpdk-vdpa-relay.h"
 
+#include "base/gate.h"
 #include "base/packet.h"
 #include "openvswitch/util.h"
 #include "ovs-atomic.h"
@@ -121,6 +122,19 @@ lane_n_pending(const struct lane *lane)
 
     atomic_read_relaxed(&CONST_CAST(struct lane *, lane)->n_pending, &n);
     return n;
+}
+
+/* Comes to the gate.  Returns true if the poller may use its lanes; the caller
+ * must leave it in either case. */
+static inline bool
+poller_enter(struct dpdk_vdpa_poller *poller)
+{
+    bool paused;
+
+    dpdk_vdpa_gate_enter(&poller->busy);
+    atomic_read_explicit(&poller->relay->paused, &paused,
+                         memory_order_acquire);
+    return OVS_LIKELY(!paused);
 }
 
 #endif /* relay/lane.h */

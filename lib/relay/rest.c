@@ -45,19 +45,6 @@ lane_disarm(struct lane *lane)
     }
 }
 
-/* Returns true if 'poller' may touch its lanes.  It leaves the gate in either
- * case. */
-static bool
-poller_enter(struct dpdk_vdpa_poller *poller)
-{
-    bool paused;
-
-    dpdk_vdpa_gate_enter(&poller->busy);
-    atomic_read_explicit(&poller->relay->paused, &paused,
-                         memory_order_acquire);
-    return !paused;
-}
-
 bool
 dpdk_vdpa_relay_arm(struct dpdk_vdpa_poller *poller,
                     struct dpdk_vdpa_waiter *waiter)
