@@ -294,7 +294,7 @@ test_owner()
     expect 'vf= is missing' port attach net_simvf7,pf=net_simpf0 &&
     expect 'unknown key foo' port attach net_simvf7,pf=net_simpf0,vf=1,foo=1 &&
     expect 'vfs=0 is not valid' port attach net_simpf7,vfs=0 &&
-    expect 'vfs=15 is not valid' port attach net_simpf7,vfs=15 &&
+    expect 'vfs=127 is not valid' port attach net_simpf7,vfs=127 &&
     expect 'vfs= is missing' port attach 'net_simpf7,representor=[0]' &&
     expect 'queues=17 is not valid' port attach net_simpf7,vfs=1,queues=17 &&
     expect 'wire=foo is not valid' port attach net_simpf7,vfs=1,wire=foo &&
