@@ -88,6 +88,7 @@ unit_count()
             "tests were to run, $missing gave no result: $BUILD/$log"
     elif [ "$failed" -gt 0 ] || ! grep -q '^:test-result: PASS' "$1.trs"; then
         failed $((failed ? failed : 1)) "$1 failed: $BUILD/$log"
+        grep -vE '^\[ +(RUN|OK) ' "$log" | tail -n 40 | cut -c-400
     fi
 }
 
@@ -112,7 +113,7 @@ part_drivers()
     VDPASIM_PRELOAD=$preload ASAN_OPTIONS=detect_leaks=0 \
         make -s check-drivers > "$log" 2>&1
     status=$?
-    grep '^FAILED ' "$log"
+    grep -B 10 '^FAILED ' "$log"
     suite_count "$log" "$status" tests/drivers.list \
         < <(sed -nE 's/^(ok|FAILED) ([a-z_]+)$/\2 \1/p' "$log")
 }
