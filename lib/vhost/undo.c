@@ -32,12 +32,19 @@ half_read(struct vring_packed_desc *desc)
     return __atomic_load_n(packed_second_half(desc), __ATOMIC_ACQUIRE);
 }
 
+/* What the buffers of a burst, or of a packet, take. */
+struct room {
+    uint64_t len;               /* Bytes, */
+    bool has_table;             /* not counting those that only a look into an
+                                 * indirect table would tell. */
+};
+
 /* Notes the buffer at 'pos', if the guest offers one there, as number 'i', and
- * adds its bytes to '*room', as far as they can be told without a look into an
- * indirect table.  Returns the number of its descriptors, or 0. */
+ * adds what it takes to '*room'.  Returns the number of its descriptors, or
+ * 0. */
 static unsigned int
 note_buffer(const struct dpdk_vdpa_ring *ring, struct dpdk_vdpa_undo *undo,
-            unsigned int i, uint16_t pos, uint64_t *room)
+            unsigned int i, uint16_t pos, struct room *room)
 {
     uint64_t half = half_read(&ring->packed.desc[pos & ~PACKED_WRAP]);
     uint16_t flags = half >> PACKED_FLAGS_SHIFT;
@@ -48,7 +55,11 @@ note_buffer(const struct dpdk_vdpa_ring *ring, struct dpdk_vdpa_undo *undo,
     }
     undo->halves[i] = half;
     for (;;) {
-        *room += flags & VRING_DESC_F_INDIRECT ? 0 : (uint32_t) half;
+        if (flags & VRING_DESC_F_INDIRECT) {
+            room->has_table = true;
+        } else {
+            room->len += (uint32_t) half;
+        }
         if (!(flags & VRING_DESC_F_NEXT)) {
             break;
         } else if (n >= ring->size) {
@@ -73,7 +84,7 @@ struct noting {
 /* Notes one more buffer.  Returns false if there is none, or no room. */
 static bool
 noting_next(struct noting *noting, const struct dpdk_vdpa_ring *ring,
-            struct dpdk_vdpa_undo *undo, uint64_t *room)
+            struct dpdk_vdpa_undo *undo, struct room *room)
 {
     unsigned int len;
 
@@ -104,7 +115,7 @@ dpdk_vdpa_undo_note_recv(const struct dpdk_vdpa_ring *ring,
                          struct dpdk_vdpa_undo *undo, uint16_t *n)
 {
     struct noting noting = noting_begin(ring, undo);
-    uint64_t room = 0;
+    struct room room = { 0, false };
 
     /* In order, the library gives several buffers back by one descriptor, in
      * which nobody could see how many these were. */
@@ -116,20 +127,22 @@ dpdk_vdpa_undo_note_recv(const struct dpdk_vdpa_ring *ring,
     return noting.n;
 }
 
-/* Notes what packet 'pkt' needs.  Returns false if the guest does not offer
- * enough. */
+/* Notes what packet 'pkt' needs, and what that takes in '*room'.  Returns
+ * false if the guest does not offer enough, or there is no room to note it. */
 static bool
 note_packet(struct noting *noting, const struct dpdk_vdpa_ring *ring,
-            struct dpdk_vdpa_undo *undo, const struct rte_mbuf *pkt)
+            struct dpdk_vdpa_undo *undo, const struct rte_mbuf *pkt,
+            struct room *room)
 {
     uint64_t need = pkt->pkt_len + ring->header_len;
-    uint64_t room = 0;
 
+    room->len = 0;
+    room->has_table = false;
     do {
-        if (!noting_next(noting, ring, undo, &room)) {
+        if (!noting_next(noting, ring, undo, room)) {
             return false;
         }
-    } while (ring->mergeable && room < need);
+    } while (ring->mergeable && room->len < need);
     return true;
 }
 
@@ -139,13 +152,23 @@ dpdk_vdpa_undo_note_send(const struct dpdk_vdpa_ring *ring,
                          struct rte_mbuf *const *pkts, uint16_t *n)
 {
     struct noting noting = noting_begin(ring, undo);
+    struct room room;
     uint16_t i = 0;
 
-    while (i < *n && note_packet(&noting, ring, undo, pkts[i])) {
+    while (i < *n && note_packet(&noting, ring, undo, pkts[i], &room)) {
         i++;
     }
-    *n = i;
-    return noting.n;
+    if (i || !*n) {
+        *n = i;
+        return noting.n;
+    } else if (noting.n >= DPDK_VDPA_NOTES_N_UNDO) {
+        *n = 1;
+        return 0;
+    }
+    /* The guest may offer more until the library looks, which nobody would
+     * have noted. */
+    *n = room.has_table;
+    return *n ? noting.n : 0;
 }
 
 /* Undoing. */

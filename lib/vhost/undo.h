@@ -35,7 +35,8 @@ struct vring_packed_desc;
 /* Writes down in '*undo', for packed ring 'ring', the buffers that the guest
  * offers: as many as the library may use to receive 'n' packets, or to send
  * those at 'pkts'.  Stores in '*n' how many packets may be left to it, which
- * may be less, down to 0, and returns the number of buffers.
+ * may be less, down to 0, and returns the number of buffers; none if '*n' is a
+ * packet that needs more than can be written down.
  *
  * For who walks the ring. */
 unsigned int dpdk_vdpa_undo_note_recv(const struct dpdk_vdpa_ring *,

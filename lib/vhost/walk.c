@@ -364,7 +364,7 @@ walked_hand_over(struct walked *w, int vid, unsigned int i)
 
 /* Prepares for a burst of the library's of '*n' packets, to be sent if 'pkts'
  * is not null: notes what it may do to packed ring 'i', and takes as much from
- * '*n' as cannot be noted. */
+ * '*n' as cannot be noted, or all if there is nothing for it to do. */
 static inline void
 walk_announce(struct dpdk_vdpa_walk *walk, unsigned int i,
               struct rte_mbuf *const *pkts, uint16_t *n)
@@ -381,13 +381,16 @@ walk_announce(struct dpdk_vdpa_walk *walk, unsigned int i,
     }
     ring = walked_enter(&walk->rings[i]);
     if (ring) {
-        n_undo = (pkts ? dpdk_vdpa_undo_note_send(ring, undo, pkts, n)
-                  : dpdk_vdpa_undo_note_recv(ring, undo, n));
-        *n = MAX(*n, 1);        /* It may see more, or have one of its own. */
+        if (pkts) {
+            n_undo = dpdk_vdpa_undo_note_send(ring, undo, pkts, n);
+        } else {
+            n_undo = dpdk_vdpa_undo_note_recv(ring, undo, n);
+            *n = MAX(*n, 1);    /* It may see more, or have one of its own. */
+        }
     }
     if (n_undo) {
         dpdk_vdpa_note_set_undo(note, n_undo);
-    } else if (note->state == DPDK_VDPA_NOTE_EXACT) {
+    } else if (*n && note->state == DPDK_VDPA_NOTE_EXACT) {
         dpdk_vdpa_note_set_state(note, DPDK_VDPA_NOTE_UNKNOWN);
     }
     walked_leave(&walk->rings[i]);
@@ -687,6 +690,9 @@ library_send(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
     do {
         want = n - n_sent;
         walk_announce(walk, i, &pkts[n_sent], &want);
+        if (!want) {
+            break;
+        }
         sent = rte_vhost_enqueue_burst(vid, i, &pkts[n_sent], want);
         if (sent) {
             free_sent(&pkts[n_sent], sent);     /* They were copied. */

@@ -248,6 +248,15 @@ test_send(void **state OVS_UNUSED)
     check_send(pkt_lens, 4, 0, 4, 4);
 }
 
+/* What the guest offers after it was noted is not for the library to use. */
+static void
+test_send_too_much(void **state OVS_UNUSED)
+{
+    const uint32_t len = 8 * LEN - 11;
+
+    check_send(&len, 1, F_MRG, 0, 0);
+}
+
 /* Nothing that is in the file does harm. */
 static void
 test_nonsense(void **state OVS_UNUSED)
@@ -288,6 +297,7 @@ main(void)
         cmocka_unit_test(test_offered_again),
         cmocka_unit_test(test_recv),
         cmocka_unit_test(test_send),
+        cmocka_unit_test(test_send_too_much),
         cmocka_unit_test(test_nonsense),
     };
 
