@@ -108,7 +108,7 @@ ring_create(const struct figure *f, bool packed)
     }
     ring.size = RING_SIZE;
     ring.next_avail = ring.next_used = packed ? GUEST_WRAP : 0;
-    ring.span = &note.span;
+    ring.note = &note;
     ring.memory = &guest.memory;
     ring.region = guest.memory.regions;
 }
@@ -333,7 +333,7 @@ walk_send(struct rte_mbuf **pkts, unsigned int n)
     unsigned int sent = dpdk_vdpa_ring_send(&ring, pkts, n);
 
     if (OVS_UNLIKELY(sent < n && ring.unusual)) {
-        sent += dpdk_vdpa_scatter_send(&ring, &note, &undo, ring.size - sent,
+        sent += dpdk_vdpa_scatter_send(&ring, &undo, ring.size - sent,
                                        &pkts[sent], n - sent);
     }
     return sent;

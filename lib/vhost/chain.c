@@ -246,7 +246,8 @@ packed_return(struct dpdk_vdpa_ring *ring, const struct chain *chain,
     uint64_t flags = ((begin & WRAP ? PACKED_AVAIL | PACKED_USED : 0)
                       | (write ? VRING_DESC_F_WRITE : 0));
 
-    __atomic_store_n(ring->span,
+    dpdk_vdpa_note_round(ring->note, ring->packed.desc, begin, end);
+    __atomic_store_n(&ring->note->span,
                      dpdk_vdpa_note_span(begin | DPDK_VDPA_NOTE_CHAIN, end),
                      __ATOMIC_RELAXED);
     __atomic_store_n(packed_second_half(&ring->packed.desc[begin & ~WRAP]),

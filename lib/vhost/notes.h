@@ -32,6 +32,7 @@
 
 #include "util.h"
 #include "vhost/book.h"
+#include "vhost/packed.h"
 
 /* Most buffers that one burst of the vhost library's may use. */
 #define DPDK_VDPA_NOTES_N_UNDO 64
@@ -69,7 +70,7 @@ struct dpdk_vdpa_note {
                                  * lower half to that in the upper one, or was
                                  * about to, by buffers of one descriptor, or
                                  * by one with DPDK_VDPA_NOTE_CHAIN. */
-    uint32_t padding;
+    uint32_t first;             /* See dpdk_vdpa_note_round(). */
 };
 BUILD_ASSERT_DECL(sizeof(struct dpdk_vdpa_note) == 64);
 
@@ -100,6 +101,32 @@ static inline uint32_t
 dpdk_vdpa_note_span(uint16_t begin, uint16_t end)
 {
     return begin | (uint32_t) end << 16;
+}
+
+/* Returns what tells a ring's first descriptor from others, and is not 0. */
+static inline uint32_t
+dpdk_vdpa_note_first(struct vring_packed_desc *first)
+{
+    const uint64_t odd = 0x9e3779b97f4a7c15;
+    uint64_t half = __atomic_load_n(packed_second_half(first),
+                                    __ATOMIC_RELAXED);
+
+    return ((first->addr * odd ^ half) * odd) >> 32 | 1;
+}
+
+/* Buffers are about to be given back in the ring at 'descs', from position
+ * 'begin' to 'end'.  If the last of those lies across the end of the ring,
+ * and the guest then offers all again, no flag in the ring shows that a device
+ * has been round.  But its first descriptor is not a first one then: it is as
+ * the guest wrote it for that buffer. */
+static inline void
+dpdk_vdpa_note_round(struct dpdk_vdpa_note *note,
+                     struct vring_packed_desc *descs, uint16_t begin,
+                     uint16_t end)
+{
+    if ((begin ^ end) & PACKED_WRAP && end & ~PACKED_WRAP) {
+        note->first = dpdk_vdpa_note_first(&descs[0]);
+    }
 }
 
 /* Each of these stores comes after those before it, for who finds the notes

@@ -257,41 +257,27 @@ ring_amend(const struct dpdk_vdpa_note *note, struct vring_packed_desc *descs,
 
 /* Where it goes on. */
 
-/* Returns true if the last buffer was one of several descriptors, ended at
- * 'pos', and is back with the guest.  A descriptor that no driver has used is
- * zero. */
-static bool
-chain_is_used(const struct dpdk_vdpa_note *note,
-              const struct vring_packed_desc *descs, uint16_t pos)
-{
-    uint16_t begin = note->span & ~DPDK_VDPA_NOTE_CHAIN;
-    uint16_t i = begin & ~PACKED_WRAP;
-
-    return (note->span & DPDK_VDPA_NOTE_CHAIN && note->span >> 16 == pos
-            && i < note->size && descs[i].addr
-            && is_given_back(descs, begin));
-}
-
 /* Returns null if a device has ever processed the ring at 'descs', which
  * 'note' is about, and may be at 'pos'; else why not.  The front-end says that
  * it begins at 'base'; that of a new one does so at its beginning.
  *
  * A driver sets the descriptors to zero before the first one, and sets the
  * flag USED only after a device has been round; none has it at the beginning,
- * or if each was offered again after an even number of rounds.  What the
+ * or if each was offered again after an even number of rounds, all but the
+ * rest of a buffer that lies across the end of the ring.  What the
  * device would look at next cannot have been given back in this round, and
  * what it passed last cannot still be as it was given back in the round
  * before. */
 static const char *
 why_implausible(const struct dpdk_vdpa_note *note,
-                const struct vring_packed_desc *descs, uint16_t base,
+                struct vring_packed_desc *descs, uint16_t base,
                 uint16_t pos)
 {
     uint16_t size = note->size;
     uint16_t i = pos & ~PACKED_WRAP;
     uint16_t last = i ? pos - 1 : (pos ^ PACKED_WRAP) | (size - 1);
     bool is_used = (base != PACKED_WRAP || pos == PACKED_WRAP
-                    || chain_is_used(note, descs, pos));
+                    || note->first == dpdk_vdpa_note_first(&descs[0]));
 
     if (i >= size) {
         return "the notes lead behind the end of the ring";
@@ -472,23 +458,13 @@ ring_restore(const struct dpdk_vdpa_notes *notes,
 
 /* Notes. */
 
-/* Returns true if the notes are of a buffer of several descriptors that ends
- * at 'pos'.  It may be all that shows that a device has been round. */
-static bool
-note_is_chain(const struct dpdk_vdpa_note *note, uint16_t pos)
-{
-    return (note->state == DPDK_VDPA_NOTE_EXACT && !note->n_undo
-            && note->span & DPDK_VDPA_NOTE_CHAIN && note->span >> 16 == pos);
-}
-
 /* Notes how far the library has processed ring 'i'. */
 static void
 note_position(struct dpdk_vdpa_notes *notes, int vid, unsigned int i)
 {
     uint16_t avail, used;
 
-    if (!rte_vhost_get_vring_base(vid, i, &avail, &used)
-        && !note_is_chain(&notes->rings[i], used)) {
+    if (!rte_vhost_get_vring_base(vid, i, &avail, &used)) {
         dpdk_vdpa_note_set_exact(&notes->rings[i], used);
     }
 }
@@ -498,6 +474,7 @@ dpdk_vdpa_positions_forget(struct dpdk_vdpa_notes *notes, unsigned int i)
 {
     dpdk_vdpa_note_set_state(&notes->rings[i], DPDK_VDPA_NOTE_NONE);
     dpdk_vdpa_note_set_undo(&notes->rings[i], 0);
+    notes->rings[i].first = 0;
 }
 
 void

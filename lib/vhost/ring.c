@@ -267,7 +267,7 @@ packed_give_back(struct dpdk_vdpa_ring *ring, bool write,
     uint64_t flags = ((wrap ? PACKED_AVAIL | PACKED_USED : 0)
                       | (write ? VRING_DESC_F_WRITE : 0));
 
-    __atomic_store_n(ring->span, dpdk_vdpa_note_span(begin, end),
+    __atomic_store_n(&ring->note->span, dpdk_vdpa_note_span(begin, end),
                      __ATOMIC_RELAXED);
     for (unsigned int i = 0; i < n; i++) {
         __atomic_store_n(packed_second_half(&descs[i]),

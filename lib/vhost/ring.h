@@ -35,6 +35,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct dpdk_vdpa_note;
 struct rte_mbuf;
 struct rte_mempool;
 
@@ -83,9 +84,8 @@ struct dpdk_vdpa_ring {
     uint16_t next_avail;
     uint16_t next_used;
 
-    /* Where to note, of a packed ring, from where to where buffers are given
-     * back (struct dpdk_vdpa_note), before it is done. */
-    uint32_t *span;
+    /* Where to note, of a packed ring, what is about to be done. */
+    struct dpdk_vdpa_note *note;
 
     /* The walk has stopped in front of something for somebody else. */
     bool unusual;
@@ -104,7 +104,7 @@ struct dpdk_vdpa_ring {
 };
 
 /* Initializes 'ring' for virtio-net with these negotiated features.  The
- * caller sets where the ring is, 'size', the positions, 'span' and the
+ * caller sets where the ring is, 'size', the positions, 'note' and the
  * memory. */
 void dpdk_vdpa_ring_init(struct dpdk_vdpa_ring *ring, uint64_t features);
 

@@ -254,13 +254,12 @@ packed_write(struct dpdk_vdpa_ring *ring, uint16_t pos,
 /* As packed_give_back() of vhost/ring.c, and packed_return() of vhost/chain.c
  * for several descriptors. */
 static void
-packed_give_back_one(struct dpdk_vdpa_ring *ring, const struct room *room,
-                     struct dpdk_vdpa_note *note)
+packed_give_back_one(struct dpdk_vdpa_ring *ring, const struct room *room)
 {
     uint16_t begin = ring->next_used;
     uint16_t chain = room->n_slots > 1 ? DPDK_VDPA_NOTE_CHAIN : 0;
 
-    __atomic_store_n(&note->span,
+    __atomic_store_n(&ring->note->span,
                      dpdk_vdpa_note_span(begin | chain, room->pos),
                      __ATOMIC_RELAXED);
     packed_write(ring, begin, &room->buffers[0]);
@@ -271,9 +270,10 @@ packed_give_back_one(struct dpdk_vdpa_ring *ring, const struct room *room,
  * what was written over (vhost/undo.h). */
 static void
 packed_give_back_all(struct dpdk_vdpa_ring *ring, const struct room *room,
-                     struct dpdk_vdpa_note *note, struct dpdk_vdpa_undo *undo)
+                     struct dpdk_vdpa_undo *undo)
 {
     const struct buffer *buffers = room->buffers;
+    struct dpdk_vdpa_note *note = ring->note;
     unsigned int n = room->n_buffers;
     uint16_t pos = ring->next_used;
 
@@ -298,12 +298,14 @@ packed_give_back_all(struct dpdk_vdpa_ring *ring, const struct room *room,
 
 static void
 packed_give_back(struct dpdk_vdpa_ring *ring, const struct room *room,
-                 struct dpdk_vdpa_note *note, struct dpdk_vdpa_undo *undo)
+                 struct dpdk_vdpa_undo *undo)
 {
+    dpdk_vdpa_note_round(ring->note, ring->packed.desc, ring->next_used,
+                         room->pos);
     if (room->n_buffers == 1) {
-        packed_give_back_one(ring, room, note);
+        packed_give_back_one(ring, room);
     } else {
-        packed_give_back_all(ring, room, note, undo);
+        packed_give_back_all(ring, room, undo);
     }
     ring->next_used = ring->next_avail = room->pos;
 }
@@ -436,9 +438,8 @@ describe(struct virtio_net_hdr *hdr, const struct rte_mbuf *pkt,
 /* Copies 'pkt' to the guest if there is room for it, of at most '*maxp'
  * descriptors, which it then takes from that.  Returns true if it did. */
 static bool
-send_one(struct dpdk_vdpa_ring *ring, struct dpdk_vdpa_note *note,
-         struct dpdk_vdpa_undo *undo, const struct rte_mbuf *pkt,
-         unsigned int *maxp)
+send_one(struct dpdk_vdpa_ring *ring, struct dpdk_vdpa_undo *undo,
+         const struct rte_mbuf *pkt, unsigned int *maxp)
 {
     struct virtio_net_hdr_mrg_rxbuf header;
     struct room room;
@@ -459,7 +460,7 @@ send_one(struct dpdk_vdpa_ring *ring, struct dpdk_vdpa_note *note,
     header.num_buffers = room.n_buffers;
     room_fill(&room, &header, ring->header_len, pkt);
     if (ring->is_packed) {
-        packed_give_back(ring, &room, note, undo);
+        packed_give_back(ring, &room, undo);
     } else {
         split_give_back(ring, &room);
     }
@@ -468,14 +469,13 @@ send_one(struct dpdk_vdpa_ring *ring, struct dpdk_vdpa_note *note,
 
 uint16_t
 dpdk_vdpa_scatter_send(struct dpdk_vdpa_ring *ring,
-                       struct dpdk_vdpa_note *note,
                        struct dpdk_vdpa_undo *undo, unsigned int max_descs,
                        struct rte_mbuf **pkts, uint16_t n)
 {
     uint16_t i = 0;
 
     ring->unusual = false;
-    while (i < n && send_one(ring, note, undo, pkts[i], &max_descs)) {
+    while (i < n && send_one(ring, undo, pkts[i], &max_descs)) {
         i++;
     }
     return i;

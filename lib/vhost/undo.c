@@ -110,6 +110,15 @@ noting_begin(const struct dpdk_vdpa_ring *ring, struct dpdk_vdpa_undo *undo)
     return noting;
 }
 
+/* Returns how many buffers have been noted. */
+static unsigned int
+noting_end(const struct noting *noting, const struct dpdk_vdpa_ring *ring)
+{
+    dpdk_vdpa_note_round(ring->note, ring->packed.desc, ring->next_avail,
+                         noting->pos);
+    return noting->n;
+}
+
 unsigned int
 dpdk_vdpa_undo_note_recv(const struct dpdk_vdpa_ring *ring,
                          struct dpdk_vdpa_undo *undo, uint16_t *n)
@@ -124,7 +133,7 @@ dpdk_vdpa_undo_note_recv(const struct dpdk_vdpa_ring *ring,
         continue;
     }
     *n = noting.n;
-    return noting.n;
+    return noting_end(&noting, ring);
 }
 
 /* Notes what packet 'pkt' needs, and what that takes in '*room'.  Returns
@@ -160,7 +169,7 @@ dpdk_vdpa_undo_note_send(const struct dpdk_vdpa_ring *ring,
     }
     if (i || !*n) {
         *n = i;
-        return noting.n;
+        return noting_end(&noting, ring);
     } else if (noting.n >= DPDK_VDPA_NOTES_N_UNDO) {
         *n = 1;
         return 0;
@@ -168,7 +177,7 @@ dpdk_vdpa_undo_note_send(const struct dpdk_vdpa_ring *ring,
     /* The guest may offer more until the library looks, which nobody would
      * have noted. */
     *n = room.has_table;
-    return *n ? noting.n : 0;
+    return *n ? noting_end(&noting, ring) : 0;
 }
 
 /* Undoing. */

@@ -271,7 +271,7 @@ walked_set_up(struct dpdk_vdpa_walk *walk, int vid, unsigned int i)
     ring->size = from->size;
     ring->memory = &walk->memory;
     ring->region = walk->memory.regions;
-    ring->span = &walk->notes->rings[i].span;
+    ring->note = &walk->notes->rings[i];
     if (!walked_refresh(w, vid, i)) {
         return false;
     }
@@ -716,8 +716,7 @@ walk_send_rest(struct dpdk_vdpa_walk *walk, uint16_t i, uint16_t n_sent,
     if (walked_is_for_library(w)) {
         return 0;
     }
-    n_more = dpdk_vdpa_scatter_send(&w->ring, &walk->notes->rings[i],
-                                    &walk->notes->undos[i],
+    n_more = dpdk_vdpa_scatter_send(&w->ring, &walk->notes->undos[i],
                                     w->ring.size - n_sent, pkts, n);
     /* A plain packet that was left means that the buffers are not plain. */
     if (n_more && !n_sent && !on_detour && ring_packet_is_plain(pkts[0])) {

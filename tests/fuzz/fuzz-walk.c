@@ -653,8 +653,8 @@ check_scatter(struct dpdk_vdpa_ring *ring, struct rte_mbuf **pkts,
     while (n < max && simple_scatter(ring, &pos, pkts[n], &broken)) {
         n++;
     }
-    ovs_assert(dpdk_vdpa_scatter_send(ring, &note, &undo, UINT16_MAX, pkts,
-                                      max) == n);
+    ovs_assert(dpdk_vdpa_scatter_send(ring, &undo, UINT16_MAX, pkts, max)
+               == n);
     ovs_assert(ring->unusual == (n < max && broken));
     ovs_assert(ring->next_avail == pos && ring->next_used == pos);
     ovs_assert(!note.n_undo);
@@ -820,7 +820,7 @@ set_ring(struct dpdk_vdpa_ring *ring, const struct input *input)
         features |= 1ULL << VIRTIO_NET_F_GUEST_CSUM;
     }
     dpdk_vdpa_ring_init(ring, features);
-    ring->span = &note.span;
+    ring->note = &note;
     ring->memory = &memory;
     ring->region = memory.regions;
     if (ring->is_packed) {

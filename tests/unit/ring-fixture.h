@@ -64,7 +64,7 @@ static struct kind kinds[] = {
 struct fixture {
     struct guest guest;
     struct dpdk_vdpa_ring ring;
-    uint32_t span;                      /* Of its last burst. */
+    struct dpdk_vdpa_note note;         /* Of a packed ring. */
     unsigned int header_len;
     unsigned int room;                  /* For so many at a time. */
     const char *what;                   /* Is being tested, if one of many. */
@@ -94,7 +94,7 @@ setup(void **state)
     }
     f->ring.size = kind->size;
     f->ring.next_avail = f->ring.next_used = kind->pos;
-    f->ring.span = &f->span;
+    f->ring.note = &f->note;
     f->ring.memory = &g->memory;
     f->ring.region = g->memory.regions;
     *state = f;
@@ -114,6 +114,19 @@ teardown(void **state)
     guest_destroy(&f->guest);
     free(f);
     return 0;
+}
+
+/* Checks that notes were made of a buffer which the guest has back now and
+ * which began at 'pos', if it lay across the end of the ring. */
+static inline void
+check_round(const struct fixture *f, uint16_t pos)
+{
+    uint16_t next = f->guest.next_used;
+
+    if (f->guest.packed && (pos ^ next) & PACKED_WRAP && next & ~PACKED_WRAP) {
+        assert_int_equal(f->note.first,
+                         dpdk_vdpa_note_first(&f->guest.packed_desc[0]));
+    }
 }
 
 /* Packet 'serial' for the guest. */

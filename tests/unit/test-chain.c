@@ -38,6 +38,7 @@ check_back(struct fixture *f, unsigned int i, unsigned int n_slots,
     if (f->guest.packed) {
         assert_int_equal(back, flags);
         f->guest.next_used = guest_advance(&f->guest, pos, n_slots);
+        check_round(f, pos);
     }
     assert_int_equal(f->ring.next_used, f->guest.next_used);
     assert_int_equal(f->ring.next_avail, f->guest.next_used);

@@ -32,14 +32,12 @@
                      | 1ULL << VIRTIO_NET_F_GUEST_TSO6)
 #define F_GUEST_ECN (1ULL << VIRTIO_NET_F_GUEST_ECN)
 
-static struct dpdk_vdpa_note note;
 static struct dpdk_vdpa_undo undo;
 
 static uint16_t
 send_some(struct fixture *f, struct rte_mbuf **pkts, uint16_t n)
 {
-    return dpdk_vdpa_scatter_send(&f->ring, &note, &undo, f->ring.size, pkts,
-                                  n);
+    return dpdk_vdpa_scatter_send(&f->ring, &undo, f->ring.size, pkts, n);
 }
 
 /* Offers 'n' buffers of 'n_parts' parts of 'len' bytes each, each part of
@@ -117,6 +115,7 @@ take_packet(struct fixture *f, const struct offer *offers, unsigned int first,
         assert_int_equal(flags, g->packed ? VRING_DESC_F_WRITE : 0);
         g->next_used = guest_advance(g, pos, g->packed && !o->indirect ? o->n
                                              : 1);
+        check_round(f, pos);
         left = len;
         for (unsigned int i = 0; i < o->n; i++) {
             uint32_t n = MIN(left, o->parts[i].len);
@@ -156,9 +155,9 @@ check_position(const struct fixture *f)
 
     assert_int_equal(f->ring.next_used, g->next_used);
     assert_int_equal(f->ring.next_avail, g->next_used);
-    assert_int_equal(note.n_undo, 0);
+    assert_int_equal(f->note.n_undo, 0);
     if (g->packed) {
-        assert_int_equal(note.span >> 16, g->next_used);
+        assert_int_equal(f->note.span >> 16, g->next_used);
     }
 }
 
@@ -327,11 +326,11 @@ test_send_limit(void **state)
     struct offer offers[2];
 
     offer_room(f, offers, 2, 2, 100, false);
-    assert_int_equal(dpdk_vdpa_scatter_send(&f->ring, &note, &undo,
+    assert_int_equal(dpdk_vdpa_scatter_send(&f->ring, &undo,
                                             f->guest.packed ? 3 : 1, pkts, 2),
                      1);
     assert_false(f->ring.unusual);
-    assert_int_equal(dpdk_vdpa_scatter_send(&f->ring, &note, &undo,
+    assert_int_equal(dpdk_vdpa_scatter_send(&f->ring, &undo,
                                             f->guest.packed ? 2 : 1, &pkts[1],
                                             1), 1);
     rte_pktmbuf_free_bulk(pkts, 2);

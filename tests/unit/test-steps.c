@@ -190,8 +190,7 @@ walk_scatter(struct dpdk_vdpa_ring *ring, struct rte_mbuf **pkts,
     uint16_t before = ring->next_used;
     struct dpdk_vdpa_notes *notes = &shared->notes;
 
-    dpdk_vdpa_scatter_send(ring, &notes->rings[0], &notes->undos[0], SIZE,
-                           pkts, 3);
+    dpdk_vdpa_scatter_send(ring, &notes->undos[0], SIZE, pkts, 3);
     return ring->next_used == before ? 0 : n;
 }
 
@@ -215,7 +214,7 @@ child_main(const struct way *way)
     ring.next_avail = ring.next_used = START;
     ring.memory = &memory;
     ring.region = memory.regions;
-    ring.span = &shared->notes.rings[0].span;
+    ring.note = &shared->notes.rings[0];
     if (sends && rte_pktmbuf_alloc_bulk(mempool, pkts, N_PKTS)) {
         _exit(1);
     }

@@ -44,6 +44,7 @@
 static struct rte_mempool *mempool;
 static struct vring_packed_desc descs[SIZE];
 static struct dpdk_vdpa_ring ring;
+static struct dpdk_vdpa_note note;
 static struct dpdk_vdpa_undo undo;
 
 /* Descriptors of the buffers that the guest offers. */
@@ -66,6 +67,7 @@ ring_fill(uint64_t features)
     dpdk_vdpa_ring_init(&ring, features | F_PACKED);
     ring.packed.desc = descs;
     ring.size = SIZE;
+    ring.note = &note;
     ring.next_avail = ring.next_used = START;
     for (int i = 0; i < SIZE; i++) {
         descs[i].flags = i < (START & ~PACKED_WRAP) ? PACKED_AVAIL
