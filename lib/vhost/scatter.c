@@ -21,7 +21,6 @@
 
 #include <rte_config.h>
 #include <rte_mbuf.h>
-#include <rte_memcpy.h>
 #include <rte_tcp.h>
 
 #include "base/headers.h"
@@ -347,7 +346,7 @@ part_write(const struct part *part, uint32_t *ofsp, const void *data,
         uint32_t n = MIN(len, part->len - *ofsp);
 
         if (n) {
-            rte_memcpy(part->data + *ofsp, data, n);
+            memcpy(part->data + *ofsp, data, n);
         }
         data = (const uint8_t *) data + n;
         len -= n;
