@@ -43,36 +43,11 @@ ovs_prepare()
     rm -rf "$dir" && mkdir -p "$OVS_BUILD" || exit 1
     logged "unpacking Open vSwitch" ovs_unpack "$OVS_SOURCE" || die_log
     cd "$OVS_BUILD" || exit 1
-    logged "configuring Open vSwitch" \
-        "$OVS_SOURCE/configure" --with-dpdk=shared --prefix=/usr \
-        --sysconfdir=/etc --localstatedir=/var || die_log
+    logged "configuring Open vSwitch" ovs_configure "$OVS_SOURCE" || die_log
     logged "building Open vSwitch (a minute or two, this once)" \
         ovs_make || die_log
     touch "$dir/.complete"
     cd "$TOP" || exit 1
-}
-
-# ovs_unpack FOLDER: makes FOLDER a copy of the sources of the package
-# openvswitch-source, which is a tar ball in Debian 12, and a tree later.
-ovs_unpack()
-{
-    local packed=/usr/src/openvswitch/openvswitch.tar.gz
-    if [ -f "$packed" ]; then
-        tar -C "${1%/*}" -xzf "$packed"
-    else
-        cp -a "${packed%/*}" "$1"
-    fi
-}
-
-# ovs_make: builds, in the current folder, as much of Open vSwitch as the
-# plugin needs.  The sources that are generated do not come by themselves when
-# a target is named.
-ovs_make()
-{
-    # shellcheck disable=SC2016
-    printf 'include Makefile\nvdpa-sources: $(BUILT_SOURCES)\n' \
-        | make -j "$(nproc)" -f - vdpa-sources \
-        && make -j "$(nproc)" vswitchd/ovs-vswitchd
 }
 
 # dpdk_prepare: finds the header files of the installed DPDK's drivers: in a

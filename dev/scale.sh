@@ -76,8 +76,7 @@ scale_ovs_build()
 {
     mkdir -p "$1/ovs" && cd "$1/ovs" || exit 1
     logged "configuring an Open vSwitch for it" scale_env "$1" \
-        "$OVS_SOURCE/configure" --with-dpdk=shared --prefix=/usr \
-        --sysconfdir=/etc --localstatedir=/var || die_log
+        ovs_configure "$OVS_SOURCE" || die_log
     logged "building it (a minute or two, this once)" \
         scale_env "$1" ovs_make || die_log
     cd "$TOP" || exit 1
