@@ -143,8 +143,27 @@ drivers/librte_vdpasim.so: $(vdpasim_objects)
 # Looks at the objects: no file leads back to itself.
 TESTS += tests/unit/test-sim-circles.sh
 
-vdpasimdir = $(pkglibdir)
-vdpasim_DATA = drivers/librte_vdpasim.so
+# What is installed, and what only if it is asked for.
+TESTS += tests/unit/test-install.sh
+
+noinst_DATA += drivers/librte_vdpasim.so
+
+# Not with the rest: a switch has a NIC.  Where the pages of the manual were not
+# made there is none to install.
+simulated_nic_page = $(filter %-simulated-nic.7,$(manual_pages))
+
+install-simulated-nic: drivers/librte_vdpasim.so $(simulated_nic_page)
+	$(MKDIR_P) "$(DESTDIR)$(pkglibdir)"
+	$(INSTALL_DATA) drivers/librte_vdpasim.so "$(DESTDIR)$(pkglibdir)"
+	[ -z "$(simulated_nic_page)" ] || { \
+		$(MKDIR_P) "$(DESTDIR)$(man7dir)" && \
+		$(INSTALL_DATA) $(simulated_nic_page) "$(DESTDIR)$(man7dir)"; }
+
+uninstall-simulated-nic:
+	rm -f "$(DESTDIR)$(pkglibdir)/librte_vdpasim.so" \
+		"$(DESTDIR)$(man7dir)/dpdkvdpa-simulated-nic.7"
+
+PHONY += install-simulated-nic uninstall-simulated-nic
 
 CLEANFILES += \
 	drivers/librte_vdpasim.so \
@@ -269,6 +288,7 @@ endif
 EXTRA_DIST += \
 	Documentation/simulated-nic.rst \
 	tests/drivers-testpmd.sh \
+	tests/unit/test-install.sh \
 	tests/unit/test-sim-circles.sh \
 	tests/unit/test-sim-vring.h \
 	tests/unit/test-sim.h
