@@ -145,6 +145,13 @@ AC_DEFUN([VDPA_CHECK_CMOCKA], [
   AM_CONDITIONAL([HAVE_CMOCKA], [test $have_cmocka = yes])
 ])
 
+dnl VDPA_CHECK_RST2MAN
+AC_DEFUN([VDPA_CHECK_RST2MAN], [
+  AC_ARG_VAR([RST2MAN], [docutils' program that makes manual pages])
+  AC_PATH_PROGS([RST2MAN], [rst2man rst2man.py])
+  AM_CONDITIONAL([HAVE_RST2MAN], [test -n "$RST2MAN"])
+])
+
 dnl VDPA_CC_OPTION([OPTION]): adds OPTION to WARNING_FLAGS if $CC knows it.
 AC_DEFUN([VDPA_CC_OPTION], [
   AC_MSG_CHECKING([whether $CC accepts $1])

@@ -17,3 +17,36 @@ documentation = \
 	Documentation/security.rst \
 	Documentation/simulated-nic.rst \
 	Documentation/troubleshooting.rst
+
+# Manual pages, of the same text: see Documentation/manual.sh.
+manual_pages =
+if HAVE_RST2MAN
+manual_pages += \
+	Documentation/dpdkvdpa.7 \
+	Documentation/dpdkvdpa-simulated-nic.7
+# The simulated NIC's comes with the simulated NIC.
+man7_MANS = Documentation/dpdkvdpa.7
+noinst_DATA += $(manual_pages)
+TESTS += tests/unit/test-manual.sh
+endif
+
+CLEANFILES += $(manual_pages)
+EXTRA_DIST += \
+	Documentation/manual.sh \
+	tests/unit/test-manual.sh
+
+# $(call manual_page,SECTION,WHAT)
+manual_page = \
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && RST2MAN='$(RST2MAN)' \
+		sh '$(srcdir)/Documentation/manual.sh' \
+		$(patsubst %.$(1),%,$(@F)) $(1) $(2) $(VERSION) $< > $@.new \
+		&& mv $@.new $@
+
+Documentation/dpdkvdpa.7: $(srcdir)/Documentation/reference.rst \
+		$(srcdir)/Documentation/manual.sh
+	$(call manual_page,7,"a guest's virtio-net device on a NIC's VF")
+
+Documentation/dpdkvdpa-simulated-nic.7: \
+		$(srcdir)/Documentation/simulated-nic.rst \
+		$(srcdir)/Documentation/manual.sh
+	$(call manual_page,7,"a NIC with e-switch and vDPA as drivers of DPDK")

@@ -1,0 +1,76 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Manual pages: man has nothing to say of them, and they have what their source
+# has.  What is printed is as cmocka's, so that this is counted with the other
+# tests.
+
+: "${srcdir:=.}"
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+status=0
+
+# case_of NAME COMMAND...: a test.
+case_of()
+{
+    local name=$1
+    shift
+    printf '[ RUN      ] %s\n' "$name"
+    if "$@"; then
+        printf '[       OK ] %s\n' "$name"
+    else
+        printf '[  FAILED  ] %s\n' "$name"
+        status=1
+    fi
+}
+
+# page FILE: shows a page as man does, in 80 columns, without what it hyphenates.
+page()
+{
+    LC_ALL=C.UTF-8 MANROFFSEQ='' MANWIDTH=80 MAN_KEEP_FORMATTING='' \
+        man --warnings --no-hyphenation --no-justification -E UTF-8 -l "$1"
+}
+
+# quiet NAME: man shows it, and has no warning.
+quiet()
+{
+    page "Documentation/$1.7" > "$tmp/$1" 2> "$tmp/warnings" || return
+    cat "$tmp/warnings"
+    [ ! -s "$tmp/warnings" ] && [ "$(wc -l < "$tmp/$1")" -gt 200 ] \
+        && grep -qx DESCRIPTION "$tmp/$1"
+}
+
+# whole NAME SOURCE: each name that begins an entry, of a list or of a table,
+# begins a line of the page.
+# shellcheck disable=SC2016 # It is no shell.
+whole()
+{
+    local name n=0 missing=0
+    while read -r name; do
+        n=$((n + 1))
+        grep -qE "^ +$name" "$tmp/$1" \
+            || { echo "$name is not in $1(7)"; missing=1; }
+    done < <(sed -nE 's,^``([a-z_-]+)``(  .*)?$,\1,p' "$srcdir/Documentation/$2.rst")
+    [ "$n" -gt "$3" ] && [ "$missing" -eq 0 ]
+}
+
+# typed: what is to be typed is not in capital letters.
+typed()
+{
+    grep -q '^ovs-appctl dpdkvdpa/show \[PORT\]$' "$tmp/dpdkvdpa" \
+        && ! grep -q 'OVS-APPCTL' "$tmp/dpdkvdpa"
+}
+
+if ! command -v man > /dev/null; then
+    echo '[==========] Running 1 test(s).'
+    echo "[  SKIPPED ] manual_pages"
+    echo "there is no man" >&2
+    exit 77
+fi
+echo '[==========] Running 5 test(s).'
+case_of port_without_warning quiet dpdkvdpa
+case_of port_has_all whole dpdkvdpa reference 50
+case_of port_as_typed typed
+case_of nic_without_warning quiet dpdkvdpa-simulated-nic
+case_of nic_has_all whole dpdkvdpa-simulated-nic simulated-nic 5
+exit "$status"
