@@ -467,9 +467,10 @@ restart_vf(struct vdpa_port *port, const struct dpdk_vdpa_vf_config *config,
     port->good = *dpdk_vdpa_vf_get_config(port->vf);
     vdpa_port_set_ends(port, port->vf, port->vm);
     if (!error) {
-        vdpa_port_event(port, "VF restarted, queue pairs: %u of %u, MTU: "
-                        "%u%s", config->n_used, config->n_pairs, config->mtu,
-                        config->lro ? ", LRO" : "");
+        vdpa_port_event_of(port, DPDK_VDPA_EVENT_VF_RESTARTED,
+                           "VF restarted, queue pairs: %u of %u, MTU: %u%s",
+                           config->n_used, config->n_pairs, config->mtu,
+                           config->lro ? ", LRO" : "");
     }
 
     if (error2) {
@@ -601,7 +602,8 @@ lose_device(struct vdpa_port *port)
 {
     struct device device;
 
-    vdpa_port_event(port, "VF \"%s\" was removed", vdpa_port_devargs(port));
+    vdpa_port_event_of(port, DPDK_VDPA_EVENT_VF_REMOVED,
+                       "VF \"%s\" was removed", vdpa_port_devargs(port));
     if (port->hw && port->vm) {
         vdpa_guest_drop(port);
     }
@@ -623,8 +625,9 @@ fall_back(struct vdpa_port *port)
     char *error = NULL;
     struct device device;
 
-    vdpa_port_event(port, "relaying instead: %s",
-                    port->reasons[VDPA_REASON_FAULT]);
+    vdpa_port_event_of(port, DPDK_VDPA_EVENT_RELAYING_INSTEAD,
+                       "relaying instead: %s",
+                       port->reasons[VDPA_REASON_FAULT]);
     disconnect_guest(port);
     vdpa_accelerator_close(port);
     if (!open_vf(port, &port->options, true, &device, &error)) {
@@ -645,8 +648,9 @@ check_vdpa(struct vdpa_port *port)
     char *error;
 
     if (dpdk_vdpa_hw_waits_in_vain(port->hw)) {
-        vdpa_port_event(port, "reconnecting, for the front-end has not "
-                        "started all of its rings");
+        vdpa_port_event_of(port, DPDK_VDPA_EVENT_RECONNECTING,
+                           "reconnecting, for the front-end has not started "
+                           "all of its rings");
         disconnect_guest(port);
         vdpa_guest_repair(port);
     }
@@ -761,8 +765,10 @@ vdpa_accelerator_check_switch(struct vdpa_port *port)
 {
     if (port->switched && port->vm && dpdk_vdpa_vm_is_up(port->vm)
         && vdpa_port_device_is_up(port)) {
-        vdpa_port_event(port, "mode is %s, guest went without for %lld ms",
-                        vdpa_port_mode(port), time_msec() - port->switched);
+        vdpa_port_event_of(port, DPDK_VDPA_EVENT_MODE_CHANGED,
+                           "mode is %s, guest went without for %lld ms",
+                           vdpa_port_mode(port),
+                           time_msec() - port->switched);
         port->switched = 0;
     }
 }

@@ -23,12 +23,28 @@
 #include "timeval.h"
 #include "util.h"
 
+const char *
+dpdk_vdpa_event_kind_name(enum dpdk_vdpa_event_kind kind)
+{
+    static const char *const names[DPDK_VDPA_N_EVENT_KINDS] = {
+#define EVENT_KIND(ENUM, NAME, MEANING) [DPDK_VDPA_EVENT_##ENUM] = #NAME,
+        DPDK_VDPA_EVENT_KINDS
+#undef EVENT_KIND
+    };
+
+    return names[kind];
+}
+
 void
-dpdk_vdpa_events_add(struct dpdk_vdpa_events *events, const char *format, ...)
+dpdk_vdpa_events_add(struct dpdk_vdpa_events *events,
+                     enum dpdk_vdpa_event_kind kind, const char *format, ...)
 {
     unsigned int i = events->n++ % DPDK_VDPA_MAX_EVENTS;
     va_list args;
 
+    if (kind < DPDK_VDPA_N_EVENT_KINDS) {
+        events->counts[kind]++;
+    }
     events->ring[i].when = time_wall_msec();
     va_start(args, format);
     vsnprintf(events->ring[i].text, sizeof events->ring[i].text, format, args);

@@ -57,8 +57,9 @@ guest_up(void *port_, struct dpdk_vdpa_vm *vm)
     struct dpdk_vdpa_vm_info info;
 
     dpdk_vdpa_vm_get_info(vm, &info);
-    vdpa_port_event(port, "guest connected, %s ring, features %#"PRIx64,
-                    info.packed ? "packed" : "split", info.features);
+    vdpa_port_event_of(port, DPDK_VDPA_EVENT_CONNECTED,
+                       "guest connected, %s ring, features %#"PRIx64,
+                       info.packed ? "packed" : "split", info.features);
     vdpa_port_lock(port);
     vdpa_port_update_relay(port);
     vdpa_port_unlock(port);
@@ -73,7 +74,8 @@ guest_down(void *port_, struct dpdk_vdpa_vm *vm OVS_UNUSED)
     vdpa_port_lock(port);
     vdpa_port_update_relay(port);
     vdpa_port_unlock(port);
-    vdpa_port_event(port, "guest disconnected");
+    vdpa_port_event_of(port, DPDK_VDPA_EVENT_DISCONNECTED,
+                       "guest disconnected");
     vdpa_port_wake_main(port);
 }
 
@@ -96,7 +98,9 @@ guest_migration_changed(void *port_, struct dpdk_vdpa_vm *vm OVS_UNUSED,
 {
     struct vdpa_port *port = port_;
 
-    vdpa_port_event(port, "live migration %s", started ? "started" : "ended");
+    vdpa_port_event_of(port, (started ? DPDK_VDPA_EVENT_MIGRATION
+                              : DPDK_VDPA_N_EVENT_KINDS),
+                       "live migration %s", started ? "started" : "ended");
     vdpa_port_wake_main(port);
 }
 
@@ -105,9 +109,10 @@ guest_features_lost(void *port_, struct dpdk_vdpa_vm *vm OVS_UNUSED)
 {
     struct vdpa_port *port = port_;
 
-    vdpa_port_event(port, "front-end has lost the features that the guest's "
-                    "driver took (QEMU before 8.0 does if nobody serves the "
-                    "socket meanwhile): load the driver again");
+    vdpa_port_event_of(port, DPDK_VDPA_EVENT_FEATURES_LOST,
+                       "front-end has lost the features that the guest's "
+                       "driver took (QEMU before 8.0 does if nobody serves the "
+                       "socket meanwhile): load the driver again");
 }
 
 static void
@@ -116,7 +121,8 @@ guest_refused(void *port_, struct dpdk_vdpa_vm *vm OVS_UNUSED,
 {
     struct vdpa_port *port = port_;
 
-    vdpa_port_event(port, "front-end refused: %s", what);
+    vdpa_port_event_of(port, DPDK_VDPA_EVENT_REFUSED, "front-end refused: %s",
+                       what);
 }
 
 static const struct dpdk_vdpa_vm_callbacks guest_callbacks = {
@@ -206,6 +212,21 @@ guest_hold_notes(struct vdpa_port *port, const struct dpdk_vdpa_vm *vm)
     dpdk_vdpa_notes_close(old);
 }
 
+/* Destroys 'vm', which nobody polls any more, and keeps what it counted. */
+static void
+guest_destroy(struct vdpa_port *port, struct dpdk_vdpa_vm *vm)
+    OVS_REQUIRES(vdpa_port_owned)
+{
+    struct dpdk_vdpa_vm_info info;
+
+    if (vm) {
+        dpdk_vdpa_vm_get_info(vm, &info);
+        port->library_rx += info.walk.library_rx;
+        port->library_tx += info.walk.library_tx;
+    }
+    dpdk_vdpa_vm_destroy(vm);
+}
+
 int
 vdpa_guest_replace(struct vdpa_port *port, struct dpdk_vdpa_vm *vm,
                    char **errp)
@@ -219,7 +240,7 @@ vdpa_guest_replace(struct vdpa_port *port, struct dpdk_vdpa_vm *vm,
     }
     vdpa_port_hold_vm(port);
     vdpa_port_set_ends(port, port->vf, vm);
-    dpdk_vdpa_vm_destroy(old);
+    guest_destroy(port, old);
     guest_hold_notes(port, vm);
     vdpa_port_set_reason(port, VDPA_REASON_GUEST, NULL);
     vdpa_port_set_reason(port, VDPA_REASON_FEATURES, NULL);
@@ -233,7 +254,7 @@ vdpa_guest_drop(struct vdpa_port *port)
 
     vdpa_port_hold_vm(port);
     vdpa_port_set_ends(port, port->vf, NULL);
-    dpdk_vdpa_vm_destroy(vm);
+    guest_destroy(port, vm);
 }
 
 /* Returns false if 'port' is to have no VM end: a vDPA device serves a guest
@@ -267,7 +288,8 @@ guest_reconnect(struct vdpa_port *port, const char *why, char **errp)
     char *path = xstrdup(dpdk_vdpa_vm_path(port->vm));
     int error;
 
-    vdpa_port_event(port, "reconnecting, for %s", why);
+    vdpa_port_event_of(port, DPDK_VDPA_EVENT_RECONNECTING,
+                       "reconnecting, for %s", why);
     vdpa_guest_drop(port);
     error = vdpa_guest_make(port, path, errp);
     free(path);

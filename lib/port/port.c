@@ -151,22 +151,39 @@ vdpa_port_tell_again(struct vdpa_port *port, long long int now)
     }
 }
 
-void
-vdpa_port_event(struct vdpa_port *port, const char *format, ...)
+static void OVS_PRINTF_FORMAT(3, 0)
+add_event(struct vdpa_port *port, enum dpdk_vdpa_event_kind kind,
+          const char *format, va_list args)
     OVS_EXCLUDED(port->events_mutex)
 {
-    va_list args;
-    char *text;
-
-    va_start(args, format);
-    text = xvasprintf(format, args);
-    va_end(args);
+    char *text = xvasprintf(format, args);
 
     VLOG_INFO_RL(&port->events_limit, "%s: %s", port->name, text);
     ovs_mutex_lock(&port->events_mutex);
-    dpdk_vdpa_events_add(&port->events, "%s", text);
+    dpdk_vdpa_events_add(&port->events, kind, "%s", text);
     ovs_mutex_unlock(&port->events_mutex);
     free(text);
+}
+
+void
+vdpa_port_event(struct vdpa_port *port, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    add_event(port, DPDK_VDPA_N_EVENT_KINDS, format, args);
+    va_end(args);
+}
+
+void
+vdpa_port_event_of(struct vdpa_port *port, enum dpdk_vdpa_event_kind kind,
+                   const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    add_event(port, kind, format, args);
+    va_end(args);
 }
 
 void

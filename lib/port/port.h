@@ -152,6 +152,11 @@ struct vdpa_port {
 
     struct vdpa_rxqs rxqs;      /* See there who may. */
 
+    /* Packets by the vhost library, of VM ends that are gone: from guests and
+     * to them. */
+    uint64_t library_rx VDPA_OWNED;
+    uint64_t library_tx VDPA_OWNED;
+
     /* The CPU of each poller, -1 before its first poll.  The elements are
      * written by the pollers. */
     atomic_int *poller_cpus VDPA_OWNED;
@@ -258,9 +263,12 @@ void vdpa_port_tell_change(struct vdpa_port *port)
 void vdpa_port_tell_again(struct vdpa_port *port, long long int now)
     OVS_REQUIRES(vdpa_port_owned);
 
-/* Logs an event and keeps it for dpdkvdpa/show.  Any thread. */
+/* Logs an event and keeps it for dpdkvdpa/show.  The second counts it as well,
+ * as one of its kind.  Any thread. */
 void vdpa_port_event(struct vdpa_port *, const char *format, ...)
     OVS_PRINTF_FORMAT(2, 3);
+void vdpa_port_event_of(struct vdpa_port *, enum dpdk_vdpa_event_kind,
+                        const char *format, ...) OVS_PRINTF_FORMAT(3, 4);
 
 /* Takes note of 'text', which it takes over, as the reason of its kind; null
  * if there is none any more. */

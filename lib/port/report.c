@@ -166,6 +166,27 @@ report_policing(const struct vdpa_port *port, struct smap *args)
     ds_destroy(&ds);
 }
 
+/* Reports which queue pairs do not move, by where their packets come from. */
+static void
+report_stalled(const struct vdpa_port *port, struct smap *args)
+    OVS_REQUIRES(vdpa_port_owned)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    for (int dir = 0; !port->hw && dir < DPDK_VDPA_N_DIRECTIONS; dir++) {
+        for (unsigned int i = 0; i < DPDK_VDPA_MAX_PAIRS; i++) {
+            if (port->watches[dir][i].stalled) {
+                ds_put_format(&ds, "%s%u from %s", ds.length ? ", " : "", i,
+                              vdpa_directions[dir].source);
+            }
+        }
+    }
+    if (ds.length) {
+        smap_add(args, "stalled", ds_cstr(&ds));
+    }
+    ds_destroy(&ds);
+}
+
 void
 vdpa_report_status(const struct vdpa_port *port, int rep_error,
                    struct smap *args)
@@ -184,6 +205,7 @@ vdpa_report_status(const struct vdpa_port *port, int rep_error,
                         dpdk_vdpa_hw_features(port->hw));
     }
     report_policing(port, args);
+    report_stalled(port, args);
     if (port->claim && port->pair_unknown) {
         smap_add(args, "representor", "not checked: the drivers do not tell "
                  "which VF it is of");
@@ -271,10 +293,60 @@ report_vf_stats(const struct vdpa_port *port,
     }
 }
 
-/* Stores in 'sums' the sums over all lanes of each direction. */
+/* Appends how much memory there is for packets, and what of it is in use. */
 static void
-sum_counters(struct vdpa_port *port, struct dpdk_vdpa_counters *sums)
-    OVS_REQUIRES(vdpa_port_locked)
+report_pool_stats(const struct vdpa_port *port,
+                  struct netdev_custom_stats *stats)
+    OVS_REQUIRES(vdpa_port_owned)
+{
+    struct dpdk_vdpa_pool_info info;
+
+    dpdk_vdpa_vf_get_pool_info(port->vf, &info);
+    stats->counters = xrealloc(stats->counters,
+                               (stats->size + 2) * sizeof *stats->counters);
+    add_counter(stats, info.n_mbufs, "memory_packets");
+    add_counter(stats, info.n_in_use, "memory_in_use");
+}
+
+void
+vdpa_report_get_library(const struct vdpa_port *port, uint64_t *rx,
+                        uint64_t *tx)
+{
+    struct dpdk_vdpa_vm_info info;
+
+    *rx = port->library_rx;
+    *tx = port->library_tx;
+    if (port->vm) {
+        dpdk_vdpa_vm_get_info(port->vm, &info);
+        *rx += info.walk.library_rx;
+        *tx += info.walk.library_tx;
+    }
+}
+
+/* Appends what went by the vhost library, and how often what happened. */
+static void
+report_event_stats(struct vdpa_port *port, struct netdev_custom_stats *stats)
+    OVS_REQUIRES(vdpa_port_owned)
+{
+    size_t n = stats->size + 2 + DPDK_VDPA_N_EVENT_KINDS;
+    uint64_t rx, tx;
+
+    stats->counters = xrealloc(stats->counters, n * sizeof *stats->counters);
+    vdpa_report_get_library(port, &rx, &tx);
+    add_counter(stats, rx, "vm_rx_library_packets");
+    add_counter(stats, tx, "vm_tx_library_packets");
+    ovs_mutex_lock(&port->events_mutex);
+    for (int i = 0; i < DPDK_VDPA_N_EVENT_KINDS; i++) {
+        add_counter(stats, port->events.counts[i], "event_%s",
+                    dpdk_vdpa_event_kind_name(i));
+    }
+    ovs_mutex_unlock(&port->events_mutex);
+    ovs_assert(stats->size == n);
+}
+
+void
+vdpa_report_sum_counters(struct vdpa_port *port,
+                         struct dpdk_vdpa_counters *sums)
 {
     unsigned int n_lanes = dpdk_vdpa_relay_n_lanes(port->relay);
 
@@ -300,7 +372,7 @@ report_relay_stats(struct vdpa_port *port,
                                      + DPDK_VDPA_N_DROP_REASONS));
     stats->counters = xrealloc(stats->counters, n * sizeof *stats->counters);
 
-    sum_counters(port, sums);
+    vdpa_report_sum_counters(port, sums);
     for (int dir = 0; dir < DPDK_VDPA_N_DIRECTIONS; dir++) {
         add_traffic(stats, dir, &sums[dir], "");
         add_drops(stats, dir, &sums[dir]);
@@ -327,7 +399,9 @@ vdpa_report_stats(struct vdpa_port *port, struct netdev_custom_stats *stats)
     vdpa_port_lock(port);
     report_relay_stats(port, stats);
     vdpa_port_unlock(port);
+    report_event_stats(port, stats);
     if (port->vf) {
+        report_pool_stats(port, stats);
         report_vf_stats(port, stats);
     }
     if (port->hw) {
@@ -474,7 +548,7 @@ show_drops(struct vdpa_port *port, struct ds *out)
 {
     struct dpdk_vdpa_counters sums[DPDK_VDPA_N_DIRECTIONS];
 
-    sum_counters(port, sums);
+    vdpa_report_sum_counters(port, sums);
     for (int dir = 0; dir < DPDK_VDPA_N_DIRECTIONS; dir++) {
         for (int reason = 0; reason < DPDK_VDPA_N_DROP_REASONS; reason++) {
             if (sums[dir].drops[reason]) {

@@ -17,8 +17,11 @@
 
 /* What a port tells of itself. */
 
+#include <stdint.h>
+
 #include "port/owner.h"
 
+struct dpdk_vdpa_counters;
 struct ds;
 struct netdev_custom_stats;
 struct smap;
@@ -33,8 +36,19 @@ void vdpa_report_status(const struct vdpa_port *, int rep_error,
                         struct smap *args)
     OVS_REQUIRES(vdpa_port_owned);
 
-/* Appends the counters of the relay and of the device. */
+/* Appends the counters of the relay, of the device and of events. */
 void vdpa_report_stats(struct vdpa_port *, struct netdev_custom_stats *)
+    OVS_REQUIRES(vdpa_port_owned);
+
+/* Stores in 'sums' the sums over all lanes of each direction. */
+void vdpa_report_sum_counters(struct vdpa_port *,
+                              struct dpdk_vdpa_counters *sums)
+    OVS_REQUIRES(vdpa_port_locked);
+
+/* Stores how many packets went by the vhost library since the port was made:
+ * from guests, and to them. */
+void vdpa_report_get_library(const struct vdpa_port *, uint64_t *rx,
+                             uint64_t *tx)
     OVS_REQUIRES(vdpa_port_owned);
 
 /* Appends all there is to know, for dpdkvdpa/show. */

@@ -119,14 +119,17 @@ watch_lane(struct vdpa_port *port, int dir, unsigned int pair,
                 vdpa_port_event(port, "queue pair %u from %s moves again",
                                 pair, vdpa_directions[dir].source);
             }
+            vdpa_port_tell_change(port);
         }
     } else if (!watch->stalled && port->options.stall_timeout
                && now - watch->since >= port->options.stall_timeout) {
         watch->stalled = true;
         dpdk_vdpa_relay_set_backoff(port->relay, dir, pair,
                                     port->vf && !c->pending);
-        vdpa_port_event(port, "queue pair %u from %s is stalled: %s", pair,
-                        vdpa_directions[dir].source, reason);
+        vdpa_port_event_of(port, DPDK_VDPA_EVENT_STALLED,
+                           "queue pair %u from %s is stalled: %s", pair,
+                           vdpa_directions[dir].source, reason);
+        vdpa_port_tell_change(port);
     }
     watch->progress = progress;
     watch->reason = reason;
@@ -183,10 +186,12 @@ check_link(struct vdpa_port *port)
     if (up != port->link_up) {
         port->link_up = up;
         if (port->hw) {
-            vdpa_port_event(port, "vDPA device %s the guest",
-                            up ? "serves" : "does not serve");
+            vdpa_port_event_of(port, DPDK_VDPA_EVENT_LINK_CHANGED,
+                               "vDPA device %s the guest",
+                               up ? "serves" : "does not serve");
         } else {
-            vdpa_port_event(port, "VF link is %s", up ? "up" : "down");
+            vdpa_port_event_of(port, DPDK_VDPA_EVENT_LINK_CHANGED,
+                               "VF link is %s", up ? "up" : "down");
         }
         vdpa_port_tell_change(port);
     }

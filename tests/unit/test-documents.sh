@@ -45,7 +45,7 @@ pieces()
 options()
 {
     (cd "$srcdir/lib" &&
-     grep -hvE 'vdpa_port_event\(' port/*.c accel/*.c vhost/vm.c \
+     grep -hvE 'vdpa_port_event(_of)?\(' port/*.c accel/*.c vhost/vm.c \
          netdev-dpdk-vdpa.c |
          grep -oE '"[a-z]+([-_][a-z]+)+(: | is %s;)' &&
      grep -ohE '"[a-z]+([-_][a-z]+)+"' port/options.c port/policing.c) |
@@ -63,7 +63,15 @@ others()
 
 events()
 {
-    sources | grep -oE "vdpa_port_event\(port, $strings" | pieces
+    sources | grep -oE "vdpa_port_event(\(port|_of\(port, [^\"]*), *$strings" \
+        | pieces
+}
+
+# counters: the names of counters of events, of which there is a list.
+counters()
+{
+    sed -nE 's/^ *EVENT_KIND\([A-Z_]+, ([a-z_]+),.*/``event_\1``/p' \
+        "$srcdir/lib/port/events.h"
 }
 
 # report NAME: a test, which fails if there is something to read.
@@ -114,7 +122,7 @@ unmatched()
         }' "$tmp/events" "$tmp/quoted"
 }
 
-echo '[==========] Running 4 test(s).'
+echo '[==========] Running 5 test(s).'
 section 'What config_error says' > "$tmp/reasons"
 { options; others; } > "$tmp/begins"
 grep -vxFf "$tmp/reasons" "$tmp/begins" | report config_error
@@ -124,9 +132,17 @@ section 'Events' > "$tmp/quoted"
 unmatched events | report events
 unmatched quoted | report no_other_events
 
+counters > "$tmp/counters"
+{
+    grep -c . "$tmp/counters" | grep -qxE '[1-9][0-9]' || echo "few counters"
+    while read -r name; do
+        grep -qF -- "$name" "$reference" || echo "no word of: $name"
+    done < "$tmp/counters"
+} | report counters
+
 # All of them were found.
 {
-    n=$(sources | grep -oE 'vdpa_port_event\(port,' | wc -l)
+    n=$(sources | grep -oE 'vdpa_port_event(_of)?\(port,' | wc -l)
     [ "$n" -ge 20 ] && [ "$n" -eq "$(wc -l < "$tmp/events")" ] \
         || echo "$n events, not those of which the text was found"
     [ "$(wc -l < "$tmp/begins")" -ge 18 ] || echo "few texts were found"

@@ -52,7 +52,8 @@ test_events(void **state OVS_UNUSED)
     assert_int_equal(out.length, 0);
 
     for (int i = 0; i < DPDK_VDPA_MAX_EVENTS + 3; i++) {
-        dpdk_vdpa_events_add(&events, "event <%d>", i);
+        dpdk_vdpa_events_add(&events, DPDK_VDPA_N_EVENT_KINDS, "event <%d>",
+                             i);
     }
     dpdk_vdpa_events_format(&events, &out);
     assert_int_equal(count_lines(&out), DPDK_VDPA_MAX_EVENTS);
@@ -65,6 +66,32 @@ test_events(void **state OVS_UNUSED)
     ds_destroy(&out);
 }
 
+/* Those of a kind are counted, each by itself, however many are kept. */
+static void
+test_kinds(void **state OVS_UNUSED)
+{
+    struct dpdk_vdpa_events events;
+
+    memset(&events, 0, sizeof events);
+    for (int i = 0; i < DPDK_VDPA_MAX_EVENTS + 3; i++) {
+        dpdk_vdpa_events_add(&events, DPDK_VDPA_EVENT_STALLED, "stalled");
+        dpdk_vdpa_events_add(&events, DPDK_VDPA_N_EVENT_KINDS, "other");
+    }
+    dpdk_vdpa_events_add(&events, DPDK_VDPA_EVENT_LINK_CHANGED, "link");
+    for (int i = 0; i < DPDK_VDPA_N_EVENT_KINDS; i++) {
+        assert_int_equal(events.counts[i],
+                         i == DPDK_VDPA_EVENT_STALLED
+                         ? DPDK_VDPA_MAX_EVENTS + 3
+                         : i == DPDK_VDPA_EVENT_LINK_CHANGED);
+    }
+    assert_int_equal(events.n, 2 * (DPDK_VDPA_MAX_EVENTS + 3) + 1);
+    assert_string_equal(dpdk_vdpa_event_kind_name(DPDK_VDPA_EVENT_CONNECTED),
+                        "connected");
+    assert_string_equal(
+        dpdk_vdpa_event_kind_name(DPDK_VDPA_N_EVENT_KINDS - 1),
+        "link_changed");
+}
+
 static void
 test_long_event(void **state OVS_UNUSED)
 {
@@ -75,7 +102,7 @@ test_long_event(void **state OVS_UNUSED)
     memset(&events, 0, sizeof events);
     memset(text, 'x', sizeof text);
     text[sizeof text - 1] = '\0';
-    dpdk_vdpa_events_add(&events, "%s", text);
+    dpdk_vdpa_events_add(&events, DPDK_VDPA_N_EVENT_KINDS, "%s", text);
     dpdk_vdpa_events_format(&events, &out);
     assert_int_equal(count_lines(&out), 1);
     ds_destroy(&out);
@@ -86,6 +113,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_events),
+        cmocka_unit_test(test_kinds),
         cmocka_unit_test(test_long_event),
     };
 

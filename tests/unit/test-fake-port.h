@@ -42,6 +42,13 @@ vdpa_port_event(struct vdpa_port *p OVS_UNUSED, const char *format OVS_UNUSED,
 }
 
 void
+vdpa_port_event_of(struct vdpa_port *p OVS_UNUSED,
+                   enum dpdk_vdpa_event_kind kind OVS_UNUSED,
+                   const char *format OVS_UNUSED, ...)
+{
+}
+
+void
 vdpa_port_wake_main(struct vdpa_port *p OVS_UNUSED)
 {
 }

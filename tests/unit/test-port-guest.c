@@ -36,6 +36,7 @@ static struct dpdk_vdpa_vm_config created;
 static unsigned int n_vms;              /* There now. */
 static unsigned int n_created;
 static int n_notes;             /* Opened and not closed. */
+static uint64_t library_rx, library_tx; /* What a VM end counted. */
 
 static struct vdpa_port port;
 
@@ -148,6 +149,8 @@ dpdk_vdpa_vm_get_info(const struct dpdk_vdpa_vm *vm OVS_UNUSED,
                       struct dpdk_vdpa_vm_info *info)
 {
     memset(info, 0, sizeof *info);
+    info->walk.library_rx = library_rx;
+    info->walk.library_tx = library_tx;
     return false;
 }
 
@@ -298,6 +301,28 @@ test_replace(void **state OVS_UNUSED)
     free(error);
 }
 
+/* What a VM end counted stays when it goes or is replaced. */
+static void
+test_library(void **state OVS_UNUSED)
+{
+    struct dpdk_vdpa_vm *vm;
+    char *error = NULL;
+
+    assert_true(vdpa_guest_repair(&port));
+    library_rx = 5;
+    library_tx = 70;
+    assert_int_equal(vdpa_guest_create(&port, "/s", &vm, &error), 0);
+    assert_int_equal(vdpa_guest_replace(&port, vm, &error), 0);
+    assert_int_equal(port.library_rx, 5);
+    assert_int_equal(port.library_tx, 70);
+    library_rx = 1;
+    library_tx = 2;
+    vdpa_guest_drop(&port);
+    assert_int_equal(port.library_rx, 6);
+    assert_int_equal(port.library_tx, 72);
+    library_rx = library_tx = 0;
+}
+
 /* What guests may be offered by any VF. */
 #define ALWAYS (1ULL << VIRTIO_NET_F_GUEST_CSUM | VDPA_FEATURES_ON_REQUEST)
 
@@ -406,6 +431,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_repair),
         TEST(test_replace),
+        TEST(test_library),
         TEST(test_adapt),
         TEST(test_withhold),
         TEST(test_admin),

@@ -35,6 +35,7 @@ static enum netdev_flags rep_flags;
 
 /* What happened. */
 static struct ds events = DS_EMPTY_INITIALIZER;
+static unsigned int n_of_kind[DPDK_VDPA_N_EVENT_KINDS];
 static bool backoff;            /* Of the lane from the guest. */
 
 /* The relay and its ends. */
@@ -131,6 +132,19 @@ vdpa_port_event(struct vdpa_port *p OVS_UNUSED, const char *format, ...)
 {
     va_list args;
 
+    va_start(args, format);
+    ds_put_format_valist(&events, format, args);
+    ds_put_char(&events, '\n');
+    va_end(args);
+}
+
+void
+vdpa_port_event_of(struct vdpa_port *p OVS_UNUSED,
+                   enum dpdk_vdpa_event_kind kind, const char *format, ...)
+{
+    va_list args;
+
+    n_of_kind[kind]++;
     va_start(args, format);
     ds_put_format_valist(&events, format, args);
     ds_put_char(&events, '\n');
@@ -285,10 +299,13 @@ test_moves(void **state OVS_UNUSED)
 static void
 test_bad_ring(void **state OVS_UNUSED)
 {
+    unsigned int n = n_of_kind[DPDK_VDPA_EVENT_STALLED];
+
     guest_has_packets = true;
     look("");
     look(BAD);
     assert_true(backoff);
+    assert_int_equal(n_of_kind[DPDK_VDPA_EVENT_STALLED], n + 1);
     look("");
     counters[DPDK_VDPA_VM_TO_VF].rx_packets++;
     look(MOVES);
