@@ -51,6 +51,8 @@ vdpa_sources = \
 	lib/port/events.h \
 	lib/port/features.c \
 	lib/port/features.h \
+	lib/port/figures.c \
+	lib/port/figures.h \
 	lib/port/guest.c \
 	lib/port/guest.h \
 	lib/port/numa.c \
@@ -70,6 +72,8 @@ vdpa_sources = \
 	lib/port/rxqs.h \
 	lib/port/sleep.c \
 	lib/port/sleep.h \
+	lib/port/telemetry.c \
+	lib/port/telemetry.h \
 	lib/port/watch.c \
 	lib/port/watch.h \
 	lib/relay/assign.c \

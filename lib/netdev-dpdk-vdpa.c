@@ -42,6 +42,7 @@
 #include "port/report.h"
 #include "port/rxqs.h"
 #include "port/sleep.h"
+#include "port/telemetry.h"
 #include "port/watch.h"
 #include "seam/compat-dpdk.h"
 #include "seam/compat-ovs.h"
@@ -399,6 +400,7 @@ netdev_dpdk_vdpa_run(const struct netdev_class *class)
         vdpa_base_class->run(class);
     }
     vdpa_watch_run();
+    vdpa_telemetry_run();
 }
 
 static void
@@ -408,6 +410,7 @@ netdev_dpdk_vdpa_wait(const struct netdev_class *class)
         vdpa_base_class->wait(class);
     }
     vdpa_watch_wait();
+    vdpa_telemetry_wait();
 }
 
 /* Registration. */
@@ -417,6 +420,7 @@ netdev_dpdk_vdpa_class_init(void)
 {
     vdpa_accelerator_init();
     vdpa_commands_init();
+    vdpa_telemetry_init();
     return 0;
 }
 

@@ -42,6 +42,7 @@ unit_tests = \
 	tests/unit/test-rxqs \
 	tests/unit/test-sleep \
 	tests/unit/test-steps \
+	tests/unit/test-telemetry \
 	tests/unit/test-undo \
 	tests/unit/test-vdpa \
 	tests/unit/test-vf \
@@ -221,6 +222,10 @@ tests_unit_test_vf_wakes_SOURCES = tests/unit/test-vf-wakes.c \
 tests_unit_test_steps_SOURCES = tests/unit/test-steps.c lib/base/packet.c \
 	lib/base/segment.c lib/vhost/ahead.c lib/vhost/book.c \
 	lib/vhost/chain.c lib/vhost/ring.c lib/vhost/scatter.c lib/vhost/undo.c
+
+tests_unit_test_telemetry_SOURCES = tests/unit/test-telemetry.c \
+	lib/port/events.c lib/port/figures.c
+tests_unit_test_telemetry_CFLAGS = $(unit_port_CFLAGS)
 
 tests_unit_test_undo_SOURCES = tests/unit/test-undo.c lib/base/packet.c \
 	lib/vhost/ring.c lib/vhost/undo.c

@@ -22,7 +22,8 @@ system_testsuite_at = \
 	tests/system/system-offload.at \
 	tests/system/system-options.at \
 	tests/system/system-relay.at \
-	tests/system/system-sleep.at
+	tests/system/system-sleep.at \
+	tests/system/system-watch.at
 
 # Also used by quickstart, the benchmarks and the soak test.
 system_testsuite_libs = \
@@ -37,6 +38,7 @@ system_testsuite_libs = \
 	tests/lib/pcapng.py \
 	tests/lib/qmp.py \
 	tests/lib/sniff.py \
+	tests/lib/telemetry.py \
 	tests/lib/ovs.sh \
 	tests/lib/testpmd.sh \
 	tests/lib/traffic.sh \

@@ -18,7 +18,6 @@
 
 #include <stdlib.h>
 
-#include "netdev-provider.h"
 #include "openvswitch/dynamic-string.h"
 #include "port/observe.h"
 #include "port/port.h"
@@ -39,22 +38,12 @@ reply_error(struct unixctl_conn *conn, char *error)
 static struct vdpa_port *
 port_by_name(struct unixctl_conn *conn, const char *name)
 {
-    struct netdev *netdev = netdev_from_name(name);
-    struct vdpa_port *port = netdev ? vdpa_port_lookup(netdev) : NULL;
+    struct vdpa_port *port = vdpa_port_open(name);
 
     if (!port) {
-        netdev_close(netdev);
         reply_error(conn, xasprintf("\"%s\" is not a dpdkvdpa port", name));
     }
     return port;
-}
-
-static void
-close_port(struct vdpa_port *port)
-    OVS_RELEASES(vdpa_port_owned)
-{
-    vdpa_port_give();
-    netdev_close(CONST_CAST(struct netdev *, port->netdev));
 }
 
 static void
@@ -78,7 +67,7 @@ dpdkvdpa_show(struct unixctl_conn *conn, int argc, const char *argv[],
         }
         vdpa_port_take();
         show_port(port, &out);
-        close_port(port);
+        vdpa_port_close(port);
     } else {
         vdpa_port_for_each(show_port, &out);
     }
@@ -102,7 +91,7 @@ dpdkvdpa_capture_start(struct unixctl_conn *conn, int argc,
         } else {
             unixctl_command_reply(conn, NULL);
         }
-        close_port(port);
+        vdpa_port_close(port);
     }
 }
 
@@ -126,7 +115,7 @@ dpdkvdpa_capture_stop(struct unixctl_conn *conn, int argc OVS_UNUSED,
     } else {
         unixctl_command_reply(conn, ds_cstr(&report));
     }
-    close_port(port);
+    vdpa_port_close(port);
     ds_destroy(&report);
 }
 

@@ -90,6 +90,25 @@ vdpa_port_lookup(const struct netdev *netdev)
     return found;
 }
 
+struct vdpa_port *
+vdpa_port_open(const char *name)
+{
+    struct netdev *netdev = netdev_from_name(name);
+    struct vdpa_port *port = netdev ? vdpa_port_lookup(netdev) : NULL;
+
+    if (!port) {
+        netdev_close(netdev);
+    }
+    return port;
+}
+
+void
+vdpa_port_close(struct vdpa_port *port)
+{
+    vdpa_port_give();
+    netdev_close(CONST_CAST(struct netdev *, port->netdev));
+}
+
 bool
 vdpa_port_try_take(void)
 {

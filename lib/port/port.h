@@ -237,6 +237,13 @@ void vdpa_port_free(struct vdpa_port *)
  * valid as long as the caller has a reference to 'netdev'. */
 struct vdpa_port *vdpa_port_lookup(const struct netdev *);
 
+/* Returns the port called 'name', with a reference to its netdev, or null if
+ * there is none.  The caller takes it, and gives both back in the end.  Main
+ * thread. */
+struct vdpa_port *vdpa_port_open(const char *name);
+void vdpa_port_close(struct vdpa_port *)
+    OVS_RELEASES(vdpa_port_owned);
+
 /* Calls 'cb' for each port as its owner, with a reference to its netdev, so
  * that it stays, and with no lock held.  Main thread. */
 void vdpa_port_for_each(void (*cb)(struct vdpa_port *, void *aux), void *aux)

@@ -25,6 +25,7 @@
 #include <rte_config.h>
 #include <rte_mbuf.h>
 #include <rte_pcapng.h>
+#include <rte_telemetry.h>
 #include <rte_vdpa.h>
 #include <rte_version.h>
 
@@ -110,6 +111,44 @@ vdpa_compat_pcapng_copy(uint16_t port_id, uint32_t queue,
                &original_len, sizeof original_len);
     }
     return block;
+}
+
+/* Telemetry: since 23.11 functions about numbers without a sign have other
+ * names, and the old ones went later. */
+
+#if RTE_VERSION < RTE_VERSION_NUM(23, 11, 0, 0)
+#define VDPA_COMPAT_TEL_NUMBER RTE_TEL_U64_VAL
+#else
+#define VDPA_COMPAT_TEL_NUMBER RTE_TEL_UINT_VAL
+#endif
+
+/* Adds member 'name' with 'value' to object 'd'. */
+static inline void
+vdpa_compat_tel_add_number(struct rte_tel_data *d, const char *name,
+                           uint64_t value)
+{
+#if RTE_VERSION < RTE_VERSION_NUM(23, 11, 0, 0)
+    rte_tel_data_add_dict_u64(d, name, value);
+#else
+    rte_tel_data_add_dict_uint(d, name, value);
+#endif
+}
+
+/* Makes 'd' an array of numbers, and appends 'value' to one. */
+static inline void
+vdpa_compat_tel_start_numbers(struct rte_tel_data *d)
+{
+    rte_tel_data_start_array(d, VDPA_COMPAT_TEL_NUMBER);
+}
+
+static inline void
+vdpa_compat_tel_append_number(struct rte_tel_data *d, uint64_t value)
+{
+#if RTE_VERSION < RTE_VERSION_NUM(23, 11, 0, 0)
+    rte_tel_data_add_array_u64(d, value);
+#else
+    rte_tel_data_add_array_uint(d, value);
+#endif
 }
 
 /* librte_vhost. */
