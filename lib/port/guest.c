@@ -111,8 +111,8 @@ guest_features_lost(void *port_, struct dpdk_vdpa_vm *vm OVS_UNUSED)
 
     vdpa_port_event_of(port, DPDK_VDPA_EVENT_FEATURES_LOST,
                        "front-end has lost the features that the guest's "
-                       "driver took (QEMU before 8.0 does if nobody serves the "
-                       "socket meanwhile): load the driver again");
+                       "driver took (QEMU before 8.0 does if nobody serves "
+                       "the socket meanwhile): load the driver again");
 }
 
 static void

@@ -68,8 +68,8 @@ static uint64_t last_requests_seq;
 
 /* Requests. */
 
-/* Waits until the state of 'r' is not 'state', or it is 'until'.  Returns false
- * in the latter case. */
+/* Waits until the state of 'r' is not 'state', or it is 'until'.  Returns
+ * false in the latter case. */
 static bool
 wait_while(struct request *r, enum request_state state,
            const struct timespec *until)
@@ -86,7 +86,8 @@ wait_while(struct request *r, enum request_state state,
     return r->state != state;
 }
 
-/* Has the main thread call 'fill'.  Returns false if it does not come to it. */
+/* Has the main thread call 'fill'.  Returns false if it does not come to
+ * that. */
 static bool
 ask_main(void (*fill)(const char *params, struct rte_tel_data *),
          const char *params, struct rte_tel_data *d)
