@@ -10,6 +10,7 @@ system_testsuite_at = \
 	tests/system/system-macros.at \
 	tests/system/system-driver.at \
 	tests/system/system-capture.at \
+	tests/system/system-desktop.at \
 	tests/system/system-faults.at \
 	tests/system/system-floods.at \
 	tests/system/system-guest.at \
@@ -28,6 +29,8 @@ system_testsuite_at = \
 # Also used by quickstart, the benchmarks and the soak test.
 system_testsuite_libs = \
 	tests/lib/check.sh \
+	tests/lib/desktop.py \
+	tests/lib/desktop.sh \
 	tests/lib/echo.py \
 	tests/lib/evidence.sh \
 	tests/lib/frontend.sh \

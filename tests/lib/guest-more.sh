@@ -36,21 +36,30 @@ SCRIPT
 # needs that boots from the network: an address, 192.0.2.2, and files.
 guest_files_serve()
 {
-    mkdir -p "$VDPA_ENV/files" && cat > "$VDPA_ENV/udhcpd.conf" <<CONF
+    mkdir -p "$VDPA_ENV/files" \
+        && env_spawn httpd "$VDPA_ENV/httpd.out" busybox httpd -f -v \
+            -p 192.0.2.1:80 -h "$VDPA_ENV/files" </dev/null \
+        && guest_leases_serve br0
+}
+
+# guest_leases_serve INTERFACE [COMMAND...]: has who has INTERFACE give guests
+# addresses, 192.0.2.2 the one with QEMU's usual MAC; the server is run by COMMAND.
+guest_leases_serve()
+{
+    cat > "$VDPA_ENV/udhcpd.conf" <<CONF
 start 192.0.2.2
 end 192.0.2.9
 max_leases 8
-interface br0
+interface $1
 lease_file $VDPA_ENV/udhcpd.leases
 pidfile $VDPA_ENV/udhcpd.pid
 boot_file http://192.0.2.1/boot.ipxe
 static_lease 52:54:00:00:00:01 192.0.2.2
 CONF
+    shift
     : > "$VDPA_ENV/udhcpd.leases"
-    env_spawn httpd "$VDPA_ENV/httpd.out" busybox httpd -f -v \
-        -p 192.0.2.1:80 -h "$VDPA_ENV/files" </dev/null \
-        && env_spawn udhcpd "$VDPA_ENV/udhcpd.out" \
-            busybox udhcpd -f "$VDPA_ENV/udhcpd.conf" </dev/null
+    env_spawn udhcpd "$VDPA_ENV/udhcpd.out" "$@" \
+        busybox udhcpd -f "$VDPA_ENV/udhcpd.conf" </dev/null
 }
 
 # guest_hmp NAME COMMAND...: gives QEMU a command as a person would type it at the

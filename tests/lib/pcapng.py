@@ -14,8 +14,10 @@
 """usage: pcapng.py FILE
 
 Prints a line for each packet in a pcapng file of this machine's byte order:
-"in" or "out", how many bytes were captured, how many there were, and its
-EtherType.  Fails if the file is not well-formed.
+"in" or "out", how many bytes were captured, how many there were, its EtherType,
+and behind all tags what it is: "icmp6/135" is by ICMPv6's type, "udp/53" by the
+lower port, "ip/2" another protocol, "fragment" one of several.  Fails if the
+file is not well-formed.
 """
 
 import struct
@@ -51,6 +53,34 @@ def options(data):
         data = data[4 + (length + 3) // 4 * 4:]
 
 
+def transport(protocol, data):
+    """Names what is in an IP packet."""
+    if protocol in (1, 58) and data:
+        return "icmp%s/%d" % ("6" if protocol == 58 else "", data[0])
+    if protocol in (6, 17) and len(data) >= 4:
+        return "%s/%d" % ("tcp" if protocol == 6 else "udp",
+                          min(struct.unpack_from(">HH", data)))
+    return "ip/%d" % protocol
+
+
+def what(frame):
+    """Names what is in a frame."""
+    offset = 12
+    while frame[offset:offset + 2] in (b"\x81\x00", b"\x88\xa8"):
+        offset += 4
+    kind, data = frame[offset:offset + 2], frame[offset + 2:]
+    if kind == b"\x08\x00" and len(data) >= 20:
+        if struct.unpack_from(">H", data, 6)[0] & 0x3fff:
+            return "fragment"
+        return transport(data[9], data[(data[0] & 15) * 4:])
+    if kind == b"\x86\xdd" and len(data) >= 48:
+        protocol, data = data[6], data[40:]
+        if protocol == 0:           # Hop-by-hop options, as of MLD.
+            protocol, data = data[0], data[8 + data[1] * 8:]
+        return "fragment" if protocol == 44 else transport(protocol, data)
+    return "arp" if kind == b"\x08\x06" else "other"
+
+
 def describe(body):
     _, _, _, captured, original = struct.unpack_from("=IIIII", body)
     end = 20 + (captured + 3) // 4 * 4
@@ -59,8 +89,10 @@ def describe(body):
         if code == OPTION_FLAGS:
             flags, = struct.unpack("=I", value)
             direction = {1: "in", 2: "out"}.get(flags & 3, "none")
-    return "%s %d %d 0x%04x" % (direction, captured, original,
-                                struct.unpack_from(">H", body, 20 + 12)[0])
+    frame = body[20:20 + captured]
+    return "%s %d %d 0x%04x %s" % (direction, captured, original,
+                                   struct.unpack_from(">H", frame, 12)[0],
+                                   what(frame))
 
 
 def main():
