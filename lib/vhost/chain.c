@@ -35,6 +35,11 @@
  * use up to 20. */
 #define MAX_PARTS 256
 
+/* Most descriptors that add nothing, as they have no length or are behind the
+ * longest packet.  A table may have as many as fit into the guest's memory,
+ * and the thread is not to follow them all. */
+#define MAX_MORE 1024
+
 /* A byte more than the longest packet that anybody may send: what IP allows
  * and two VLAN tags. */
 #define MAX_PACKET_LEN (UINT16_MAX + ETH_HEADER_LEN + 2 * VLAN_HEADER_LEN + 1)
@@ -49,6 +54,7 @@ struct chain {
     uint16_t n_slots;           /* That it takes in a packed ring. */
     uint64_t len;               /* Of all of it. */
     unsigned int n;
+    unsigned int n_more;        /* Descriptors that added no part. */
     struct part {               /* What lies together. */
         const uint8_t *data;
         uint32_t len;
@@ -80,7 +86,7 @@ chain_add_parts(struct chain *chain, struct dpdk_vdpa_ring *ring,
 
 /* Adds what the guest has at 'addr'; of what is longer than any packet only
  * the length.  Returns false if it is not in the guest's memory, or too many
- * parts. */
+ * parts, or goes on and on. */
 static inline bool
 chain_add(struct chain *chain, struct dpdk_vdpa_ring *ring, uint64_t addr,
           uint32_t len)
@@ -91,7 +97,7 @@ chain_add(struct chain *chain, struct dpdk_vdpa_ring *ring, uint64_t addr,
 
     chain->len += len;
     if (OVS_UNLIKELY(too_long || !len)) {
-        return true;
+        return ++chain->n_more <= MAX_MORE;
     }
     if (OVS_UNLIKELY(ofs >= ring->region->size
                      || len > ring->region->size - ofs
@@ -263,7 +269,7 @@ static bool
 chain_read(struct dpdk_vdpa_ring *ring, struct chain *chain,
            bool *brokenp)
 {
-    chain->n = 0;
+    chain->n = chain->n_more = 0;
     chain->n_slots = 0;
     chain->len = 0;
     *brokenp = false;

@@ -480,6 +480,49 @@ test_recv_endless(void **state)
     }
 }
 
+/* Descriptors that add nothing have no end either: neither those of no length,
+ * nor those behind the longest packet. */
+static void
+test_recv_long_table(void **state)
+{
+    struct fixture *f = *state;
+    struct guest *g = &f->guest;
+    const struct {
+        uint32_t first, rest;   /* Lengths. */
+    } tables[] = { { 60, 0 }, { 200000, 1 } };
+
+    for (int i = 0; i < ARRAY_SIZE(tables); i++) {
+        for (unsigned int n = MAX_MORE + 1; n <= MAX_MORE + 2; n++) {
+            struct vring_packed_desc *packed = (void *) guest_at(g, TABLE);
+            struct vring_desc *split = (void *) guest_at(g, TABLE);
+
+            for (unsigned int j = 0; j < n; j++) {
+                uint32_t len = j ? tables[i].rest : tables[i].first;
+
+                if (g->packed) {
+                    packed[j] = (struct vring_packed_desc) {
+                        .addr = GUEST_START, .len = len,
+                    };
+                } else {
+                    split[j] = (struct vring_desc) {
+                        .addr = GUEST_START, .len = len, .next = j + 1,
+                        .flags = j + 1 < n ? VRING_DESC_F_NEXT : 0,
+                    };
+                }
+            }
+            memset(guest_at(g, GUEST_START), 0, f->header_len);
+            guest_offer_as(g, TABLE, n * 16, VRING_DESC_F_INDIRECT,
+                           guest_id(g, g->n_offered));
+            if (n > MAX_MORE + 1) {
+                check_refused(f);
+            } else {
+                rte_pktmbuf_free(recv_one(f));
+            }
+            start_over(f);
+        }
+    }
+}
+
 /* Without mbufs the packet stays where it is. */
 static void
 test_recv_no_mbufs(void **state)
@@ -556,6 +599,7 @@ main(void)
         TEST(test_recv_table_last),
         TEST(test_recv_broken),
         TEST(test_recv_endless),
+        TEST(test_recv_long_table),
         TEST(test_recv_no_mbufs),
         TEST(test_return_short),
     };
