@@ -42,7 +42,11 @@ struct input {
     uint8_t size;
     uint16_t pos;
     uint8_t steps[N_STEPS];     /* How many, and which way. */
-    uint8_t lens[4];            /* Of the packets that are sent. */
+    uint8_t takes;              /* What the guest takes. */
+    uint8_t max_descs;          /* Of scattered packets, in one step. */
+    uint8_t lens[4];            /* Of the packets that are sent, */
+    uint8_t kinds[4];           /* what is to be said of them, */
+    uint8_t headers[4];         /* and how long their headers are. */
 };
 
 enum {
@@ -54,6 +58,24 @@ enum {
     IN_WRITE = 1 << 5,          /* ...of buffers to write to. */
     IN_MERGEABLE = 1 << 6,
     IN_GUEST_CSUM = 1 << 7,
+};
+
+/* 'takes' of struct input. */
+enum {
+    IN_TSO4 = 1 << 0,
+    IN_TSO6 = 1 << 1,
+    IN_ECN = 1 << 2,
+};
+
+/* 'kinds' of struct input. */
+enum {
+    KIND_L4 = 3,                /* TCP, SCTP, UDP: its checksum is not there. */
+    KIND_LARGE = 1 << 2,        /* Segments put together, */
+    KIND_V4 = 1 << 3,           /* of IPv4, */
+    KIND_CWR = 1 << 4,          /* whose sender reduced its window. */
+    KIND_GOOD = 1 << 5,         /* What the VF found out. */
+    KIND_BAD = 1 << 6,
+    KIND_TUNNEL = 1 << 7,
 };
 
 /* Most descriptors for a packet. */
@@ -395,21 +417,85 @@ check_chain(struct dpdk_vdpa_ring *ring, unsigned int max)
     memcpy(simple + REGION_SIZE, regions[1], REGION_SIZE);
 }
 
+/* Returns true if something about 'pkt' has to be said, and 'ring''s guest
+ * must not be told. */
+static bool
+simple_is_secret(const struct dpdk_vdpa_ring *ring, const struct rte_mbuf *pkt)
+{
+    bool large = pkt->ol_flags & RTE_MBUF_F_TX_TCP_SEG;
+    unsigned int bit = (pkt->ol_flags & RTE_MBUF_F_TX_IPV4
+                        ? VIRTIO_NET_F_GUEST_TSO4 : VIRTIO_NET_F_GUEST_TSO6);
+
+    return ((large || pkt->ol_flags & RTE_MBUF_F_TX_L4_MASK)
+            && (!(ring->features >> VIRTIO_NET_F_GUEST_CSUM & 1)
+                || (large && !(ring->features >> bit & 1))));
+}
+
+/* Returns true if 'pkt' says that its sender has reduced its window. */
+static bool
+simple_is_cwr(const struct rte_mbuf *pkt)
+{
+    unsigned int ofs = pkt->l2_len + pkt->l3_len + 13;
+    const uint8_t *p;
+    uint8_t byte;
+
+    p = ofs < pkt->pkt_len ? rte_pktmbuf_read(pkt, ofs, 1, &byte) : NULL;
+    return p && *p & 0x80;
+}
+
+/* Sets the 'header' of 'pkt' in 'n_buffers' buffers. */
+static void
+simple_header(const struct dpdk_vdpa_ring *ring, const struct rte_mbuf *pkt,
+              unsigned int n_buffers, uint8_t header[12])
+{
+    uint64_t flags = pkt->ol_flags;
+    unsigned int l4 = (flags & RTE_MBUF_F_TX_L4_MASK) >> 52;
+    unsigned int start = pkt->l2_len + pkt->l3_len;
+
+    memset(header, 0, 12);
+    header[10] = n_buffers;
+    header[11] = n_buffers >> 8;
+    if (flags & RTE_MBUF_F_TX_TCP_SEG) {
+        unsigned int len = start + pkt->l4_len;
+
+        l4 = 1;
+        header[1] = flags & RTE_MBUF_F_TX_IPV4 ? 1 : 4;
+        if (ring->features >> VIRTIO_NET_F_GUEST_ECN & 1
+            && simple_is_cwr(pkt)) {
+            header[1] |= 0x80;
+        }
+        header[2] = len;
+        header[3] = len >> 8;
+        header[4] = pkt->tso_segsz;
+        header[5] = pkt->tso_segsz >> 8;
+    }
+    if (l4) {
+        header[0] = 1;
+        header[6] = start;
+        header[7] = start >> 8;
+        header[8] = l4 == 1 ? 16 : l4 == 2 ? 8 : 6;
+    } else if (flags & RTE_MBUF_F_RX_L4_CKSUM_GOOD
+               && !(flags & RTE_MBUF_F_RX_L4_CKSUM_BAD)
+               && !(pkt->packet_type & RTE_PTYPE_TUNNEL_MASK)
+               && ring->features >> VIRTIO_NET_F_GUEST_CSUM & 1) {
+        header[0] = 2;
+    }
+}
+
 /* Returns byte 'i' of what the guest gets of packet 'pkt', which is in
- * 'n_buffers' buffers.  Every fourth packet is good. */
+ * 'n_buffers' buffers. */
 static uint8_t
 simple_byte(const struct dpdk_vdpa_ring *ring, const struct rte_mbuf *pkt,
             unsigned int i, unsigned int n_buffers)
 {
-    bool good = pkt->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_GOOD
-                && ring->features & 1ULL << VIRTIO_NET_F_GUEST_CSUM;
-    uint8_t byte;
+    uint8_t header[12], byte;
 
-    return (i >= ring->header_len
-            ? *(const uint8_t *) rte_pktmbuf_read(pkt, i - ring->header_len, 1,
-                                                  &byte)
-            : i == 0 && good ? 2 : i == 10 ? n_buffers : i == 11
-            ? n_buffers >> 8 : 0);
+    if (i >= ring->header_len) {
+        return *(const uint8_t *) rte_pktmbuf_read(pkt, i - ring->header_len,
+                                                   1, &byte);
+    }
+    simple_header(ring, pkt, n_buffers, header);
+    return header[i];
 }
 
 /* Room for a packet, byte by byte. */
@@ -603,21 +689,30 @@ simple_find(struct simple_room *room, const struct dpdk_vdpa_ring *ring,
     return room->buffers[0].len >= ring->header_len;
 }
 
-/* Gives a packet to the guest.  Returns false if it cannot be, and in
- * '*brokenp' whether something is wrong. */
+/* Gives a packet to the guest, by at most '*maxp' descriptors.  Returns false
+ * if it cannot be, and in '*brokenp' whether something is wrong. */
 static bool
 simple_scatter(const struct dpdk_vdpa_ring *ring, uint16_t *pos,
-               const struct rte_mbuf *pkt, bool *brokenp)
+               const struct rte_mbuf *pkt, unsigned int *maxp, bool *brokenp)
 {
     struct dpdk_vdpa_ring now = *ring;
     static struct simple_room room;
-    unsigned int n;
+    unsigned int n, n_descs = 0;
 
     now.next_avail = *pos;
-    if (!simple_find(&room, &now, ring->header_len + pkt->pkt_len, brokenp)) {
+    *brokenp = simple_is_secret(ring, pkt);
+    if (*brokenp || !simple_find(&room, &now, ring->header_len + pkt->pkt_len,
+                                 brokenp)) {
         return false;
     }
     n = room.n_buffers;
+    for (unsigned int i = 0; i < n; i++) {
+        n_descs += ring->is_packed ? room.buffers[i].n_slots : 1;
+    }
+    if (n_descs > *maxp) {
+        return false;
+    }
+    *maxp -= n_descs;
     for (unsigned int i = 0; i < room.n_bytes; i++) {
         *room.bytes[i] = simple_byte(ring, pkt, i, n);
     }
@@ -644,16 +739,17 @@ simple_scatter(const struct dpdk_vdpa_ring *ring, uint16_t *pos,
 /* What the walk of plain buffers leaves. */
 static void
 check_scatter(struct dpdk_vdpa_ring *ring, struct rte_mbuf **pkts,
-              unsigned int max)
+              unsigned int max, unsigned int max_descs)
 {
+    unsigned int left = max_descs;
     uint16_t pos = ring->next_avail;
     bool broken = false;
     unsigned int n = 0;
 
-    while (n < max && simple_scatter(ring, &pos, pkts[n], &broken)) {
+    while (n < max && simple_scatter(ring, &pos, pkts[n], &left, &broken)) {
         n++;
     }
-    ovs_assert(dpdk_vdpa_scatter_send(ring, &undo, UINT16_MAX, pkts, max)
+    ovs_assert(dpdk_vdpa_scatter_send(ring, &undo, max_descs, pkts, max)
                == n);
     ovs_assert(ring->unusual == (n < max && broken));
     ovs_assert(ring->next_avail == pos && ring->next_used == pos);
@@ -674,24 +770,45 @@ simple_fill_buffer(const struct dpdk_vdpa_ring *ring,
     }
 }
 
-/* Packet number 'i', of 'len' bytes: every third in two mbufs. */
+/* Has 'pkt' say what 'kind' does, of headers that are so long as 'headers'
+ * says. */
 static void
-make_packet(struct rte_mbuf *pkt, unsigned int i, uint8_t len)
+say(struct rte_mbuf *pkt, uint8_t kind, uint8_t headers)
 {
-    unsigned int n = i % 3 == 2 ? len / 2 : len;
+    pkt->ol_flags |= ((uint64_t) (kind & KIND_L4) << 52
+                      | (kind & KIND_LARGE ? RTE_MBUF_F_TX_TCP_SEG : 0)
+                      | (kind & KIND_V4 ? RTE_MBUF_F_TX_IPV4 : 0)
+                      | (kind & KIND_GOOD ? RTE_MBUF_F_RX_L4_CKSUM_GOOD : 0)
+                      | (kind & KIND_BAD ? RTE_MBUF_F_RX_L4_CKSUM_BAD : 0));
+    pkt->packet_type = kind & KIND_TUNNEL ? RTE_PTYPE_TUNNEL_VXLAN : 0;
+    pkt->l2_len = 14 + 4 * (headers & 3);
+    pkt->l3_len = 20 + 12 * (headers >> 2 & 15);
+    pkt->l4_len = 20 + 4 * (headers >> 6);
+    pkt->tso_segsz = 7 * headers;
+}
 
-    memset(rte_pktmbuf_append(pkt, n), i + 1, n);
+/* Packet number 'i' of those that 'input' asks for: every third in two
+ * mbufs. */
+static void
+make_packet(struct rte_mbuf *pkt, unsigned int i, const struct input *input)
+{
+    uint8_t kind = input->kinds[i % 4], len = input->lens[i % 4];
+    unsigned int n = i % 3 == 2 ? len / 2 : len;
+    uint8_t cwr = kind & KIND_CWR ? 0x80 : 0;
+
+    memset(rte_pktmbuf_append(pkt, n), (i + 1) | cwr, n);
     if (n < len) {
         struct rte_mbuf *rest = rte_pktmbuf_alloc(mempool);
 
         memset(rte_pktmbuf_append(rest, len - n), i + 101, len - n);
         ovs_assert(!rte_pktmbuf_chain(pkt, rest));
     }
-    pkt->ol_flags |= i % 4 ? 0 : RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+    say(pkt, kind, input->headers[i % 4]);
 }
 
 static void
-check_send(struct dpdk_vdpa_ring *ring, unsigned int max, const uint8_t *plens)
+check_send(struct dpdk_vdpa_ring *ring, unsigned int max,
+           const struct input *input)
 {
     struct simple_buffer bufs[DPDK_VDPA_RING_BURST];
     uint32_t lens[DPDK_VDPA_RING_BURST];
@@ -705,7 +822,7 @@ check_send(struct dpdk_vdpa_ring *ring, unsigned int max, const uint8_t *plens)
     }
     ovs_assert(!rte_pktmbuf_alloc_bulk(mempool, pkts, max));
     for (unsigned int i = 0; i < max; i++) {
-        make_packet(pkts[i], i, plens[i % 4]);
+        make_packet(pkts[i], i, input);
     }
 
     for (unsigned int end = 0; n == end; ) {
@@ -716,7 +833,8 @@ check_send(struct dpdk_vdpa_ring *ring, unsigned int max, const uint8_t *plens)
         for (; n < end; n++) {
             lens[n] = pkts[n]->pkt_len + ring->header_len;
             if (!simple_take(ring, pos, n, true, &bufs[n])
-                || pkts[n]->nb_segs > 1 || lens[n] > bufs[n].len) {
+                || pkts[n]->nb_segs > 1 || lens[n] > bufs[n].len
+                || pkts[n]->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK) {
                 break;
             }
             pos = simple_next(ring, pos);
@@ -734,7 +852,7 @@ check_send(struct dpdk_vdpa_ring *ring, unsigned int max, const uint8_t *plens)
     ovs_assert(dpdk_vdpa_ring_send(ring, pkts, max) == n);
     check_progress(ring, old, n);
     if (ring->unusual) {
-        check_scatter(ring, &pkts[n], max - n);
+        check_scatter(ring, &pkts[n], max - n, input->max_descs);
     }
     rte_pktmbuf_free_bulk(pkts, max);
 }
@@ -819,6 +937,11 @@ set_ring(struct dpdk_vdpa_ring *ring, const struct input *input)
     if (input->flags & IN_GUEST_CSUM) {
         features |= 1ULL << VIRTIO_NET_F_GUEST_CSUM;
     }
+    features |= ((input->takes & IN_TSO4 ? 1ULL << VIRTIO_NET_F_GUEST_TSO4 : 0)
+                 | (input->takes & IN_TSO6 ? 1ULL << VIRTIO_NET_F_GUEST_TSO6
+                    : 0)
+                 | (input->takes & IN_ECN ? 1ULL << VIRTIO_NET_F_GUEST_ECN
+                    : 0));
     dpdk_vdpa_ring_init(ring, features);
     ring->note = &note;
     ring->memory = &memory;
@@ -856,7 +979,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         unsigned int max = (input.steps[i] >> 1) % MAX_PACKETS;
 
         if (input.steps[i] & 1) {
-            check_send(&ring, max, input.lens);
+            check_send(&ring, max, &input);
         } else {
             check_recv(&ring, max);
             if (ring.unusual) {
