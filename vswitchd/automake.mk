@@ -20,8 +20,12 @@ ovs_archives = \
 	$(ovs_builddir)/lib/libsflow.la \
 	$(ovs_builddir)/lib/libopenvswitch.la
 
-# OVS's libtool, which knows how OVS's archives are to be linked.
-CCLD = $(SHELL) $(ovs_builddir)/libtool --silent --tag=CC --mode=link $(CC)
+# OVS's libtool, which knows how OVS's archives are to be linked.  It shows what
+# it does if V=1.
+CCLD = $(SHELL) $(ovs_builddir)/libtool $(vdpa_libtool_@AM_V@) --tag=CC \
+	--mode=link $(CC)
+vdpa_libtool_ = $(vdpa_libtool_@AM_DEFAULT_V@)
+vdpa_libtool_0 = --silent
 
 vswitchd_ovs_vswitchd_SOURCES = $(vdpa_sources)
 vswitchd_ovs_vswitchd_LDFLAGS = $(OVS_LDFLAGS) $(vdpa_wrapped)
