@@ -10,6 +10,7 @@ documentation = \
 	Documentation/dpdk-reconnect.rst \
 	Documentation/dpdk-vdpa-lock.rst \
 	Documentation/hardware-mode.rst \
+	Documentation/install.rst \
 	Documentation/internals.rst \
 	Documentation/memory-order.rst \
 	Documentation/port-guide.rst \

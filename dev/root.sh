@@ -72,6 +72,10 @@ root_run()
     case "$*" in
     shell) root_enter "$root" bash ;;
     'shell '*) root_supervise "$root" bash -c "${*:2}" ;;
+    package*)
+        root_supervise "$root" ./quickstart "$@" \
+            && package_fetch "$root$ROOT_WORK" "$suite"
+        ;;
     *) root_supervise "$root" ./quickstart "$@" ;;
     esac
 }

@@ -1,0 +1,141 @@
+#!/bin/bash
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at:
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+# Tests of the packages, on a machine that is there for nothing else: see
+# dev/vm.sh.  In the current folder are the packages, in packages/, and the same
+# with a higher version, in upgrade/, beside debian/tests.  Each test begins where
+# the one before it ended, and its result is a line "ok NAME" or "FAILED NAME".
+
+. debian/tests/functions
+export DEBIAN_FRONTEND=noninteractive
+STOCK=/usr/lib/openvswitch-switch/ovs-vswitchd
+
+apt_do()
+{
+    apt-get -y -q --no-install-recommends "$@"
+}
+
+# best: prints which ovs-vswitchd the machine has.
+best()
+{
+    readlink -f /usr/sbin/ovs-vswitchd
+}
+
+alternatives()
+{
+    update-alternatives --query ovs-vswitchd
+}
+
+# Each is installed by what Documentation/install.rst says, and changes nothing.
+test_install()
+{
+    alternatives > before
+    apt_do install ./packages/openvswitch-switch-dpdkvdpa_*.deb \
+        ./packages/dpdkvdpa-simulated-nic_*.deb \
+        ./packages/dpdkvdpa-doc_*.deb || return
+    alternatives | grep -x "Alternative: $OURS" \
+        && alternatives | grep -A 1 "^Alternative: $OURS" \
+            | grep -x 'Priority: 40' \
+        && [ "$(best)" = "$STOCK" ] && [ "$(daemon)" = "$STOCK" ]
+}
+
+# What the packages have, they have where others look for it.
+test_files()
+{
+    local page
+    for page in man7/dpdkvdpa.7 man7/dpdkvdpa-simulated-nic.7; do
+        [ -s "/usr/share/man/$page.gz" ] || return
+    done
+    [ -s /usr/share/doc/openvswitch-switch-dpdkvdpa/install.rst ] \
+        && ls /usr/share/doc/dpdkvdpa-doc/reference.rst* \
+        && [ "$(stat -c %U:%a "$(simulated_nic)")" = root:644 ]
+}
+
+# The test that the packages bring with them.
+test_autopkgtest()
+{
+    debian/tests/switch
+}
+
+# By telemetry, what the simulated NIC does, with its own program.
+test_telemetry()
+{
+    local said
+    said=$(echo /simnic/ports | dpdk-telemetry.py) && grep -w vf <<< "$said"
+}
+
+# The daemon goes on with the guest while its package is upgraded, and when it is
+# started anew, it is the new one, and the guest is there by itself.
+test_upgrade()
+{
+    local pid
+    pid=$(cat /run/openvswitch/ovs-vswitchd.pid)
+    guest_start && packets \
+        && apt_do install ./upgrade/openvswitch-switch-dpdkvdpa_*.deb \
+            ./upgrade/dpdkvdpa-simulated-nic_*.deb || return
+    selected && [ "$(cat /run/openvswitch/ovs-vswitchd.pid)" = "$pid" ] \
+        && packets || return
+    systemctl restart openvswitch-switch && wait_until 60 has_type \
+        && [ "$(daemon)" = "$OURS" ] && ports_flows && packets && guest_end
+}
+
+# Back to Debian's own, with the ports in the database.
+test_remove()
+{
+    apt_do remove openvswitch-switch-dpdkvdpa || return
+    [ "$(best)" = "$STOCK" ] && ! alternatives | grep "$OURS" || return
+    systemctl restart openvswitch-switch || return
+    [ "$(daemon)" = "$STOCK" ] \
+        && [ "$(vsctl get Interface vdpa0 type)" = dpdkvdpa ] \
+        && [ "$(vsctl list-ports br0 | xargs)" = 'vdpa0 vdpa1' ] \
+        && vsctl get Interface vdpa0 options | grep -F "$GUEST/0.sock"
+}
+
+# And back again.
+test_install_again()
+{
+    apt_do install ./packages/openvswitch-switch-dpdkvdpa_*.deb \
+        && [ "$(best)" = "$STOCK" ] \
+        && update-alternatives --set ovs-vswitchd "$OURS" \
+        && systemctl restart openvswitch-switch && wait_until 60 has_type \
+        && wait_until 60 got_more vdpa0 -1
+}
+
+# Nothing is left but the database.
+test_purge()
+{
+    apt_do purge openvswitch-switch-dpdkvdpa dpdkvdpa-simulated-nic \
+        dpdkvdpa-doc || return
+    systemctl restart openvswitch-switch || return
+    alternatives | diff before - \
+        && [ "$(daemon)" = "$STOCK" ] \
+        && [ "$(vsctl list-ports br0 | xargs)" = 'vdpa0 vdpa1' ] \
+        && ! dpkg-query -W '*dpdkvdpa*' 2>/dev/null | grep . \
+        && ! find /etc /usr /var/lib -name '*dpdkvdpa*' \
+            ! -path '/var/lib/apt/*' | grep .
+}
+
+[ $# -gt 0 ] || set -- install files autopkgtest telemetry upgrade remove \
+    install_again purge
+for name in "$@"; do
+    echo "### $name"
+    begin=$SECONDS
+    if "test_$name"; then
+        echo "ok $name"
+    else
+        echo "FAILED $name"
+        journalctl -n 40 --no-pager
+        tail -n 40 /var/log/openvswitch/ovs-vswitchd.log
+    fi
+    echo "### $name took $((SECONDS - begin)) s"
+done
