@@ -9,6 +9,7 @@ documentation = \
 	Documentation/benchmarks.rst \
 	Documentation/dpdk-reconnect.rst \
 	Documentation/dpdk-vdpa-lock.rst \
+	Documentation/dpdkvdpa-top.rst \
 	Documentation/hardware-mode.rst \
 	Documentation/install.rst \
 	Documentation/internals.rst \

@@ -22,8 +22,8 @@ BUILD_PACKAGES="gcc make libc6-dev autoconf automake libtool pkg-config
 # All that is installed: these, and what it takes to run the demo and the tests.
 PACKAGES="$BUILD_PACKAGES dpkg-dev xz-utils openvswitch-switch
     openvswitch-common dpdk dpdk-dev qemu-system-x86 busybox-static iproute2
-    iputils-ping ethtool iperf3 cpio kmod man-db mount procps
-    python3-docutils util-linux"
+    iputils-ping ethtool iperf3 cpio kmod man-db mount procps prometheus
+    python3-docutils tmux util-linux"
 
 # What keeps services from being started while packages are installed.
 POLICY=/usr/sbin/policy-rc.d

@@ -284,6 +284,10 @@ EXTRA_DIST += $(counting_tests)
 TESTS += tests/unit/test-documents.sh
 EXTRA_DIST += tests/unit/test-documents.sh
 
+# dpdkvdpa-top, and what Prometheus makes of it.
+TESTS += tests/unit/test-top.py
+EXTRA_DIST += tests/unit/test-top.py
+
 # Where the header files of DPDK's drivers come from.
 TESTS += tests/unit/test-dpdk-headers.sh
 EXTRA_DIST += tests/unit/test-dpdk-headers.sh

@@ -2,7 +2,7 @@
 
 # "make check-valgrind": the unit tests under valgrind, but for scripts, and for
 # the one that takes an mremap(2) which makes a second mapping.
-VALGRIND_UNFIT = %.sh %/test-sim-vdpa-lm
+VALGRIND_UNFIT = %.sh %.py %/test-sim-vdpa-lm
 EXTRA_DIST += tests/valgrind.supp
 VALGRIND = valgrind --quiet --error-exitcode=3 --leak-check=full \
 	--fair-sched=yes --suppressions='$(abs_top_srcdir)/tests/valgrind.supp'
