@@ -4,7 +4,14 @@ EXTRA_DIST += \
 	Documentation/images/cycles-ports.svg \
 	Documentation/images/cycles-tcp.svg \
 	Documentation/images/cycles-vf-to-guest.svg \
-	Documentation/images/round-trip.svg
+	Documentation/images/round-trip.svg \
+	$(monitoring)
+# For Prometheus and Grafana.
+monitoring = \
+	Documentation/monitoring/dpdkvdpa-metrics.service \
+	Documentation/monitoring/dpdkvdpa-metrics.timer \
+	Documentation/monitoring/dpdkvdpa.rules.yml \
+	Documentation/monitoring/grafana.json
 documentation = \
 	Documentation/benchmarks.rst \
 	Documentation/dpdk-reconnect.rst \
@@ -14,6 +21,7 @@ documentation = \
 	Documentation/install.rst \
 	Documentation/internals.rst \
 	Documentation/memory-order.rst \
+	Documentation/monitoring.rst \
 	Documentation/port-guide.rst \
 	Documentation/reference.rst \
 	Documentation/security.rst \

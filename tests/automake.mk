@@ -285,8 +285,10 @@ TESTS += tests/unit/test-documents.sh
 EXTRA_DIST += tests/unit/test-documents.sh
 
 # dpdkvdpa-top, and what Prometheus makes of it.
-TESTS += tests/unit/test-top.py
-EXTRA_DIST += tests/unit/test-top.py
+top_tests = tests/unit/test-monitoring.py tests/unit/test-top.py
+TESTS += $(top_tests)
+EXTRA_DIST += $(top_tests) tests/unit/dpdkvdpa.rules.test.yml \
+	tests/unit/top_fixture.py
 
 # Where the header files of DPDK's drivers come from.
 TESTS += tests/unit/test-dpdk-headers.sh
