@@ -22,6 +22,7 @@ documentation = \
 	Documentation/internals.rst \
 	Documentation/memory-order.rst \
 	Documentation/monitoring.rst \
+	Documentation/orchestration.rst \
 	Documentation/port-guide.rst \
 	Documentation/reference.rst \
 	Documentation/security.rst \

@@ -118,6 +118,11 @@ part_drivers()
         < <(sed -nE 's/^(ok|FAILED) ([a-z_]+)$/\2 \1/p' "$log")
 }
 
+# What the tests of Documentation/orchestration.rst need; only who runs these has it
+# installed.
+ORCHESTRATION_PACKAGES="libvirt-daemon-system libvirt-clients apparmor
+    ovn-central ovn-host"
+
 # part_system ALL [KEYWORD]...: runs the system tests and counts them.
 part_system()
 {
@@ -130,8 +135,11 @@ part_system()
     step "system tests${ASAN:+, with sanitizers}"
     make -s tests/system-testsuite tests/atlocal || failed 1 "no testsuite"
     # shellcheck disable=SC2086 # These are words.
-    bash tests/system-testsuite -C tests -l $flags \
-        | sed -nE 's/^ *([0-9]+): .*/\1/p' > tests/system.list
+    bash tests/system-testsuite -C tests -l $flags > tests/system.list
+    if grep -qE '^ {6}.*\<(libvirt|ovn)\>' tests/system.list; then
+        PACKAGES=$ORCHESTRATION_PACKAGES packages_install
+    fi
+    sed -i -nE 's/^ *([0-9]+): .*/\1/p' tests/system.list
     # What is left of tests that failed in another run is nothing to show.
     rm -rf tests/system-testsuite.dir
     make -s check-system TESTSUITEFLAGS="$flags" 2>&1 | tee "$log"

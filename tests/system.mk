@@ -16,6 +16,7 @@ system_testsuite_at = \
 	tests/system/system-guest.at \
 	tests/system/system-hostile.at \
 	tests/system/system-hw.at \
+	tests/system/system-libvirt.at \
 	tests/system/system-lifecycle.at \
 	tests/system/system-memory.at \
 	tests/system/system-migration.at \
@@ -36,10 +37,12 @@ system_testsuite_libs = \
 	tests/lib/frontend.sh \
 	tests/lib/guest.sh \
 	tests/lib/guest-more.sh \
+	tests/lib/libvirt.sh \
 	tests/lib/load.sh \
 	tests/lib/nic.sh \
 	tests/lib/pcapng.py \
 	tests/lib/qmp.py \
+	tests/lib/reap.py \
 	tests/lib/sniff.py \
 	tests/lib/telemetry.py \
 	tests/lib/ovs.sh \

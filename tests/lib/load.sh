@@ -16,7 +16,7 @@
 # shellcheck shell=bash
 
 # shellcheck disable=SC2154 # As said.
-for vdpa_library in util nic ovs guest guest-more testpmd frontend traffic \
-        evidence check; do
+for vdpa_library in util nic ovs guest guest-more libvirt testpmd frontend \
+        traffic evidence check; do
     . "$abs_top_srcdir/tests/lib/$vdpa_library.sh" || exit 1
 done

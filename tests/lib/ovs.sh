@@ -81,6 +81,34 @@ ovs_vswitchd_start()
     wait_until "ovs-vsctl get Open_vSwitch . dpdk_initialized | grep -q true"
 }
 
+# The user that ovs_user_make() makes.
+OVS_USER_ID=64990
+
+# ovs_user_make GROUP: from now on there is a user "openvswitch", who is in GROUP,
+# too, as far as ovs-vswitchd sees; the machine's users stay as they are.
+ovs_user_make()
+{
+    local dir=$VDPA_ENV/users real=$VSWITCHD id=$OVS_USER_ID
+    mkdir -p "$dir" && cp /etc/passwd /etc/group "$dir/" || return 1
+    sed -i '/^openvswitch:/d' "$dir/passwd" "$dir/group"
+    echo "openvswitch:x:$id:$id::/:/bin/false" >> "$dir/passwd"
+    echo "openvswitch:x:$id:" >> "$dir/group"
+    sed -Ei "/^$1:/ { s/:(.+)\$/:\1,openvswitch/; t
+                      s/:\$/:openvswitch/ }" "$dir/group"
+    cat > "$dir/ovs-vswitchd" <<WRAPPER
+#!/bin/sh
+exec unshare -m sh -c 'mount --bind $dir/passwd /etc/passwd \\
+    && mount --bind $dir/group /etc/group && exec "\$@"' sh "$real" "\$@"
+WRAPPER
+    chmod +x "$dir/ovs-vswitchd" && VSWITCHD=$dir/ovs-vswitchd
+}
+
+# ovs_user_give FILE...: gives them to that user.
+ovs_user_give()
+{
+    chown "$OVS_USER_ID:$OVS_USER_ID" "$@"
+}
+
 # ovs_start [KEY=VALUE]...: starts an OVS of our own, with hugepages.
 ovs_start()
 {
