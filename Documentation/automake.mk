@@ -34,9 +34,11 @@ manual_pages =
 if HAVE_RST2MAN
 manual_pages += \
 	Documentation/dpdkvdpa.7 \
+	Documentation/dpdkvdpa-top.1 \
 	Documentation/dpdkvdpa-simulated-nic.7
 # The simulated NIC's comes with the simulated NIC.
 man7_MANS = Documentation/dpdkvdpa.7
+man1_MANS = Documentation/dpdkvdpa-top.1
 noinst_DATA += $(manual_pages)
 TESTS += tests/unit/test-manual.sh
 endif
@@ -61,3 +63,7 @@ Documentation/dpdkvdpa-simulated-nic.7: \
 		$(srcdir)/Documentation/simulated-nic.rst \
 		$(srcdir)/Documentation/manual.sh
 	$(call manual_page,7,"a NIC with e-switch and vDPA as drivers of DPDK")
+
+Documentation/dpdkvdpa-top.1: $(srcdir)/Documentation/dpdkvdpa-top.rst \
+		$(srcdir)/Documentation/manual.sh
+	$(call manual_page,1,"what goes through dpdkvdpa ports")

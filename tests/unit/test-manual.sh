@@ -31,12 +31,12 @@ page()
         man --warnings --no-hyphenation --no-justification -E UTF-8 -l "$1"
 }
 
-# quiet NAME: man shows it, and has no warning.
+# quiet NAME [SECTION LINES]: man shows it, and has no warning.
 quiet()
 {
-    page "Documentation/$1.7" > "$tmp/$1" 2> "$tmp/warnings" || return
+    page "Documentation/$1.${2-7}" > "$tmp/$1" 2> "$tmp/warnings" || return
     cat "$tmp/warnings"
-    [ ! -s "$tmp/warnings" ] && [ "$(wc -l < "$tmp/$1")" -gt 200 ] \
+    [ ! -s "$tmp/warnings" ] && [ "$(wc -l < "$tmp/$1")" -gt "${3-200}" ] \
         && grep -qx DESCRIPTION "$tmp/$1"
 }
 
@@ -67,10 +67,11 @@ if ! command -v man > /dev/null; then
     echo "there is no man" >&2
     exit 77
 fi
-echo '[==========] Running 5 test(s).'
+echo '[==========] Running 6 test(s).'
 case_of port_without_warning quiet dpdkvdpa
 case_of port_has_all whole dpdkvdpa reference 50
 case_of port_as_typed typed
+case_of top_without_warning quiet dpdkvdpa-top 1 100
 case_of nic_without_warning quiet dpdkvdpa-simulated-nic
 case_of nic_has_all whole dpdkvdpa-simulated-nic simulated-nic 5
 exit "$status"
