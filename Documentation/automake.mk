@@ -5,7 +5,21 @@ EXTRA_DIST += \
 	Documentation/images/cycles-tcp.svg \
 	Documentation/images/cycles-vf-to-guest.svg \
 	Documentation/images/round-trip.svg \
+	$(drawn:.dot=.svg) \
+	$(drawn) \
 	$(monitoring)
+
+# Pictures that are drawn of what stands beside them, when that changes: by
+# "make images", in the sources, as readers have no graphviz.
+drawn = \
+	Documentation/images/connection.dot \
+	Documentation/images/data-path.dot
+PHONY += images
+images:
+	cd '$(srcdir)/Documentation/images' \
+		&& neato -n2 -Tsvg -o data-path.svg data-path.dot \
+		&& dot -Tsvg -o connection.svg connection.dot
+
 # For Prometheus and Grafana.
 monitoring = \
 	Documentation/monitoring/dpdkvdpa-metrics.service \

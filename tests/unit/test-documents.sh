@@ -68,6 +68,7 @@ events()
 }
 
 # counters: the names of counters of events, of which there is a list.
+# shellcheck disable=SC2016 # It is no shell.
 counters()
 {
     sed -nE 's/^ *EVENT_KIND\([A-Z_]+, ([a-z_]+),.*/``event_\1``/p' \
@@ -122,7 +123,7 @@ unmatched()
         }' "$tmp/events" "$tmp/quoted"
 }
 
-echo '[==========] Running 5 test(s).'
+echo '[==========] Running 6 test(s).'
 section 'What config_error says' > "$tmp/reasons"
 { options; others; } > "$tmp/begins"
 grep -vxFf "$tmp/reasons" "$tmp/begins" | report config_error
@@ -139,6 +140,19 @@ counters > "$tmp/counters"
         grep -qF -- "$name" "$reference" || echo "no word of: $name"
     done < "$tmp/counters"
 } | report counters
+
+# What a picture says is what its source says.
+for dot in "$srcdir"/Documentation/images/*.dot; do
+    svg=${dot%.dot}.svg
+    grep -oE 'label="[^"]+"' "$dot" | sed 's/^label="//; s/"$//' \
+        | sed 's/\\[nl]/\n/g' | sed 's/^ *//; /^$/d' > "$tmp/labels"
+    [ "$(wc -l < "$tmp/labels")" -ge 10 ] || echo "few labels in $dot"
+    sed "s/&#39;/'/g; s/&#45;/-/g; s/&#160;/ /g" "$svg" > "$tmp/svg"
+    while read -r label; do
+        grep -qF -- "$label<" "$tmp/svg" \
+            || echo "not in $svg: $label (make images)"
+    done < "$tmp/labels"
+done | report pictures
 
 # All of them were found.
 {
