@@ -75,6 +75,7 @@ command_check()
             || die "check: --each-suite takes no keywords, and no --asan"
         export CONFIGURE_FLAGS=--enable-Werror
     fi
+    PACKAGES+=" $CHECK_PACKAGES"
     build
     PASSED=0 FAILED=0 SKIPPED=0 PARTS=
     for part in $(check_parts "$only" "$all" $#); do

@@ -19,11 +19,14 @@ BUILD_PACKAGES="gcc make libc6-dev autoconf automake libtool pkg-config
     python3 openvswitch-source libdpdk-dev libnuma-dev libcmocka-dev libssl-dev
     libcap-ng-dev libunbound-dev"
 
-# All that is installed: these, and what it takes to run the demo and the tests.
+# All that is installed: these, and what the demo and most tests take.
 PACKAGES="$BUILD_PACKAGES dpkg-dev xz-utils openvswitch-switch
     openvswitch-common dpdk dpdk-dev qemu-system-x86 busybox-static iproute2
-    iputils-ping ethtool iperf3 cpio kmod man-db mount procps prometheus
-    python3-docutils tmux util-linux"
+    iputils-ping ethtool iperf3 cpio kmod man-db mount procps
+    python3-docutils util-linux"
+
+# What some tests take beside, and who runs ./quickstart check has installed.
+CHECK_PACKAGES="prometheus tmux"
 
 # What keeps services from being started while packages are installed.
 POLICY=/usr/sbin/policy-rc.d

@@ -22,7 +22,7 @@ ROOT_RECIPE=1
 ROOT_WORK=/srv/openvswitch-dpdkvdpa
 
 # What the root has beside $PACKAGES: for check, and for a mirror by https.
-ROOT_PACKAGES="clang ca-certificates"
+ROOT_PACKAGES="$CHECK_PACKAGES clang ca-certificates"
 
 # The architectures whose packages it may have, if others than the machine's.
 ROOT_ARCHITECTURES=
