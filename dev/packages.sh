@@ -26,6 +26,7 @@ PACKAGES="$BUILD_PACKAGES dpkg-dev xz-utils openvswitch-switch
     python3-docutils util-linux"
 
 # What some tests take beside, and who runs ./quickstart check has installed.
+# shellcheck disable=SC2034 # It is for check.sh and root.sh.
 CHECK_PACKAGES="prometheus tmux"
 
 # What keeps services from being started while packages are installed.
