@@ -277,13 +277,14 @@ vf_eth_conf(const struct rte_eth_dev_info *info,
 
 /* Returns how many mbufs a VF with 'plan' and 'config' may have in use: all
  * descriptors, and what waits in lanes, in both directions.  What the guest is
- * to receive is copied, so that nothing else holds any. */
+ * to receive is copied, so that nothing else holds any.  Three for a packet
+ * that is not cut: it may be too long, until it is dropped (vhost/chain.h). */
 static unsigned int
 count_mbufs(const struct plan *plan, const struct dpdk_vdpa_vf_config *config)
 {
     unsigned int n_segs = DIV_ROUND_UP(MAX_TSO_LEN, plan->data_len);
     unsigned int n_from_guest = (plan->tx_offloads & RTE_MBUF_F_TX_TCP_SEG
-                                 ? n_segs : 1);
+                                 ? n_segs : MIN(n_segs, 3));
     unsigned int n_to_guest = config->lro ? n_segs : 1;
 
     return (config->n_used

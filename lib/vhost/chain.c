@@ -44,6 +44,10 @@
  * and two VLAN tags. */
 #define MAX_PACKET_LEN (UINT16_MAX + ETH_HEADER_LEN + 2 * VLAN_HEADER_LEN + 1)
 
+/* With one of these, a VF may cut packets. */
+#define FEATURES_TSO (1ULL << VIRTIO_NET_F_HOST_TSO4                         \
+                      | 1ULL << VIRTIO_NET_F_HOST_TSO6)
+
 /* With the header. */
 #define MAX_CHAIN_LEN (MAX_PACKET_LEN                                        \
                        + sizeof(struct virtio_net_hdr_mrg_rxbuf))
@@ -322,17 +326,18 @@ chain_pull(struct chain *chain, uint8_t *to, uint32_t len)
 static struct rte_mbuf *
 packet_create(struct rte_mempool *mp, uint32_t room, uint32_t len)
 {
-    unsigned int n = DIV_ROUND_UP(len, room);
     struct rte_mbuf *pkt = NULL, **lastp = &pkt;
     uint32_t left = len;
+    unsigned int n;
 
-    if (OVS_LIKELY(n == 1)) {
+    if (OVS_LIKELY(len <= room)) {
         pkt = rte_pktmbuf_alloc(mp);
         if (pkt) {
             pkt->data_len = pkt->pkt_len = len;
         }
         return pkt;
     }
+    n = DIV_ROUND_UP(len, room);
     while (left) {
         struct rte_mbuf *some[32];
         unsigned int n_some = MIN(n, ARRAY_SIZE(some));
@@ -465,10 +470,23 @@ chain_take(struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
     return n;
 }
 
+/* Returns how many bytes a burst of 'max' packets may have before its last
+ * one.  Without segmentation nobody takes a packet that does not fit into an
+ * mbuf; one that is there to be dropped takes up to 33, and these may be
+ * shared with other ports (accel/pool.h). */
+static uint64_t
+max_bytes(const struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
+          uint16_t max)
+{
+    return (ring->features & FEATURES_TSO ? UINT64_MAX
+            : (uint64_t) max * rte_pktmbuf_data_room_size(mp));
+}
+
 uint16_t
 dpdk_vdpa_chain_recv(struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
                      struct rte_mbuf **pkts, uint16_t max)
 {
+    uint64_t bytes_left = max_bytes(ring, mp, max);
     uint16_t first = ring->next_used;
     unsigned int n_chains = 0, n_slots = 0;
     struct chain chain;
@@ -495,6 +513,10 @@ dpdk_vdpa_chain_recv(struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
             break;
         }
         chain_return(ring, &chain, false);
+        if (OVS_UNLIKELY(chain.len > bytes_left)) {
+            break;
+        }
+        bytes_left -= chain.len;
     }
     if (ring->next_used != first) {
         chains_publish(ring);

@@ -39,7 +39,8 @@ struct rte_mempool;
  * (base/segment.h).  Some of its segments may come later.
  *
  * A packet longer than any can be comes as one that is too long, but not as
- * long as it was. */
+ * long as it was.  If nobody cuts packets, those that are too long for an mbuf
+ * take at most three times 'n' mbufs at once: the rest comes later. */
 uint16_t dpdk_vdpa_chain_recv(struct dpdk_vdpa_ring *ring,
                               struct rte_mempool *mp, struct rte_mbuf **pkts,
                               uint16_t n);

@@ -353,6 +353,44 @@ test_recv_many(void **state)
     }
 }
 
+/* What no VF takes that does not cut it must not use up the mbufs that the
+ * neighbours' packets need, not even for a moment. */
+static void
+test_recv_many_long(void **state)
+{
+    static const uint32_t lens[] = { 12, 30000, 30000 };
+    struct fixture *f = *state;
+    struct rte_mbuf *pkts[BURST];
+    unsigned int n_got = 0, n_bursts = 0;
+    struct offer o;
+
+    make_offer(&o, true, lens, ARRAY_SIZE(lens));
+    for (int i = 0; i < 4; i++) {
+        offer(f, &o);
+    }
+    while (n_got < 4) {
+        uint16_t n = dpdk_vdpa_chain_recv(&f->ring, mempool, pkts, 32);
+
+        assert_in_range(n, 1, 4 - n_got);
+        assert_false(f->ring.unusual);
+        assert_in_range(rte_mempool_in_use_count(mempool), 1, 3 * 32);
+        rte_pktmbuf_free_bulk(pkts, n);
+        n_got += n;
+        n_bursts++;
+    }
+    assert_true(n_bursts > 1);
+    start_over(f);
+
+    /* With one that cuts, they are there for that. */
+    f->ring.features |= 1ULL << VIRTIO_NET_F_HOST_TSO4;
+    for (int i = 0; i < 4; i++) {
+        offer(f, &o);
+    }
+    assert_int_equal(dpdk_vdpa_chain_recv(&f->ring, mempool, pkts, 32), 4);
+    rte_pktmbuf_free_bulk(pkts, 4);
+    start_over(f);
+}
+
 /* Checks that nothing happens, however often one tries. */
 static void
 check_refused(struct fixture *f)
@@ -596,6 +634,7 @@ main(void)
         TEST(test_recv_cut),
         TEST(test_recv_half_cut),
         TEST(test_recv_many),
+        TEST(test_recv_many_long),
         TEST(test_recv_table_last),
         TEST(test_recv_broken),
         TEST(test_recv_endless),
