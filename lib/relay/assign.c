@@ -157,6 +157,38 @@ assign_vf_to_vm(struct dpdk_vdpa_relay *relay, unsigned int i,
     }
 }
 
+/* Receives for a lane whose queue of the VF is others' as well, unless one of
+ * them holds packets: the VF has mbufs for one burst to wait for each of its
+ * queues, and a guest may have any number of queues.  That is said in the lane
+ * of the VF's queue number, which has the same poller. */
+static uint16_t
+recv_in_turn(void *lane_, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
+{
+    struct lane *lane = lane_;
+    struct lane **holderp = &lane->first_of_queue->holder;
+
+    if (*holderp && lane_n_pending(*holderp)) {
+        return 0;
+    }
+    *holderp = lane;
+    return lane->source->recv(lane->source->aux, queue, pkts, n);
+}
+
+/* Has the lane from the guest's pair 'i' take turns with others. */
+static void
+take_turns(struct dpdk_vdpa_relay *relay, unsigned int i)
+{
+    struct lane **lanes = relay->lanes[DPDK_VDPA_VM_TO_VF];
+    struct lane *lane = lanes[i];
+
+    lane->first_of_queue = lanes[i % relay->config.n_vf_pairs];
+    lane->recv = recv_in_turn;
+    lane->source_aux = lane;
+    if (lane_n_pending(lane)) {
+        lane->first_of_queue->holder = lane;
+    }
+}
+
 static void
 clear_pollers(struct dpdk_vdpa_relay *relay)
 {
@@ -183,6 +215,9 @@ dpdk_vdpa_assign(struct dpdk_vdpa_relay *relay)
     unsigned int n_enabled = 0;
 
     clear_pollers(relay);
+    for (unsigned int i = 0; i < relay->n_lanes; i++) {
+        relay->lanes[DPDK_VDPA_VM_TO_VF][i]->holder = NULL;
+    }
     for (unsigned int i = 0; c->vm && i < relay->n_lanes; i++) {
         if (c->vm_enabled[i]) {
             enabled[n_enabled++] = i;
@@ -191,6 +226,10 @@ dpdk_vdpa_assign(struct dpdk_vdpa_relay *relay)
         if (c->vm_enabled[i]
             || lane_n_pending(relay->lanes[DPDK_VDPA_VM_TO_VF][i])) {
             assign_vm_to_vf(relay, i);
+            if (i >= c->n_vf_pairs) {
+                take_turns(relay, i % c->n_vf_pairs);
+                take_turns(relay, i);
+            }
         }
     }
     for (unsigned int i = 0; c->vf && i < c->n_vf_pairs; i++) {

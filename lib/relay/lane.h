@@ -61,6 +61,7 @@ struct lane {
                                          * last one that did. */
         unsigned int more_wait;         /* See lane_poll_more(). */
         uint64_t pending_bytes;
+        struct lane *holder;            /* See recv_in_turn(). */
     );
 
     /* Set by configure() while no poller runs, read by the poller. */
@@ -68,6 +69,7 @@ struct lane {
         const struct dpdk_vdpa_end *source;
         const struct dpdk_vdpa_end *sink;    /* Null to drop everything. */
         uint16_t sink_queue;
+        struct lane *first_of_queue;    /* See recv_in_turn(). */
         struct dpdk_vdpa_packet_rules rules;
         bool is_watched;                /* By one of the next two. */
         const struct dpdk_vdpa_observer *observer;

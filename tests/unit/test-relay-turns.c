@@ -268,6 +268,58 @@ test_same_configuration(void **state)
     assert_int_equal(lane->wait, 0);
 }
 
+/* Guest queues that share one of the VF's have room for a burst together,
+ * however many they are and however often they change: for more the VF's
+ * share of mbufs would not do. */
+static void
+test_shared_queue(void **state)
+{
+    enum { N = 6 };
+    struct fixture *f = *state;
+    unsigned int n_sent = 0;
+
+    for (int i = 0; i < N; i++) {
+        f->config.vm_enabled[i] = true;
+        f->vm.n_input[i] = 1000;
+    }
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    f->vf.room[0] = 0;
+    for (int i = 0; i < 200; i++) {
+        poll_one(f, 0);
+        assert_in_range(get_counters(f, DPDK_VDPA_VM_TO_VF).pending, 1,
+                        DPDK_VDPA_BURST);
+        if (!(i % 10)) {
+            f->config.vm_enabled[i / 10 % N] ^= true;
+            dpdk_vdpa_relay_configure(f->relay, &f->config);
+        }
+    }
+    for (int i = 0; i < N; i++) {
+        f->config.vm_enabled[i] = true;
+    }
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+
+    /* A little at a time, and all get something of it. */
+    for (int i = 0; i < 100; i++) {
+        f->vf.room[0] = 2 * DPDK_VDPA_BURST - 5;
+        poll_one(f, 0);
+        assert_in_range(get_counters(f, DPDK_VDPA_VM_TO_VF).pending, 0,
+                        DPDK_VDPA_BURST);
+    }
+    for (int i = 0; i < N; i++) {
+        assert_in_range(1000 - f->vm.n_input[i], 500, 1000);
+        n_sent += 1000 - f->vm.n_input[i];
+    }
+    assert_true(n_sent > 60 * (2 * DPDK_VDPA_BURST - 5));
+    check_conservation(f);
+
+    f->vf.room[0] = UINT_MAX;
+    for (int i = 0; i < 1000; i++) {
+        poll_one(f, 0);
+    }
+    assert_int_equal(f->vf.n_sent[0], N * 1000);
+    check_conservation(f);
+}
+
 int
 main(void)
 {
@@ -283,6 +335,7 @@ main(void)
         TEST(test_more),
         TEST(test_settle),
         TEST(test_same_configuration),
+        TEST(test_shared_queue),
     };
 
     return cmocka_run_group_tests_name("relay-turns", tests, setup_eal, NULL);
