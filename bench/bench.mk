@@ -90,8 +90,9 @@ RELAY_COST_LIBS = $(ovs_builddir)/lib/libopenvswitch.la $(DPDK_LIBS) \
 bench/relay-cost: bench/relay-cost.c lib/dpdk-vdpa-relay.c \
 		lib/base/counter.h lib/base/headers.h lib/base/packet.c \
 		lib/base/packet.h lib/base/policer.c lib/base/policer.h \
-		lib/dpdk-vdpa-relay.h lib/relay/assign.c lib/relay/assign.h \
-		lib/relay/lane.h lib/relay/rest.c lib/relay/rest.h
+		lib/base/wake.c lib/base/wake.h lib/dpdk-vdpa-relay.h \
+		lib/relay/assign.c lib/relay/assign.h lib/relay/lane.h \
+		lib/relay/rest.c lib/relay/rest.h
 	@$(MKDIR_P) $(@D)
 	$(AM_V_CCLD)$(RELAY_COST_LINK) -o $@ $(filter %.c,$^) \
 		$(RELAY_COST_LIBS)

@@ -577,6 +577,7 @@ dpdk_vdpa_relay_configure(struct dpdk_vdpa_relay *relay,
         relay_settle_sources(relay);
     }
     atomic_store_explicit(&relay->paused, new->paused, memory_order_release);
+    dpdk_vdpa_rest_nudge(relay);
 }
 
 struct dpdk_vdpa_relay *
@@ -606,6 +607,7 @@ dpdk_vdpa_relay_destroy(struct dpdk_vdpa_relay *relay)
     for (unsigned int i = 0; i < relay->n_pollers; i++) {
         free(relay->pollers[i]->lanes);
         free(relay->pollers[i]->extras);
+        dpdk_vdpa_wake_set(&relay->pollers[i]->wake, -1);
         free_cacheline(relay->pollers[i]);
     }
     free(relay->pollers);

@@ -242,7 +242,8 @@ unsigned int dpdk_vdpa_relay_poll(struct dpdk_vdpa_poller *, bool slept);
  * returns false if not all of them can, or a lane holds packets: then the
  * thread must not wait longer than it can do without.  In between, before it
  * waits, it calls dpdk_vdpa_relay_look(), which is as dpdk_vdpa_relay_poll()
- * for each of the lanes: if that moves anything it must not wait.
+ * for each of the lanes: if that moves anything it must not wait.  A change of
+ * the configuration ends the wait, as there may be other sources then.
  *
  * To be called by the thread that polls; or disarm() by the one that is going
  * to, when nobody does. */

@@ -140,8 +140,8 @@ tests_unit_test_policing_CFLAGS = $(unit_port_CFLAGS)
 
 tests_unit_test_port_SOURCES = tests/unit/test-port.c lib/dpdk-vdpa-relay.c \
 	lib/base/packet.c lib/base/policer.c lib/port/policing.c \
-	lib/port/events.c lib/port/features.c lib/port/options.c \
-	lib/relay/assign.c lib/relay/rest.c
+	lib/base/wake.c lib/port/events.c lib/port/features.c \
+	lib/port/options.c lib/relay/assign.c lib/relay/rest.c
 tests_unit_test_port_CFLAGS = $(unit_port_CFLAGS)
 
 tests_unit_test_port_guest_SOURCES = tests/unit/test-port-guest.c \
@@ -151,7 +151,7 @@ tests_unit_test_port_guest_CFLAGS = $(unit_port_CFLAGS)
 tests_unit_test_positions_SOURCES = tests/unit/test-positions.c \
 	lib/vhost/book.c lib/vhost/undo.c
 
-relay_test_sources = lib/base/packet.c lib/base/policer.c \
+relay_test_sources = lib/base/packet.c lib/base/policer.c lib/base/wake.c \
 	lib/relay/assign.c lib/relay/rest.c
 tests_unit_test_lines_SOURCES = tests/unit/test-lines.c \
 	lib/dpdk-vdpa-relay.c $(relay_test_sources)

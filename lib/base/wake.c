@@ -73,10 +73,12 @@ wake_leave(struct dpdk_vdpa_wake *wake)
     }
     atomic_store_relaxed(&wake->waiter, NULL);
     waiter->n_wakes--;
-    if (!waiter->is_gone) {
+    if (waiter->is_gone) {
+        if (!waiter->n_wakes) {
+            free(waiter);
+        }
+    } else if (wake->fd >= 0) {
         epoll_ctl(waiter->epoll_fd, EPOLL_CTL_DEL, wake->fd, NULL);
-    } else if (!waiter->n_wakes) {
-        free(waiter);
     }
 }
 
@@ -139,6 +141,19 @@ dpdk_vdpa_wake_join(struct dpdk_vdpa_wake *wake,
         ovs_mutex_unlock(&wakes_mutex);
     }
     return joined;
+}
+
+void
+dpdk_vdpa_wake_follow(struct dpdk_vdpa_wake *wake,
+                      struct dpdk_vdpa_waiter *waiter)
+{
+    if (OVS_UNLIKELY(wake_waiter(wake) != waiter)) {
+        ovs_mutex_lock(&wakes_mutex);
+        wake_leave(wake);
+        waiter->n_wakes++;
+        atomic_store_relaxed(&wake->waiter, waiter);
+        ovs_mutex_unlock(&wakes_mutex);
+    }
 }
 
 void

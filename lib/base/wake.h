@@ -59,8 +59,14 @@ void dpdk_vdpa_wake_set(struct dpdk_vdpa_wake *, int fd);
 bool dpdk_vdpa_wake_join(struct dpdk_vdpa_wake *,
                          struct dpdk_vdpa_waiter *waiter);
 
+/* From now on dpdk_vdpa_wake_nudge() of 'wake', which has no file, is for
+ * 'waiter'.  Takes a lock only if it was for another one before. */
+void dpdk_vdpa_wake_follow(struct dpdk_vdpa_wake *,
+                           struct dpdk_vdpa_waiter *waiter);
+
 /* Has the thread that 'wake' is to wake not wait any longer, for something
- * else than its file.  Any thread. */
+ * else than its file; if it does not wait now, its next wait ends at once.
+ * Any thread. */
 void dpdk_vdpa_wake_nudge(struct dpdk_vdpa_wake *);
 
 /* Returns how many waits 'wake' has ended.  Any thread. */

@@ -60,6 +60,7 @@ dpdk_vdpa_assign_grow_pollers(struct dpdk_vdpa_relay *relay, unsigned int n)
     for (unsigned int i = relay->n_pollers; i < n; i++) {
         relay->pollers[i] = xzalloc_cacheline(sizeof *relay->pollers[i]);
         relay->pollers[i]->relay = relay;
+        dpdk_vdpa_wake_init(&relay->pollers[i]->wake);
     }
     relay->n_pollers = n;
 }

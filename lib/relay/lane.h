@@ -24,6 +24,7 @@
 
 #include "base/gate.h"
 #include "base/packet.h"
+#include "base/wake.h"
 #include "openvswitch/util.h"
 #include "ovs-atomic.h"
 #include "util.h"
@@ -100,6 +101,9 @@ struct dpdk_vdpa_poller {
         unsigned int next_extra;        /* The extra lane that had its turn. */
         unsigned int extra_wait;        /* Polls until the next one has. */
     );
+
+    /* Of the thread that waits, to have it look at what has changed. */
+    PADDED_MEMBERS(CACHE_LINE_SIZE, struct dpdk_vdpa_wake wake; );
 };
 
 struct dpdk_vdpa_relay {

@@ -51,6 +51,8 @@ dpdk_vdpa_relay_arm(struct dpdk_vdpa_poller *poller,
 {
     bool all = true;
 
+    /* Before a look at the gate, so that who opens it knows whom to nudge. */
+    dpdk_vdpa_wake_follow(&poller->wake, waiter);
     if (poller_enter(poller)) {
         for (unsigned int i = 0; i < poller->n_lanes; i++) {
             all &= lane_arm(poller->lanes[i], waiter);
@@ -76,6 +78,15 @@ dpdk_vdpa_relay_disarm(struct dpdk_vdpa_poller *poller)
         }
     }
     dpdk_vdpa_gate_leave(&poller->busy);
+}
+
+/* Who waits does so for lanes as they were before. */
+void
+dpdk_vdpa_rest_nudge(struct dpdk_vdpa_relay *relay)
+{
+    for (unsigned int i = 0; i < relay->n_pollers; i++) {
+        dpdk_vdpa_wake_nudge(&relay->pollers[i]->wake);
+    }
 }
 
 void

@@ -24,4 +24,9 @@ struct dpdk_vdpa_relay;
  * that were asked. */
 void dpdk_vdpa_rest_end(struct dpdk_vdpa_relay *);
 
+/* Ends the waits of all threads that have armed pollers of 'relay', as their
+ * lanes may have other sources now.  Called by dpdk_vdpa_relay_configure(),
+ * once pollers may run again. */
+void dpdk_vdpa_rest_nudge(struct dpdk_vdpa_relay *);
+
 #endif /* relay/rest.h */

@@ -17,10 +17,12 @@
 
 #include <config.h>
 
+#include <pthread.h>
+
+#include "base/wake.h"
 #include "tests/unit/relay-fixture.h"
 
-/* What is passed through: nobody looks into it. */
-static struct dpdk_vdpa_waiter *const waiter = (void *) &next_serial;
+static struct dpdk_vdpa_waiter *waiter;
 
 /* Which queues of which end are armed, and which of them cannot be. */
 static bool armed[2][MAX_QUEUES];
@@ -83,7 +85,17 @@ setup_rest(void **state)
     f->config.vm_enabled[1] = true;
     f->config.n_pollers = 2;
     dpdk_vdpa_relay_configure(f->relay, &f->config);
+    waiter = dpdk_vdpa_waiter_create();
+    assert_non_null(waiter);
     return 0;
+}
+
+/* A waiter may go before the wakes that follow it. */
+static int
+teardown_rest(void **state)
+{
+    dpdk_vdpa_waiter_destroy(waiter);
+    return teardown(state);
 }
 
 static bool
@@ -239,10 +251,53 @@ test_configure(void **state)
     check_armed("0000", "1111");
 }
 
+/* Waits until 'waiter' is woken.  Returns false if that takes 30 s. */
+static void *
+wait_long(void *arg OVS_UNUSED)
+{
+    return (dpdk_vdpa_waiter_wait(waiter, 30000000000ULL) ? waiter : NULL);
+}
+
+/* A thread that waits learns that a guest has come, also if it began to while
+ * nothing moved. */
+static void
+test_nudge(void **state)
+{
+    struct fixture *f = *state;
+    pthread_t thread;
+    void *woken;
+
+    for (int i = 0; i < 4; i++) {
+        f->config.vm = i % 2 ? &f->vm.end : NULL;
+        f->config.paused = i == 2;
+        dpdk_vdpa_relay_configure(f->relay, &f->config);
+        arm(f, 1);
+        /* What came until now. */
+        dpdk_vdpa_waiter_wait(waiter, 0);
+        assert_false(dpdk_vdpa_waiter_wait(waiter, 0));
+
+        assert_int_equal(pthread_create(&thread, NULL, wait_long, NULL), 0);
+        f->config.vm = i % 2 ? NULL : &f->vm.end;
+        f->config.paused = false;
+        dpdk_vdpa_relay_configure(f->relay, &f->config);
+        assert_int_equal(pthread_join(thread, &woken), 0);
+        assert_non_null(woken);
+        disarm(f, 1);
+    }
+
+    /* One that has armed nothing is none of it. */
+    dpdk_vdpa_waiter_destroy(waiter);
+    waiter = dpdk_vdpa_waiter_create();
+    f->config.vm = NULL;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    assert_false(dpdk_vdpa_waiter_wait(waiter, 0));
+}
+
 int
 main(void)
 {
-#define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, setup_rest, teardown)
+#define TEST(NAME) \
+    cmocka_unit_test_setup_teardown(NAME, setup_rest, teardown_rest)
     const struct CMUnitTest tests[] = {
         TEST(test_arm),
         TEST(test_look),
@@ -250,6 +305,7 @@ main(void)
         TEST(test_pending),
         TEST(test_backoff),
         TEST(test_configure),
+        TEST(test_nudge),
     };
 
     return cmocka_run_group_tests_name("relay-rest", tests, setup_eal, NULL);
