@@ -280,6 +280,10 @@ counting_tests = tests/unit/test-failures.sh tests/unit/test-ovs-tests.sh
 TESTS += $(counting_tests)
 EXTRA_DIST += $(counting_tests)
 
+# Whether it is seen that a program is not hardened.
+TESTS += tests/unit/test-hardened.sh
+EXTRA_DIST += tests/unit/test-hardened.sh
+
 # Whether reference.rst knows what ports say.
 TESTS += tests/unit/test-documents.sh
 EXTRA_DIST += tests/unit/test-documents.sh
