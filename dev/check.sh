@@ -34,9 +34,10 @@ if some ran and none failed.
 
   --all      also what is slow and rarely finds anything: the system tests with
              the keyword "slow", and the fuzzers, for FUZZ_SECONDS (20) each;
-             Open vSwitch's own tests with our ovs-vswitchd, which take about an
-             hour; a cross build for arm64 and its unit tests under qemu-user;
-             all of it in each suite
+             the Debian packages, which are built, looked at, and tried in a
+             virtual machine; Open vSwitch's own tests with our ovs-vswitchd,
+             which take about an hour; a cross build for arm64 and its unit
+             tests under qemu-user; all of it in each suite
   --each-suite  only what is checked in each suite: that everything compiles by
              gcc and by clang without a warning, the unit tests, and the system
              tests with the keyword "each-suite"; with --all, everything but
@@ -105,13 +106,13 @@ check_parts()
     --system*) echo "$system" ;;
     --perf*) echo "$perf ratios" ;;
     --each-suite) echo "$unit each_suite" ;;
-    --each-suiteyes) echo "$unit sanitized $system openvswitch arm64" ;;
+    --each-suiteyes) echo "$unit sanitized $system package openvswitch arm64" ;;
     *)
         if [ "$3" -ne 0 ] || [ -n "$ASAN" ]; then
             echo "$unit$system"
         else
             echo "$style$unit sanitized $perf$system" \
-                "${2:+openvswitch arm64} suites"
+                "${2:+package openvswitch arm64} suites"
         fi
         ;;
     esac
