@@ -96,12 +96,16 @@ listed()
 # foot: what it ends with.
 foot()
 {
+    others=
+    for page in 'dpdkvdpa(7)' 'dpdkvdpa-top(1)' 'dpdkvdpa-simulated-nic(7)'; do
+        [ "$page" = "$name($section)" ] || others="$others$page, "
+    done
     cat <<END
 
 See also
 --------
 
-ovs-vswitchd.conf.db(5), ovs-vsctl(8), ovs-appctl(8)
+${others}ovs-vswitchd.conf.db(5), ovs-vsctl(8), ovs-appctl(8)
 
 What is called Documentation/ here is /usr/share/doc/dpdkvdpa-doc/ where the
 package dpdkvdpa-doc is installed.
