@@ -23,6 +23,7 @@ system_testsuite_at = \
 	tests/system/system-observe.at \
 	tests/system/system-offload.at \
 	tests/system/system-options.at \
+	tests/system/system-ovn.at \
 	tests/system/system-relay.at \
 	tests/system/system-sleep.at \
 	tests/system/system-watch.at
@@ -43,9 +44,10 @@ system_testsuite_libs = \
 	tests/lib/pcapng.py \
 	tests/lib/qmp.py \
 	tests/lib/reap.py \
+	tests/lib/ovn.sh \
+	tests/lib/ovs.sh \
 	tests/lib/sniff.py \
 	tests/lib/telemetry.py \
-	tests/lib/ovs.sh \
 	tests/lib/testpmd.sh \
 	tests/lib/traffic.sh \
 	tests/lib/util.sh \

@@ -73,11 +73,11 @@ check_log()
     :
 }
 
-# check_add PORT N [OPTION=VALUE]...: adds a dpdkvdpa port to br0 on VF N and
-# its representor; each OPTION=VALUE is added or takes the place of what these
-# give.  OPTION= without a value takes an option away; the value EMPTY makes it
-# empty.  "other:COLUMN=VALUE" sets a column of the Interface.  PORT.sock is
-# the port's socket.
+# check_add PORT N [OPTION=VALUE]...: adds a dpdkvdpa port to br0, or the bridge
+# CHECK_BRIDGE, on VF N and its representor; each OPTION=VALUE is added or takes the
+# place of what these give.  OPTION= without a value takes an option away; the value
+# EMPTY makes it empty.  "other:COLUMN=VALUE" sets a column of the Interface.
+# PORT.sock is the port's socket.
 check_add()
 {
     local port=$1 n=$2 arg key
@@ -100,7 +100,7 @@ check_add()
     for key in "${!options[@]}"; do
         columns+=("options:$key=\"${options[$key]}\"")
     done
-    ovs-vsctl --timeout=30 add-port br0 "$port" \
+    ovs-vsctl --timeout=30 add-port "${CHECK_BRIDGE-br0}" "$port" \
         -- set Interface "$port" type=dpdkvdpa "${columns[@]}"
 }
 

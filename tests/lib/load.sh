@@ -17,6 +17,6 @@
 
 # shellcheck disable=SC2154 # As said.
 for vdpa_library in util nic ovs guest guest-more libvirt testpmd frontend \
-        traffic evidence check; do
+        traffic evidence check ovn; do
     . "$abs_top_srcdir/tests/lib/$vdpa_library.sh" || exit 1
 done

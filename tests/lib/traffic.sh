@@ -141,9 +141,10 @@ load_stop()
     guest_exec "$1" 'touch /tmp/stop; killall ping || :'
 }
 
-# session_start GUEST PEER ADDRESS: begins a session between two guests, of which
-# PEER has ADDRESS, as fast as they can.  GUEST looks how long it does without
-# any packet; it pings, as TCP would wait ever longer before it tries again.
+# session_start GUEST PEER ADDRESS [OPTION]...: begins a session between two guests,
+# of which PEER has ADDRESS, as fast as they can, or with more OPTIONs of iperf3.
+# GUEST looks how long it does without any packet; it pings, as TCP would wait ever
+# longer before it tries again.
 session_start()
 {
     iperf_serve "$2" || return 1
@@ -175,7 +176,7 @@ done
 END
         sh /tmp/watch >/dev/null 2>&1 &
         ping -q -i 0.02 '"$3"' >/dev/null 2>&1 &
-        iperf3 -c '"$3"' --bidir -t 86400 --forceflush >/tmp/session 2>&1 &' \
+        iperf3 -c '"$3"' --bidir -t 86400 --forceflush '"${*:4}"' >/tmp/session 2>&1 &' \
         && session_goes_on "$1"
 }
 
