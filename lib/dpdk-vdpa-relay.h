@@ -257,6 +257,12 @@ void dpdk_vdpa_relay_disarm(struct dpdk_vdpa_poller *);
 unsigned int dpdk_vdpa_relay_poller_of(const struct dpdk_vdpa_relay *,
                                        unsigned int pair);
 
+/* Returns true if what the guest sends in queue pair 'pair' has to wait since
+ * another pair's waits for the same queue of the VF.  Serialized by the
+ * caller. */
+bool dpdk_vdpa_relay_waits_its_turn(const struct dpdk_vdpa_relay *,
+                                    unsigned int pair);
+
 /* Returns how many lanes there are, or ever were, in each direction. */
 unsigned int dpdk_vdpa_relay_n_lanes(const struct dpdk_vdpa_relay *);
 

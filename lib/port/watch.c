@@ -60,17 +60,18 @@ handle_changes(struct vdpa_port *port)
 
 /* The watchdog. */
 
-/* Says why the lane of 'pair' in direction 'dir', which has packets and holds
- * 'n_pending' of them, does not move, if it does not. */
+/* Says why the lane of 'pair' in direction 'dir', which has packets and, as
+ * 'held' says, holds some, or would if another one did not, does not move, if
+ * it does not. */
 static const char *
-stall_reason(const struct vdpa_port *port, int dir, uint64_t n_pending)
+stall_reason(const struct vdpa_port *port, int dir, bool held)
     OVS_REQUIRES(vdpa_port_owned)
 {
     if (!port->vf) {
         return "there is no VF";
     } else if (dir == DPDK_VDPA_VF_TO_VM) {
         return "the guest takes nothing";
-    } else if (!n_pending) {
+    } else if (!held) {
         return "the guest's queue shows packets but gives none, as with a bad "
                "descriptor";
     } else if (!port->link_up) {
@@ -78,6 +79,18 @@ stall_reason(const struct vdpa_port *port, int dir, uint64_t n_pending)
     } else {
         return "the VF takes nothing";
     }
+}
+
+/* Returns true if the lane of 'pair' in direction 'dir', with counters 'c',
+ * holds packets, or does not because another one into the same queue does. */
+static bool
+is_held(const struct vdpa_port *port, int dir, unsigned int pair,
+        const struct dpdk_vdpa_counters *c)
+    OVS_REQUIRES(vdpa_port_locked)
+{
+    return (c->pending
+            || (dir == DPDK_VDPA_VM_TO_VF
+                && dpdk_vdpa_relay_waits_its_turn(port->relay, pair)));
 }
 
 /* Says what 'pair' in direction 'dir', with counters 'c', would wait for if it
@@ -92,7 +105,7 @@ waits_for(const struct vdpa_port *port, int dir, unsigned int pair,
                         && dpdk_vdpa_vm_has_packets(port->vm, pair)));
 
     return (waiting && port->admin_up
-            ? stall_reason(port, dir, c->pending) : NULL);
+            ? stall_reason(port, dir, is_held(port, dir, pair, c)) : NULL);
 }
 
 /* Looks whether a lane makes progress.  A guest's queue that does not is left
@@ -125,7 +138,8 @@ watch_lane(struct vdpa_port *port, int dir, unsigned int pair,
                && now - watch->since >= port->options.stall_timeout) {
         watch->stalled = true;
         dpdk_vdpa_relay_set_backoff(port->relay, dir, pair,
-                                    port->vf && !c->pending);
+                                    port->vf
+                                    && !is_held(port, dir, pair, c));
         vdpa_port_event_of(port, DPDK_VDPA_EVENT_STALLED,
                            "queue pair %u from %s is stalled: %s", pair,
                            vdpa_directions[dir].source, reason);

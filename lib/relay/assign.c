@@ -175,6 +175,20 @@ recv_in_turn(void *lane_, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
     return lane->source->recv(lane->source->aux, queue, pkts, n);
 }
 
+bool
+dpdk_vdpa_relay_waits_its_turn(const struct dpdk_vdpa_relay *relay,
+                               unsigned int pair)
+{
+    unsigned int n = relay->config.n_vf_pairs;
+
+    for (unsigned int i = pair % n; i < relay->n_lanes; i += n) {
+        if (i != pair && lane_n_pending(relay->lanes[DPDK_VDPA_VM_TO_VF][i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Has the lane from the guest's pair 'i' take turns with others. */
 static void
 take_turns(struct dpdk_vdpa_relay *relay, unsigned int i)

@@ -288,6 +288,9 @@ test_shared_queue(void **state)
         poll_one(f, 0);
         assert_in_range(get_counters(f, DPDK_VDPA_VM_TO_VF).pending, 1,
                         DPDK_VDPA_BURST);
+        /* The first one came first, and stays. */
+        assert_false(dpdk_vdpa_relay_waits_its_turn(f->relay, 0));
+        assert_true(dpdk_vdpa_relay_waits_its_turn(f->relay, N - 1));
         if (!(i % 10)) {
             f->config.vm_enabled[i / 10 % N] ^= true;
             dpdk_vdpa_relay_configure(f->relay, &f->config);

@@ -31,6 +31,7 @@ static char something;          /* To point at, for ends that are there. */
 /* What is there. */
 static struct dpdk_vdpa_counters counters[DPDK_VDPA_N_DIRECTIONS];
 static bool guest_has_packets;
+static bool another_is_first;   /* Of the guest's queues, at the VF's. */
 static enum netdev_flags rep_flags;
 
 /* What happened. */
@@ -68,6 +69,13 @@ dpdk_vdpa_relay_set_backoff(struct dpdk_vdpa_relay *relay OVS_UNUSED,
     if (dir == DPDK_VDPA_VM_TO_VF) {
         backoff = backoff_;
     }
+}
+
+bool
+dpdk_vdpa_relay_waits_its_turn(const struct dpdk_vdpa_relay *relay OVS_UNUSED,
+                               unsigned int pair OVS_UNUSED)
+{
+    return another_is_first;
 }
 
 uint64_t
@@ -355,6 +363,22 @@ test_no_vf(void **state OVS_UNUSED)
     assert_true(backoff);
 }
 
+/* A ring that has to wait for another one, which waits for the VF, is not
+ * bad. */
+static void
+test_waits_its_turn(void **state OVS_UNUSED)
+{
+    guest_has_packets = true;
+    another_is_first = true;
+    look("");
+    look(STALLED "the VF takes nothing\n");
+    assert_false(backoff);
+    another_is_first = false;
+    look("");
+    look(BAD);
+    assert_true(backoff);
+}
+
 static void
 test_stuck_ends(void **state OVS_UNUSED)
 {
@@ -378,6 +402,7 @@ setup(void **state OVS_UNUSED)
 {
     memset(&port, 0, sizeof port);
     memset(counters, 0, sizeof counters);
+    another_is_first = false;
     ovs_mutex_init(&port.mutex);
     port.vf = (struct dpdk_vdpa_vf *) &something;
     port.vm = (struct dpdk_vdpa_vm *) &something;
@@ -410,6 +435,7 @@ main(void)
         TEST(test_just_come),
         TEST(test_port_down),
         TEST(test_no_vf),
+        TEST(test_waits_its_turn),
         TEST(test_stuck_ends),
     };
 
