@@ -53,7 +53,8 @@ test_install()
 test_files()
 {
     local page
-    for page in man7/dpdkvdpa.7 man7/dpdkvdpa-simulated-nic.7; do
+    for page in man7/dpdkvdpa.7 man1/dpdkvdpa-top.1 \
+            man7/dpdkvdpa-simulated-nic.7; do
         [ -s "/usr/share/man/$page.gz" ] || return
     done
     [ -s /usr/share/doc/openvswitch-switch-dpdkvdpa/install.rst ] \
@@ -67,11 +68,12 @@ test_autopkgtest()
     debian/tests/switch
 }
 
-# By telemetry, what the simulated NIC does, with its own program.
+# By telemetry, what the simulated NIC does, and the ports.
 test_telemetry()
 {
     local said
-    said=$(echo /simnic/ports | dpdk-telemetry.py) && grep -w vf <<< "$said"
+    said=$(echo /simnic/ports | dpdk-telemetry.py) && grep -w vf <<< "$said" \
+        && said=$(dpdkvdpa-top --once --json) && grep -w vdpa1 <<< "$said"
 }
 
 # The daemon goes on with the guest while its package is upgraded, and when it is

@@ -47,7 +47,7 @@ switch_only()
 nic_when_asked()
 {
     make_there install-simulated-nic \
-        && [ -f "$tmp/usr/lib/openvswitch-dpdkvdpa/librte_vdpasim.so" ]
+        && [[ " $(files) " = *' librte_vdpasim.so '* ]]
 }
 
 nothing_left()
