@@ -110,7 +110,7 @@ part_package()
 # the tests.
 package_try()
 {
-    local log=$1/vm.log status work
+    local BUILD=$1 log=$1/vm.log status work
     if [ -z "$DPDK_TREE" ] || [ "$(dpkg --print-architecture)" != amd64 ]; then
         skipped 1 "the packages were not tried: $NO_NIC"
         return
@@ -136,7 +136,7 @@ package_try()
         tail -n 100 "$log"
         tail -n 30 "$log.console"
     fi
-    suite_count "$log" "$status" "$1/tests.list" \
+    suite_count vm.log "$status" "$1/tests.list" \
         < <(tr -d '\r' < "$log" \
             | sed -nE 's/^(ok|FAILED) ([a-z_]+)$/\2 \1/p')
 }
