@@ -108,6 +108,7 @@ part_package()
 
 # package_try FOLDER: tries the packages in FOLDER in a virtual machine, and counts
 # the tests.
+# shellcheck disable=SC2034 # The folder is suites.sh's.
 package_try()
 {
     local BUILD=$1 log=$1/vm.log status work
