@@ -408,6 +408,7 @@ test_wakes(void **state OVS_UNUSED)
     vdpa_telemetry_run();
     assert_true(send(sock, command, strlen(command), 0) > 0);
     vdpa_telemetry_wait();
+    poll_timer_wait(5000);      /* Which nobody would wait for. */
     poll_block();
     vdpa_telemetry_run();
     assert_int_equal(n_asked, before + 1);
