@@ -183,5 +183,6 @@ sources_pack()
         --exclude='./vswitchd/ovs-vswitchd' --exclude-from=<(
             cd "$TOP" && find ./tests/unit ./tests/fuzz \
                 \( -name 'test-*' -o -name 'fuzz-*' \) \
-                ! -name '*.c' ! -name '*.h' ! -name '*.sh') .
+                ! -name '*.c' ! -name '*.h' ! -name '*.sh' \
+                ! -name '*.py') .
 }
