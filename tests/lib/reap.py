@@ -16,7 +16,7 @@
 Runs COMMAND, a daemon whose own daemons go on without it, as libvirtd's QEMUs do.
 When these end they are buried here, at once: who waits until a process is gone, as
 libvirtd does, waits long where process 1 of a container takes its time.  Ends when
-COMMAND does, and ends it when told to end.
+COMMAND does, and ends it when told to end, or killed.
 """
 
 import ctypes
@@ -24,16 +24,19 @@ import os
 import signal
 import sys
 
+PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
 
 def main():
     if len(sys.argv) < 2 or sys.argv[1] == "--help":
         sys.exit(__doc__)
-    if ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+    prctl = ctypes.CDLL(None).prctl
+    if prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         sys.exit("no subreaper")
     child = os.fork()
     if child == 0:
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         os.execvp(sys.argv[1], sys.argv[1:])
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda n, frame: os.kill(child, n))
