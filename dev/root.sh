@@ -16,7 +16,7 @@
 # shellcheck shell=bash
 
 # What distinguishes this way of making a root from earlier ones.
-ROOT_RECIPE=1
+ROOT_RECIPE=2
 
 # Where in a root its copy of our sources is.
 ROOT_WORK=/srv/openvswitch-dpdkvdpa
