@@ -27,6 +27,10 @@ so many (default: 200), in microseconds:
   - from a guest to Open vSwitch and back to it
   - from a guest to another one, whose port another PMD thread has
 
+each in all, until the guest had its descriptor back, which is the way from a guest,
+and from then on.  The first thread has a core to itself, the second shares one
+with the guests; so the way from a guest is what a thread on a free core takes.
+
 It needs root, 2 cores and 3 GB of memory for hugepages, and takes 6 minutes.
 A silence lasts up to SILENCE ms, a variable in the environment (default: 1000),
 and QUEUES is that for the queues of a VF (default: 1).  VSWITCHD may name another ovs-vswitchd than that of this folder.

@@ -17,6 +17,7 @@
 
 #include "frontend.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -29,6 +30,13 @@
 
 /* Packets that go first and do not count. */
 #define N_FIRST 20
+
+/* When things happened to a packet, in ns. */
+struct times {
+    long long int sent;
+    long long int taken;        /* Its descriptor came back. */
+    long long int came;         /* Negative if it has not. */
+};
 
 struct singles {
     struct peer *from, *to;
@@ -91,32 +99,42 @@ be_silent(const struct singles *s)
     }
 }
 
-/* Sends a packet and returns the time that it took, in ns, or -1 if it has not
- * come. */
-static long long int
-send_one(struct singles *s)
+/* Sends a packet and fills in '*t'.  It looks all the time, as to sleep takes
+ * longer than what is to be measured, but for those that need this core. */
+static void
+send_one(struct singles *s, struct times *t)
 {
-    uint64_t n_done = s->to->rings[0].n_done;
-    long long int begin, end;
+    uint64_t n_taken, n_came;
+    long long int now;
 
     traffic_poll(s->to, 0, false, false);
     traffic_poll(s->from, 0, false, false);
-    begin = end = now_ns();
+    n_taken = s->from->rings[1].n_done;
+    n_came = s->to->rings[0].n_done;
+    t->taken = t->came = -1;
+    t->sent = now = now_ns();
     traffic_send_one(s->from, 0);
     if (is_asked(&s->from->rings[1])) {
         peer_kick(s->from, 1);
         s->n_kicks++;
     }
-    while (s->to->rings[0].n_done == n_done) {
-        if (end - begin > TIMEOUT * 1000000LL) {
+    while (s->to->rings[0].n_done == n_came) {
+        if (now - t->sent > TIMEOUT * 1000000LL) {
             s->n_lost++;
-            return -1;
+            return;
         }
-        pause_us(1);            /* Others may need this core. */
+        sched_yield();
+        traffic_poll(s->from, 0, false, false);
         traffic_poll(s->to, 0, false, false);
-        end = now_ns();
+        now = now_ns();
+        if (t->taken < 0 && s->from->rings[1].n_done != n_taken) {
+            t->taken = now;
+        }
     }
-    return end - begin;
+    t->came = now;
+    if (t->taken < 0) {
+        t->taken = now;
+    }
 }
 
 static int
@@ -127,21 +145,39 @@ compare(const void *a_, const void *b_)
     return *a < *b ? -1 : *a > *b;
 }
 
+/* Prints what the 'n' times at 'ns' are like. */
 static void
-report(const struct singles *s, long long int *times, unsigned int n)
+report_times(const char *title, long long int *ns, unsigned int n)
 {
-    unsigned int n_came = n - s->n_lost;
+    if (n) {
+        qsort(ns, n, sizeof *ns, compare);
+        printf("us%s: median %.1f, 90%% %.1f, 99%% %.1f, longest %.1f\n",
+               title, ns[n / 2] / 1e3, ns[n * 9 / 10] / 1e3,
+               ns[n * 99 / 100] / 1e3, ns[n - 1] / 1e3);
+    }
+}
 
-    qsort(times, n, sizeof *times, compare);
+static void
+report(const struct singles *s, const struct times *times, unsigned int n)
+{
+    long long int *ns = calloc(3 * n + 1, sizeof *ns);
+    unsigned int n_came = 0;
+
+    for (unsigned int i = 0; i < n; i++) {
+        const struct times *t = &times[i];
+
+        if (t->came >= 0) {
+            ns[n_came] = t->came - t->sent;
+            ns[n + n_came] = t->taken - t->sent;
+            ns[2 * n + n_came++] = t->came - t->taken;
+        }
+    }
     printf("singles: %u packets, %u lost, %u notifications\n", n, s->n_lost,
            s->n_kicks);
-    if (n_came) {
-        const long long int *came = times + s->n_lost;
-
-        printf("us: median %.1f, 90%% %.1f, 99%% %.1f, longest %.1f\n",
-               came[n_came / 2] / 1e3, came[n_came * 9 / 10] / 1e3,
-               came[n_came * 99 / 100] / 1e3, came[n_came - 1] / 1e3);
-    }
+    report_times("", ns, n_came);
+    report_times(" until it was taken", &ns[n], n_came);
+    report_times(" from then on", &ns[2 * n], n_came);
+    free(ns);
 }
 
 /* Packets come back to the one guest, or go to the second. */
@@ -155,7 +191,7 @@ scenario_singles(struct peer *peers, unsigned int n_peers, int argc,
         .to = &peers[n_peers - 1],
         .silence = (argc > 1 ? atoi(argv[1]) : 20) * 1000L,
     };
-    long long int *times;
+    struct times *times, first;
     unsigned int i;
 
     if (!n || s.silence <= 0) {
@@ -171,12 +207,12 @@ scenario_singles(struct peer *peers, unsigned int n_peers, int argc,
         traffic_poll(&peers[i], 0, false, false);
     }
     for (i = 0; i < N_FIRST; i++) {
-        send_one(&s);
+        send_one(&s, &first);
     }
     s.n_kicks = s.n_lost = 0;
     for (i = 0; i < n && !stopping; i++) {
         be_silent(&s);
-        times[i] = send_one(&s);
+        send_one(&s, &times[i]);
     }
     report(&s, times, i);
     free(times);
