@@ -145,8 +145,8 @@ guest_programs()
 {
     local root=$1 library program
     shift
+    cp "$@" "$root/bin/" || return 1
     for program in "$@"; do
-        cp "$program" "$root/bin/" || return 1
         guest_libraries "$program"
     done | sort -u | while read -r library; do
         mkdir -p "$root$(dirname "$library")" \
