@@ -253,7 +253,7 @@ package_flags()
 {
     local n
     n=$(grep -cE '(gcc|cc) .* -c ' "$1")
-    echo "$1: $n files were compiled"
+    echo "$1: $n lines compile something"
     [ "$n" -gt 300 ] && blhc --debian --all "$1"
 }
 
