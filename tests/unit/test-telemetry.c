@@ -419,11 +419,13 @@ test_wakes(void **state OVS_UNUSED)
 static int
 setup(void **state OVS_UNUSED)
 {
+    static char prefix[32];
     char *argv[] = {
         "test", "--no-huge", "--no-shconf", "--no-pci", "-m", "64", "-l", "0",
-        "--log-level=error", "--file-prefix", xasprintf("test-%d", getpid()),
+        "--log-level=error", "--file-prefix", prefix,
     };
 
+    snprintf(prefix, sizeof prefix, "test-%d", getpid());
     main_thread = pthread_self();
     port.netdev = &netdev;
     port.name = "vdpa0";
@@ -473,5 +475,5 @@ main(void)
         cmocka_unit_test(test_wakes),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests_name("telemetry", tests, setup, teardown);
 }
