@@ -371,9 +371,10 @@ test_recv_many_long(void **state)
     while (n_got < 4) {
         uint16_t n = dpdk_vdpa_chain_recv(&f->ring, mempool, pkts, 32);
 
-        assert_in_range(n, 1, 4 - n_got);
+        assert_true(n >= 1 && n <= 4 - n_got);
         assert_false(f->ring.unusual);
-        assert_in_range(rte_mempool_in_use_count(mempool), 1, 3 * 32);
+        assert_false(rte_mempool_full(mempool));
+        assert_true(rte_mempool_in_use_count(mempool) <= 3 * 32);
         rte_pktmbuf_free_bulk(pkts, n);
         n_got += n;
         n_bursts++;

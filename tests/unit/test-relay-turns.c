@@ -277,6 +277,7 @@ test_shared_queue(void **state)
     enum { N = 6 };
     struct fixture *f = *state;
     unsigned int n_sent = 0;
+    uint64_t n_pending;
 
     for (int i = 0; i < N; i++) {
         f->config.vm_enabled[i] = true;
@@ -286,8 +287,8 @@ test_shared_queue(void **state)
     f->vf.room[0] = 0;
     for (int i = 0; i < 200; i++) {
         poll_one(f, 0);
-        assert_in_range(get_counters(f, DPDK_VDPA_VM_TO_VF).pending, 1,
-                        DPDK_VDPA_BURST);
+        n_pending = get_counters(f, DPDK_VDPA_VM_TO_VF).pending;
+        assert_true(n_pending >= 1 && n_pending <= DPDK_VDPA_BURST);
         /* The first one came first, and stays. */
         assert_false(dpdk_vdpa_relay_waits_its_turn(f->relay, 0));
         assert_true(dpdk_vdpa_relay_waits_its_turn(f->relay, N - 1));
@@ -305,11 +306,11 @@ test_shared_queue(void **state)
     for (int i = 0; i < 100; i++) {
         f->vf.room[0] = 2 * DPDK_VDPA_BURST - 5;
         poll_one(f, 0);
-        assert_in_range(get_counters(f, DPDK_VDPA_VM_TO_VF).pending, 0,
-                        DPDK_VDPA_BURST);
+        n_pending = get_counters(f, DPDK_VDPA_VM_TO_VF).pending;
+        assert_true(n_pending <= DPDK_VDPA_BURST);
     }
     for (int i = 0; i < N; i++) {
-        assert_in_range(1000 - f->vm.n_input[i], 500, 1000);
+        assert_true(f->vm.n_input[i] <= 500);
         n_sent += 1000 - f->vm.n_input[i];
     }
     assert_true(n_sent > 60 * (2 * DPDK_VDPA_BURST - 5));
