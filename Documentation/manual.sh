@@ -119,8 +119,9 @@ titles()
          { last = $0 }' "$file"
 }
 
-# as_typed: gives commands in titles, which are all in capital letters, the
-# letters that have to be typed.
+# as_typed FILE: prints the page in FILE with titles in capital letters, which
+# newer releases of docutils leave as they are, but for commands in them, which
+# have the letters that have to be typed.
 as_typed()
 {
     titles | grep 'ovs-appctl ' | awk -F '\t' '
@@ -129,11 +130,13 @@ as_typed()
             title = substr($0, 5)
             gsub(/\\-/, "-", title)
             gsub(/"/, "", title)
+            title = toupper(title)
             if (title in typed) {
                 gsub(/-/, "\\-", typed[title])
                 print ".SH \"" typed[title] "\""
                 next
             }
+            if (title !~ /\\/) $0 = toupper($0)
         }
         { print }' list=1 - list= "$1"
 }
