@@ -41,8 +41,8 @@ struct rte_mbuf;
  * The guest is told of each packet, as far as it wants to be, what the flags
  * for transmission say (vhost/lro.h), or else whether its checksums are good.
  *
- * For a packed ring '*undo' is, beside 'ring->note', where to write down what is
- * about to be given back. */
+ * For a packed ring '*undo' is, beside 'ring->note', where to write down what
+ * is about to be given back. */
 uint16_t dpdk_vdpa_scatter_send(struct dpdk_vdpa_ring *ring,
                                 struct dpdk_vdpa_undo *undo,
                                 unsigned int max_descs,
