@@ -30,6 +30,7 @@ system_testsuite_at = \
 
 # Also used by quickstart, the benchmarks and the soak test.
 system_testsuite_libs = \
+	tests/lib/cases.sh \
 	tests/lib/check.sh \
 	tests/lib/desktop.py \
 	tests/lib/desktop.sh \

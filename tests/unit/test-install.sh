@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# What "make install" puts where: the simulated NIC only if it is asked for.  What
-# is printed is as cmocka's, so that this is counted with the other tests.
+# What "make install" puts where: the simulated NIC only if it is asked for.
 
+: "${srcdir:=.}"
+. "$srcdir/tests/lib/cases.sh" || exit 1
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
-status=0
 unset MAKEFLAGS MAKEOVERRIDES MFLAGS
 
 # make_there TARGET...: makes these for $tmp.
@@ -22,19 +22,10 @@ files()
     (cd "$tmp" && find . -type f -printf '%f\n' | sort | xargs)
 }
 
-# case_of NAME COMMAND...: a test.
-case_of()
+# seen COMMAND...: a case; says what is there if it fails.
+seen()
 {
-    local name=$1
-    shift
-    printf '[ RUN      ] %s\n' "$name"
-    if "$@"; then
-        printf '[       OK ] %s\n' "$name"
-    else
-        echo "there is: $(files)"
-        printf '[  FAILED  ] %s\n' "$name"
-        status=1
-    fi
+    "$@" || { echo "there is: $(files)"; return 1; }
 }
 
 switch_only()
@@ -56,8 +47,8 @@ nothing_left()
 }
 
 echo '[==========] Running 3 test(s).'
-case_of switch_only switch_only
-case_of nic_when_asked nic_when_asked
-case_of nothing_left nothing_left
+case_of switch_only seen switch_only
+case_of nic_when_asked seen nic_when_asked
+case_of nothing_left seen nothing_left
 rm -f "$tmp.log"
 exit "$status"

@@ -2,27 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Manual pages: man has nothing to say of them, and they have what their source
-# has.  What is printed is as cmocka's, so that this is counted with the other
-# tests.
+# has.
 
 : "${srcdir:=.}"
+. "$srcdir/tests/lib/cases.sh" || exit 1
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
-status=0
-
-# case_of NAME COMMAND...: a test.
-case_of()
-{
-    local name=$1
-    shift
-    printf '[ RUN      ] %s\n' "$name"
-    if "$@"; then
-        printf '[       OK ] %s\n' "$name"
-    else
-        printf '[  FAILED  ] %s\n' "$name"
-        status=1
-    fi
-}
 
 # page FILE: shows a page as man does, in 80 columns, without what it hyphenates.
 page()
