@@ -32,8 +32,11 @@
 
 VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_pool);
 
-/* Mbufs in the cache of each thread. */
-#define CACHE_SIZE 128
+/* Mbufs in the cache of each thread, as Open vSwitch's own pools have them.
+ * What a burst takes beyond that comes out of the ring of all threads and goes
+ * back to its end, so goes round all the pool, which is more than the caches
+ * of a CPU hold; and packets of 64 KB take 32 mbufs each. */
+#define CACHE_SIZE 512
 
 /* What a thread keeps at most, also when it uses the mempool no more, because
  * an rx-queue has moved: DPDK flushes a cache that is half as full again. */
