@@ -27,14 +27,16 @@ EXTRA_DIST += \
 	bench/core-distance.c \
 	bench/relay-cost.c \
 	bench/ring-cost.c \
-	bench/vhost-floor.c
+	bench/vhost-floor.c \
+	bench/wake-time.c
 
 if BUILD_DRIVERS
 bench_programs = \
 	bench/bench_guest \
 	bench/core-distance \
 	bench/librte_benchvf.so \
-	bench/vhost-floor
+	bench/vhost-floor \
+	bench/wake-time
 CLEANFILES += $(bench_programs)
 
 bench/librte_benchvf.so: $(bench_vf_sources) drivers/compat.h
@@ -57,6 +59,12 @@ bench/core-distance: bench/core-distance.c
 	$(AM_V_CCLD)$(CC) $(VDPASIM_CPPFLAGS) $(CPPFLAGS) $(VDPASIM_CFLAGS) \
 		$(CFLAGS) $(LDFLAGS) -pthread -o $@ \
 		'$(srcdir)/bench/core-distance.c'
+
+bench/wake-time: bench/wake-time.c
+	@$(MKDIR_P) $(@D)
+	$(AM_V_CCLD)$(CC) -D_GNU_SOURCE $(CPPFLAGS) $(VDPASIM_CFLAGS) \
+		$(CFLAGS) $(LDFLAGS) -pthread -o $@ \
+		'$(srcdir)/bench/wake-time.c'
 
 bench/vhost-floor: bench/vhost-floor.c
 	@$(MKDIR_P) $(@D)
