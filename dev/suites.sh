@@ -123,10 +123,36 @@ part_drivers()
 ORCHESTRATION_PACKAGES="libvirt-daemon-system libvirt-clients apparmor
     ovn-central ovn-host"
 
+# times_note FILE: reads what a testsuite prints while it runs, a line for each test
+# when that has ended, and notes in FILE how many ms each took.
+times_note()
+{
+    local line now last=${EPOCHREALTIME/./}
+    while IFS= read -r line; do
+        [[ $line =~ ^\ *[0-9]+:\  ]] || continue
+        now=${EPOCHREALTIME/./}
+        echo "$(((now - last) / 1000)) $line"
+        last=$now
+    done > "$1"
+}
+
+# times_show FILE: prints which of these took longest.
+times_show()
+{
+    [ -s "$1" ] || return 0
+    step "the slowest of $(wc -l < "$1") tests, in seconds"
+    sort -rn "$1" | head -n 10 | awk '{
+        ms = $1
+        sub(/^[0-9]+ /, "")
+        printf "%8.1f %s\n", ms / 1000, $0
+    }'
+}
+
 # part_system ALL [KEYWORD]...: runs the system tests and counts them.
 part_system()
 {
-    local log=tests/system-testsuite.out flags status
+    local log=tests/system-testsuite.out times=tests/system.times out note
+    local flags status
     if [ $# -gt 1 ]; then
         printf -v flags ' -k %s' "${@:2}"
     else
@@ -142,8 +168,13 @@ part_system()
     sed -i -nE 's/^ *([0-9]+): .*/\1/p' tests/system.list
     # What is left of tests that failed in another run is nothing to show.
     rm -rf tests/system-testsuite.dir
-    make -s check-system TESTSUITEFLAGS="$flags" 2>&1 | tee "$log"
+    exec {out}> >(times_note "$times")
+    note=$!
+    make -s check-system TESTSUITEFLAGS="$flags" 2>&1 {out}>&- \
+        | tee "$log" "/dev/fd/$out"
     status=${PIPESTATUS[0]}
+    exec {out}>&-
+    wait "$note"
     if [ $# -gt 1 ] && [ ! -s tests/system.list ]; then
         return      # These keywords are of unit tests.
     fi
@@ -153,6 +184,7 @@ part_system()
         s/^ *([0-9]+): .* (ok|FAILED|skipped)( \([^()]*\))?$/\1 \2/p
         s/^ *([0-9]+): .* UNEXPECTED PASS$/\1 FAILED/p
         s/^ *([0-9]+): .* expected failure( \([^()]*\))?$/\1 ok/p' "$log")
+    times_show "$times"
     failures_show tests/system-testsuite.dir
 }
 

@@ -84,7 +84,7 @@ tools_guest_kexec_LDADD =
 CLEANFILES += tests/system-testsuite tests/system-testsuite.log
 # What "./quickstart check" writes down.
 CLEANFILES += tests/drivers-testpmd.log tests/drivers.list tests/system.list \
-	tests/system-testsuite.out tests/unit-tests.log
+	tests/system.times tests/system-testsuite.out tests/unit-tests.log
 DISTCLEANFILES += tests/atlocal
 
 AUTOM4TE = autom4te
