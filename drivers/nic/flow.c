@@ -39,6 +39,31 @@ check_attr(const struct rte_flow_attr *attr, struct rte_flow_error *error)
 	return 0;
 }
 
+/* No rule may list queues that there are not, whatever else it is: real NICs,
+ * which spread packets over a list, refuse that. */
+static int
+check_queues(const struct rte_eth_dev_data *data,
+	     const struct rte_flow_action *action,
+	     struct rte_flow_error *error)
+{
+	const struct rte_flow_action_rss *rss;
+	uint32_t i;
+
+	for (; action != NULL && action->type != RTE_FLOW_ACTION_TYPE_END;
+	     action++) {
+		rss = action->type == RTE_FLOW_ACTION_TYPE_RSS ?
+			action->conf : NULL;
+		for (i = 0; rss != NULL && i < rss->queue_num; i++) {
+			if (rss->queue[i] >= data->nb_rx_queues)
+				return rte_flow_error_set(error, EINVAL,
+					RTE_FLOW_ERROR_TYPE_ACTION_CONF, rss,
+					"RSS names a queue that is not "
+					"configured");
+		}
+	}
+	return 0;
+}
+
 /* Actions first: an application that gets an error about an action knows that
  * it may try others. */
 static int
@@ -51,7 +76,9 @@ parse_rule(const struct sim_port *p, const struct rte_flow_attr *attr,
 
 	memset(rule, 0, sizeof(*rule));
 	*from = SIM_EP_PEER(p->ep_id);
-	ret = sim_action_parse(p, actions, &rule->action, error);
+	ret = check_queues(p->data, actions, error);
+	if (ret == 0)
+		ret = sim_action_parse(p, actions, &rule->action, error);
 	if (ret == 0)
 		ret = check_attr(attr, error);
 	if (ret == 0)

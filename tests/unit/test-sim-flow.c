@@ -395,6 +395,36 @@ test_flow_outputs(void **state)
 	flow_teardown();
 }
 
+/* OVS asks for MARK and RSS where it cannot have another rule; this NIC cannot do
+ * that either, and says so, but first that there are no such queues. */
+static void
+test_flow_mark_rss(void **state)
+{
+	const struct rte_flow_attr attr = { .ingress = 1 };
+	const struct rte_flow_item items[] = {
+		{ .type = RTE_FLOW_ITEM_TYPE_ETH },
+		{ .type = RTE_FLOW_ITEM_TYPE_END },
+	};
+	const struct rte_flow_action_mark mark = { .id = 1 };
+	const uint16_t queues[] = { 0, 1 };
+	struct rte_flow_action_rss rss = { .queue = queues, .queue_num = 1 };
+	const struct rte_flow_action actions[] = {
+		{ .type = RTE_FLOW_ACTION_TYPE_MARK, .conf = &mark },
+		{ .type = RTE_FLOW_ACTION_TYPE_RSS, .conf = &rss },
+		{ .type = RTE_FLOW_ACTION_TYPE_END },
+	};
+	struct rte_flow_error error = { 0 };
+
+	(void)state;
+	flow_setup();
+	assert_null(rte_flow_create(flow_rep, &attr, items, actions, &error));
+	assert_int_equal(error.type, RTE_FLOW_ERROR_TYPE_ACTION);
+	rss.queue_num = 2;
+	assert_null(rte_flow_create(flow_rep, &attr, items, actions, &error));
+	assert_int_equal(error.type, RTE_FLOW_ERROR_TYPE_ACTION_CONF);
+	flow_teardown();
+}
+
 /* What OVS 3.5 and later matches on and this NIC does not know, ICMPv6, is
  * refused. */
 static void
@@ -466,7 +496,8 @@ main(void)
 		TEST(test_rss_flow), TEST(test_rss_flow_alone),
 		TEST(test_flow_ipv4),
 		TEST(test_flow_vlan), TEST(test_flow_ports),
-		TEST(test_flow_outputs), TEST(test_flow_icmp6),
+		TEST(test_flow_outputs), TEST(test_flow_mark_rss),
+		TEST(test_flow_icmp6),
 		TEST(test_flow_refused),
 	};
 
