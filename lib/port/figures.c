@@ -104,6 +104,15 @@ vdpa_figures_error(struct rte_tel_data *d, const char *format, ...)
     rte_tel_data_add_dict_string(d, "error", text);
 }
 
+bool
+vdpa_figures_is_listed(const char *name, const char *listed)
+{
+    char text[RTE_TEL_MAX_STRING_LEN];
+
+    copy_text(text, name);
+    return !strcmp(text, listed);
+}
+
 void
 vdpa_figures_names(struct rte_tel_data *d, const struct svec *names,
                    unsigned int first)

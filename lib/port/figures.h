@@ -23,6 +23,8 @@
  * room for is left out as a whole, and longer texts end in "...".  Text comes
  * in ASCII only, because telemetry of DPDK 22.11 cannot deal with other. */
 
+#include <stdbool.h>
+
 #include "openvswitch/compiler.h"
 #include "port/owner.h"
 
@@ -38,6 +40,9 @@ void vdpa_figures_error(struct rte_tel_data *d, const char *format, ...)
  * room for. */
 void vdpa_figures_names(struct rte_tel_data *d, const struct svec *names,
                         unsigned int first);
+
+/* Returns true if vdpa_figures_names() has 'listed' for 'name'. */
+bool vdpa_figures_is_listed(const char *name, const char *listed);
 
 /* Makes '*d' an object with what is known of 'port': queue pairs from 'queue'
  * on, and last events, as many as there is room for, which are 16 queue pairs

@@ -87,14 +87,19 @@ wait_while(struct request *r, enum request_state state,
 }
 
 /* Has the main thread call 'fill'.  Returns false if it does not come to
- * that. */
+ * that.
+ *
+ * 'params' is copied at once: telemetry cuts requests up by strtok(), in
+ * several threads, so what it points to may be another client's, which goes
+ * on. */
 static bool
 ask_main(void (*fill)(const char *params, struct rte_tel_data *),
          const char *params, struct rte_tel_data *d)
     OVS_EXCLUDED(requests_mutex)
 {
+    char *copy = nullable_xstrdup(params);
     struct request r = {
-        .state = REQUEST_WAITING, .fill = fill, .params = params, .d = d,
+        .state = REQUEST_WAITING, .fill = fill, .params = copy, .d = d,
     };
     struct timespec until;
     bool answered;
@@ -115,6 +120,7 @@ ask_main(void (*fill)(const char *params, struct rte_tel_data *),
         ovs_list_remove(&r.node);
     }
     ovs_mutex_unlock(&requests_mutex);
+    free(copy);
     return answered;
 }
 
@@ -134,14 +140,29 @@ pop_request(void)
     return r;
 }
 
+static size_t
+n_requests(void)
+    OVS_EXCLUDED(requests_mutex)
+{
+    size_t n;
+
+    ovs_mutex_lock(&requests_mutex);
+    n = ovs_list_size(&requests);
+    ovs_mutex_unlock(&requests_mutex);
+    return n;
+}
+
+/* Those that are there now: who asks again as soon as he has been answered
+ * waits until the main loop comes here again. */
 void
 vdpa_telemetry_run(void)
     OVS_EXCLUDED(requests_mutex)
 {
     struct request *r;
+    size_t n;
 
     last_requests_seq = seq_read(requests_seq);
-    while ((r = pop_request())) {
+    for (n = n_requests(); n > 0 && (r = pop_request()); n--) {
         r->fill(r->params, r->d);
         ovs_mutex_lock(&requests_mutex);
         r->state = REQUEST_DONE;
@@ -190,6 +211,40 @@ fill_list(const char *params, struct rte_tel_data *d)
     svec_destroy(&names);
 }
 
+struct listed {
+    const char *listed;         /* By which name it is listed, */
+    char *name;                 /* and what it is called, or null. */
+};
+
+static void
+find_listed(struct vdpa_port *port, void *aux)
+    OVS_REQUIRES(vdpa_port_owned)
+{
+    struct listed *l = aux;
+
+    if (vdpa_figures_is_listed(port->name, l->listed)
+        && (!l->name || strcmp(port->name, l->name) < 0)) {
+        free(l->name);
+        l->name = xstrdup(port->name);
+    }
+}
+
+/* Returns the port that is called 'name', or listed by it, or null.  To be
+ * closed as of vdpa_port_open(). */
+static struct vdpa_port *
+open_port(const char *name)
+{
+    struct vdpa_port *port = vdpa_port_open(name);
+    struct listed l = { .listed = name };
+
+    if (!port && *name) {
+        vdpa_port_for_each(find_listed, &l);
+        port = l.name ? vdpa_port_open(l.name) : NULL;
+        free(l.name);
+    }
+    return port;
+}
+
 /* Cuts the number of a queue pair off 'name', if there is one behind a comma,
  * and returns it, else 0. */
 static unsigned int
@@ -210,7 +265,7 @@ fill_port(const char *params, struct rte_tel_data *d)
 {
     char *name = xstrdup(params ? params : "");
     unsigned int queue = cut_queue(name);
-    struct vdpa_port *port = vdpa_port_open(name);
+    struct vdpa_port *port = open_port(name);
 
     if (port) {
         vdpa_port_take();

@@ -45,10 +45,12 @@
 static struct vdpa_port port;
 static const struct netdev netdev;
 static pthread_t main_thread;
-static bool there;              /* Port "vdpa0". */
-static int sock;                /* To telemetry, */
+static bool there;              /* Port "vdpa0", which is also called */
+static const char *unusual = "z\xc3\xa4";       /* so. */
+static int sock, other;         /* To telemetry, */
 static struct sockaddr_un addr = { .sun_family = AF_UNIX };     /* there. */
 static unsigned int n_asked;
+static void (*when_asked)(void);        /* Called once, when somebody has. */
 
 /* What the main thread finds. */
 
@@ -59,7 +61,14 @@ vdpa_port_open(const char *name)
 {
     assert_true(pthread_equal(pthread_self(), main_thread));
     n_asked++;
-    return there && !strcmp(name, "vdpa0") ? &port : NULL;
+    if (when_asked) {
+        void (*cb)(void) = when_asked;
+
+        when_asked = NULL;
+        cb();
+    }
+    return (there && (!strcmp(name, "vdpa0") || !strcmp(name, unusual))
+            ? &port : NULL);
 }
 
 void
@@ -79,6 +88,8 @@ vdpa_port_for_each(void (*cb)(struct vdpa_port *, void *aux), void *aux)
         cb(&others[i], aux);
         free(others[i].name);
     }
+    others[0].name = CONST_CAST(char *, unusual);
+    cb(&others[0], aux);
 }
 
 static int
@@ -209,6 +220,19 @@ dpdk_vdpa_hw_get_stats(const struct dpdk_vdpa_hw *hw OVS_UNUSED,
 
 /* Asking. */
 
+/* Returns a connection to telemetry, or -1. */
+static int
+connect_there(void)
+{
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+
+    if (connect(fd, (struct sockaddr *) &addr, sizeof addr)) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
 /* Receives an answer, which the caller frees. */
 static char *
 receive(void)
@@ -233,6 +257,24 @@ ask(const char *command)
         nanosleep(&moment, NULL);
     }
     return answer;
+}
+
+/* Returns once somebody waits for the main thread. */
+static void
+wait_for_request(void)
+{
+    struct timespec moment = { .tv_nsec = 1000 * 1000 };
+    bool waits;
+
+    for (;;) {
+        ovs_mutex_lock(&requests_mutex);
+        waits = !ovs_list_is_empty(&requests);
+        ovs_mutex_unlock(&requests_mutex);
+        if (waits) {
+            return;
+        }
+        nanosleep(&moment, NULL);
+    }
 }
 
 /* Fails unless 'answer' is complete: within the limit, and with its braces and
@@ -322,6 +364,24 @@ test_list(void **state OVS_UNUSED)
         free(command);
     } while (n);
     assert_int_equal(first, 600);
+}
+
+/* A port is found by the name that it is listed by. */
+static void
+test_listed_name(void **state OVS_UNUSED)
+{
+    char *answer = ask("/dpdkvdpa/list,600");
+
+    assert_non_null(strstr(answer, "[\"z??\"]"));
+    free(answer);
+    there = true;
+    answer = ask("/dpdkvdpa/port,z??,1");
+    assert_complete(answer);
+    assert_non_null(strstr(answer, "\"n_queues\":128"));
+    free(answer);
+    answer = ask("/dpdkvdpa/port,z?");
+    assert_non_null(strstr(answer, "\\\"z?\\\" is not a dpdkvdpa port"));
+    free(answer);
 }
 
 static void
@@ -415,6 +475,70 @@ test_wakes(void **state OVS_UNUSED)
     free(receive());
 }
 
+/* Somebody asks again and again, as fast as he is answered: the main thread
+ * has other things to do. */
+static void
+ask_again(void)
+{
+    const char *command = "/dpdkvdpa/port,vdpa0";
+
+    assert_true(send(other, command, strlen(command), 0) > 0);
+    wait_for_request();
+}
+
+static void
+test_no_end(void **state OVS_UNUSED)
+{
+    unsigned int before = n_asked;
+    const char *command = "/dpdkvdpa/port,vdpa0";
+    char greeting[1024];
+
+    other = connect_there();
+    assert_true(other >= 0);
+    assert_true(recv(other, greeting, sizeof greeting, 0) > 0);
+    assert_true(send(sock, command, strlen(command), 0) > 0);
+    wait_for_request();
+    when_asked = ask_again;
+    vdpa_telemetry_run();
+    assert_int_equal(n_asked, before + 1);
+    free(receive());
+    vdpa_telemetry_run();
+    assert_int_equal(n_asked, before + 2);
+    assert_true(recv(other, greeting, sizeof greeting, MSG_TRUNC) > 0);
+    close(other);
+}
+
+/* Parameters may stand in the buffer of another client, which goes on: DPDK
+ * finds them by strtok(). */
+static char filled_with[64];
+
+static void
+note_params(const char *params, struct rte_tel_data *d OVS_UNUSED)
+{
+    ovs_strlcpy(filled_with, params, sizeof filled_with);
+}
+
+static void *
+ask_for_note(void *params)
+{
+    assert_true(ask_main(note_params, params, NULL));
+    return NULL;
+}
+
+static void
+test_params(void **state OVS_UNUSED)
+{
+    char params[] = "vdpa0";
+    pthread_t thread;
+
+    assert_false(pthread_create(&thread, NULL, ask_for_note, params));
+    wait_for_request();
+    memset(params, 'x', sizeof params - 1);
+    vdpa_telemetry_run();
+    assert_false(pthread_join(thread, NULL));
+    assert_string_equal(filled_with, "vdpa0");
+}
+
 /* DPDK with telemetry, in a folder of its own, and a connection to it. */
 static int
 setup(void **state OVS_UNUSED)
@@ -439,10 +563,10 @@ setup(void **state OVS_UNUSED)
     if (rte_eal_init(ARRAY_SIZE(argv), argv) < 0) {
         return -1;
     }
-    sock = socket(AF_UNIX, SOCK_SEQPACKET, 0);
     snprintf(addr.sun_path, sizeof addr.sun_path, "%s/dpdk_telemetry.v2",
              rte_eal_get_runtime_dir());
-    if (connect(sock, (struct sockaddr *) &addr, sizeof addr)) {
+    sock = connect_there();
+    if (sock < 0) {
         return -1;
     }
     free(receive());            /* Who it is. */
@@ -469,10 +593,13 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_list),
+        cmocka_unit_test(test_listed_name),
         cmocka_unit_test(test_port),
         cmocka_unit_test(test_hw),
         cmocka_unit_test(test_busy),
         cmocka_unit_test(test_wakes),
+        cmocka_unit_test(test_no_end),
+        cmocka_unit_test(test_params),
     };
 
     return cmocka_run_group_tests_name("telemetry", tests, setup, teardown);
