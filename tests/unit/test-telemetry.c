@@ -21,6 +21,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <dlfcn.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -51,6 +52,40 @@ static int sock, other;         /* To telemetry, */
 static struct sockaddr_un addr = { .sun_family = AF_UNIX };     /* there. */
 static unsigned int n_asked;
 static void (*when_asked)(void);        /* Called once, when somebody has. */
+
+/* What telemetry has no memory for, or does not take. */
+
+struct failing {
+    unsigned int n;             /* So often it was asked. */
+    unsigned int at;            /* It fails the time of this number. */
+};
+static struct failing allocs, containers;
+
+static bool
+fails(struct failing *f)
+{
+    return ++f->n == f->at;
+}
+
+struct rte_tel_data *
+rte_tel_data_alloc(void)
+{
+    struct rte_tel_data *(*alloc)(void) = dlsym(RTLD_NEXT, __func__);
+
+    assert_non_null(alloc);
+    return fails(&allocs) ? NULL : alloc();
+}
+
+int
+rte_tel_data_add_dict_container(struct rte_tel_data *d, const char *name,
+                                struct rte_tel_data *val, int keep)
+{
+    int (*add)(struct rte_tel_data *, const char *, struct rte_tel_data *,
+               int) = dlsym(RTLD_NEXT, __func__);
+
+    assert_non_null(add);
+    return fails(&containers) ? -ENOSPC : add(d, name, val, keep);
+}
 
 /* What the main thread finds. */
 
@@ -196,20 +231,22 @@ dpdk_vdpa_vf_get_pool_info(const struct dpdk_vdpa_vf *vf OVS_UNUSED,
     info->name = "pool";
 }
 
+static unsigned int n_pairs = N_QUEUES;     /* Of the device. */
+
 unsigned int
 vdpa_port_n_pairs(const struct vdpa_port *p OVS_UNUSED)
 {
-    return N_QUEUES;
+    return n_pairs;
 }
 
 /* Two counters of each ring. */
 struct dpdk_vdpa_hw_stat *
 dpdk_vdpa_hw_get_stats(const struct dpdk_vdpa_hw *hw OVS_UNUSED,
-                       unsigned int n_pairs, unsigned int *n)
+                       unsigned int pairs, unsigned int *n)
 {
-    struct dpdk_vdpa_hw_stat *stats = xcalloc(4 * n_pairs, sizeof *stats);
+    struct dpdk_vdpa_hw_stat *stats = xcalloc(4 * pairs, sizeof *stats);
 
-    *n = 4 * n_pairs;
+    *n = 4 * pairs;
     for (unsigned int i = 0; i < *n; i++) {
         stats[i].ring = i / 2;
         memset(stats[i].name, i % 2 ? 'x' : 'y', sizeof stats[i].name - 1);
@@ -441,6 +478,49 @@ test_hw(void **state OVS_UNUSED)
     port.hw = NULL;
 }
 
+/* Whatever there is no memory for is missing, and nothing else. */
+static void
+check_failing(struct failing *f)
+{
+    const char *command = "/dpdkvdpa/port,vdpa0,126";
+    char *whole, *answer;
+    unsigned int n;
+
+    memset(f, 0, sizeof *f);
+    whole = ask(command);
+    n = f->n;
+    assert_true(n > 10);
+    for (unsigned int at = 1; at <= n; at++) {
+        f->n = 0;
+        f->at = at;
+        answer = ask(command);
+        assert_true(f->n >= at);
+        assert_complete(answer);
+        assert_non_null(strstr(answer, "\"n_queues\":128"));
+        assert_true(strlen(answer) < strlen(whole));
+        free(answer);
+    }
+    memset(f, 0, sizeof *f);
+    answer = ask(command);
+    assert_int_equal(strlen(answer), strlen(whole));
+    free(answer);
+    free(whole);
+}
+
+static void
+test_no_memory(void **state OVS_UNUSED)
+{
+    there = true;
+    memset(&port.events, 0, sizeof port.events);
+    dpdk_vdpa_events_add(&port.events, DPDK_VDPA_EVENT_STALLED, "stalled");
+    port.hw = (struct dpdk_vdpa_hw *) &port;
+    n_pairs = 1;                /* There is room for all. */
+    check_failing(&allocs);
+    check_failing(&containers);
+    n_pairs = N_QUEUES;
+    port.hw = NULL;
+}
+
 /* A main thread that does not come: an answer in time, and nothing that it
  * might stumble over when it does. */
 static void
@@ -596,6 +676,7 @@ main(void)
         cmocka_unit_test(test_listed_name),
         cmocka_unit_test(test_port),
         cmocka_unit_test(test_hw),
+        cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_busy),
         cmocka_unit_test(test_wakes),
         cmocka_unit_test(test_no_end),
