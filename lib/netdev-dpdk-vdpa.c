@@ -364,9 +364,7 @@ netdev_dpdk_vdpa_get_status(const struct netdev *netdev, struct smap *args)
     if (!vdpa_port_try_take()) {
         return vdpa_base_class->get_status(netdev, args);
     }
-    vdpa_rxqs_hide(port);
-    error = vdpa_base_class->get_status(netdev, args);
-    vdpa_rxqs_show(port);
+    error = vdpa_rxqs_get_status(port, args);
     if (port->configured) {
         /* A representor that is gone does not hide what we have to say. */
         vdpa_report_status(port, error, args);

@@ -27,7 +27,6 @@
 #include "accel/pool.h"
 #include "accel/vdpa.h"
 #include "accel/vf.h"
-#include "netdev-provider.h"
 #include "port/port.h"
 #include "port/report.h"
 #include "port/rxqs.h"
@@ -188,16 +187,12 @@ put_status(struct figures *f, struct rte_tel_data *d, struct vdpa_port *port)
     struct smap base = SMAP_INITIALIZER(&base);
     struct smap status = SMAP_INITIALIZER(&status);
     struct smap_node *node;
-    int error;
 
     if (!inner) {
         return;
     }
     if (port->configured) {
-        vdpa_rxqs_hide(port);
-        error = vdpa_base_class->get_status(port->netdev, &base);
-        vdpa_rxqs_show(port);
-        vdpa_report_status(port, error, &status);
+        vdpa_report_status(port, vdpa_rxqs_get_status(port, &base), &status);
     }
     SMAP_FOR_EACH (node, &status) {
         put_text(f, inner, node->key, node->value);

@@ -66,6 +66,17 @@ vdpa_rxqs_show(struct vdpa_port *port)
     netdev_of(port)->n_rxq = port->rxqs.n_all;
 }
 
+int
+vdpa_rxqs_get_status(struct vdpa_port *port, struct smap *args)
+{
+    int error;
+
+    vdpa_rxqs_hide(port);
+    error = vdpa_base_class->get_status(port->netdev, args);
+    vdpa_rxqs_show(port);
+    return error;
+}
+
 void
 vdpa_rxqs_reconfigured(struct vdpa_port *port)
 {

@@ -44,6 +44,7 @@
 #include "port/owner.h"
 
 struct netdev;
+struct smap;
 struct vdpa_port;
 
 struct vdpa_rxqs {
@@ -64,6 +65,11 @@ struct vdpa_rxqs {
 void vdpa_rxqs_hide(struct vdpa_port *)
     OVS_REQUIRES(vdpa_port_owned);
 void vdpa_rxqs_show(struct vdpa_port *)
+    OVS_REQUIRES(vdpa_port_owned);
+
+/* Adds to 'args' what the base class knows of the representor, which sees its
+ * own number.  Returns what the base class does. */
+int vdpa_rxqs_get_status(struct vdpa_port *, struct smap *args)
     OVS_REQUIRES(vdpa_port_owned);
 
 /* Instead of vdpa_rxqs_show() when the base class has reconfigured the

@@ -24,6 +24,8 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
+
 #include "seq.h"
 #include "timeval.h"
 
@@ -67,6 +69,16 @@ vdpa_port_lookup(const struct netdev *n)
 {
     return n == &netdev ? &port : NULL;
 }
+
+/* The base class, which sees the representor's number. */
+static int
+base_get_status(const struct netdev *n, struct smap *args OVS_UNUSED)
+{
+    return n->n_rxq == 1 ? ENODEV : 0;
+}
+
+static const struct netdev_class base = { .get_status = base_get_status };
+const struct netdev_class *vdpa_base_class = &base;
 
 void
 vdpa_port_event(struct vdpa_port *p OVS_UNUSED, const char *format OVS_UNUSED,
@@ -201,6 +213,8 @@ test_hidden(void **state OVS_UNUSED)
     vdpa_rxqs_hide(&port);
     assert_int_equal(netdev.n_rxq, 1);
     vdpa_rxqs_show(&port);
+    assert_int_equal(netdev.n_rxq, 4);
+    assert_int_equal(vdpa_rxqs_get_status(&port, NULL), ENODEV);
     assert_int_equal(netdev.n_rxq, 4);
 }
 

@@ -127,24 +127,11 @@ vdpa_port_for_each(void (*cb)(struct vdpa_port *, void *aux), void *aux)
     cb(&others[0], aux);
 }
 
-static int
-base_get_status(const struct netdev *n OVS_UNUSED,
-                struct smap *args OVS_UNUSED)
+int
+vdpa_rxqs_get_status(struct vdpa_port *p OVS_UNUSED,
+                     struct smap *args OVS_UNUSED)
 {
     return 0;
-}
-
-static const struct netdev_class base = { .get_status = base_get_status };
-const struct netdev_class *vdpa_base_class = &base;
-
-void
-vdpa_rxqs_hide(struct vdpa_port *p OVS_UNUSED)
-{
-}
-
-void
-vdpa_rxqs_show(struct vdpa_port *p OVS_UNUSED)
-{
 }
 
 void
