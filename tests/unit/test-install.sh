@@ -35,6 +35,14 @@ switch_only()
         && [[ $(files) != *[._-]@(vdpasim|simulated)* ]]
 }
 
+# Its parts are found, and nothing is left beside them.
+top_runs()
+{
+    "$tmp/usr/bin/dpdkvdpa-top" --help > "$tmp.log" \
+        && grep -q -- --prometheus "$tmp.log" \
+        && [ -z "$(find "$tmp" -name '__pycache__')" ]
+}
+
 nic_when_asked()
 {
     make_there install-simulated-nic \
@@ -46,8 +54,9 @@ nothing_left()
     make_there uninstall uninstall-simulated-nic && [ -z "$(files)" ]
 }
 
-echo '[==========] Running 3 test(s).'
+echo '[==========] Running 4 test(s).'
 case_of switch_only seen switch_only
+case_of top_runs seen top_runs
 case_of nic_when_asked seen nic_when_asked
 case_of nothing_left seen nothing_left
 rm -f "$tmp.log"

@@ -6,18 +6,21 @@
 import json
 import os
 
-from top_fixture import (PORT, Server, direction, eq, gone, lane, main,
-                         port_at, run, tmp, top)
+from top_fixture import (PORT, Server, eq, gone, lane, main, port_at, run,
+                         tmp)
+
+from dpdkvdpa_top import asking, rates
+from dpdkvdpa_top.view import COLUMNS, View, short
 
 # Arithmetic.
 
 def test_increase():
-    eq(top.increase(5, 7), 2)
-    eq(top.increase(7, 7), 0)
-    eq(top.increase((1 << 64) - 3, 4), 7)       # It has wrapped around.
-    eq(top.increase(1000, 4), 4)                # It has begun anew.
-    eq(top.increase(None, 4), None)
-    eq(top.increase(4, None), None)
+    eq(rates.increase(5, 7), 2)
+    eq(rates.increase(7, 7), 0)
+    eq(rates.increase((1 << 64) - 3, 4), 7)       # It has wrapped around.
+    eq(rates.increase(1000, 4), 4)                # It has begun anew.
+    eq(rates.increase(None, 4), None)
+    eq(rates.increase(4, None), None)
 
 
 def test_rates():
@@ -26,7 +29,7 @@ def test_rates():
     new["vm_to_vf"]["dropped"] = 10
     new["vm_to_vf"]["drops"]["policed"] = 10
     new["vf"]["rx_missed"] = 6
-    p = top.describe("vdpa0", old, new, 17)
+    p = rates.describe("vdpa0", old, new, 17)
     eq(p["interval"], 2)
     eq(p["from_guest"], {"packets_per_second": 100, "bits_per_second": 80000,
                          "dropped_per_second": 5, "pending": 0,
@@ -42,50 +45,50 @@ def test_rates():
 
 
 def test_unknown():
-    p = top.describe("vdpa0", None, port_at(1000, 100), None)
+    p = rates.describe("vdpa0", None, port_at(1000, 100), None)
     eq(p["from_guest"]["packets_per_second"], None)
     eq(p["walked_share"], None)
-    p = top.describe("vdpa0", port_at(1000, 1), port_at(1000, 2), None)
+    p = rates.describe("vdpa0", port_at(1000, 1), port_at(1000, 2), None)
     eq(p["from_guest"]["packets_per_second"], None)     # No time has passed.
-    p = top.describe("vdpa0", port_at(3000, 1), port_at(1000, 2), None)
+    p = rates.describe("vdpa0", port_at(3000, 1), port_at(1000, 2), None)
     eq(p["from_guest"]["packets_per_second"], None)     # Another machine's.
     # An older Open vSwitch, or a newer one, has other members.
-    p = top.describe("vdpa0", {"time": 1}, {"time": 2, "new": {}}, None)
+    p = rates.describe("vdpa0", {"time": 1}, {"time": 2, "new": {}}, None)
     eq(p["from_guest"]["packets_per_second"], None)
     eq((p["mode"], p["guest"], p["memory_share"], p["events"]),
        (None, False, None, {}))
     new = port_at(2000, 300)
     del new["vm_to_vf"]["rx_bytes"], new["library"]
-    p = top.describe("vdpa0", port_at(1000, 100), new, None)
+    p = rates.describe("vdpa0", port_at(1000, 100), new, None)
     eq(p["from_guest"]["packets_per_second"], 200)
     eq(p["from_guest"]["bits_per_second"], None)
     eq(p["walked_share"], None)
     # Lines are made of all of this.
-    top.View(1).lines([p], 200, 50)
+    View(1).lines([p], 200, 50)
     # In hardware mode the relay does nothing, which is not known to be 0.
     new["status"]["mode"] = "hw"
-    p = top.describe("vdpa0", port_at(1000, 100), new, None)
+    p = rates.describe("vdpa0", port_at(1000, 100), new, None)
     eq(p["from_guest"]["packets_per_second"], None)
 
 
 def test_restart():
     """Another process begins its counters, and its clock, anew."""
     def sample(pid, port):
-        s = top.Sample.__new__(top.Sample)
+        s = asking.Sample.__new__(asking.Sample)
         s.pid, s.ports, s.shares, s.when = pid, {"vdpa0": port}, {}, 0
         return s
     old = sample(1, port_at(1000, 1000))
-    p = top.describe_all(old, sample(2, port_at(2000, 5000)))[0]
+    p = rates.describe_all(old, sample(2, port_at(2000, 5000)))[0]
     eq(p["from_guest"]["packets_per_second"], None)
-    p = top.describe_all(old, sample(1, port_at(2000, 5000)))[0]
+    p = rates.describe_all(old, sample(1, port_at(2000, 5000)))[0]
     eq(p["from_guest"]["packets_per_second"], 4000)
     # A port that was made anew counts from 0.
-    p = top.describe_all(old, sample(1, port_at(2000, 10)))[0]
+    p = rates.describe_all(old, sample(1, port_at(2000, 10)))[0]
     eq(p["from_guest"]["packets_per_second"], 10)
 
 
 def test_shares():
-    eq(top.parse_shares("""\
+    eq(asking.parse_shares("""\
 pmd thread numa_id 0 core_id 1:
   isolated : false
   port: vdpa0             queue-id:  0 (enabled)   pmd usage: 12 %
@@ -106,7 +109,7 @@ def test_pages():
     for q in range(5):
         ports["vdpa3"]["queues"][str(q)] = {"vm_to_vf": lane(q)}
     with Server(ports, page=2) as server:
-        t = top.Telemetry(server.path)
+        t = asking.Telemetry(server.path)
         eq(t.names(), sorted(ports))
         eq(sorted(t.port("vdpa3")["queues"]), ["0", "1", "2", "3", "4"])
         eq(t.port("nobody"), None)
@@ -115,7 +118,7 @@ def test_pages():
 
 
 def test_comes_back():
-    t = top.Telemetry(os.path.join(tmp, "telemetry"))
+    t = asking.Telemetry(os.path.join(tmp, "telemetry"))
     text = gone(t.names)
     assert "is ovs-vswitchd running" in text and "--socket" in text, text
     with Server({"vdpa0": PORT}) as server:
@@ -132,16 +135,16 @@ def test_comes_back():
 def test_stranger():
     """Telemetry of another program, and what is no telemetry."""
     with Server(None) as server:
-        text = gone(top.Telemetry(server.path).names)
+        text = gone(asking.Telemetry(server.path).names)
         assert "knows nothing of dpdkvdpa ports" in text, text
         server.greeting = ["hello"]
-        text = gone(top.Telemetry(server.path).names)
+        text = gone(asking.Telemetry(server.path).names)
         assert "no telemetry of DPDK" in text, text
 
 
 def test_port_error():
     with Server({"vdpa0": {"error": "ovs-vswitchd has been busy"}}) as server:
-        eq(gone(top.Telemetry(server.path).port, "vdpa0"),
+        eq(gone(asking.Telemetry(server.path).port, "vdpa0"),
            "ovs-vswitchd has been busy")
 
 
@@ -177,7 +180,7 @@ def test_permission():
         os.chmod(server.path, 0o600)
         os.seteuid(65534)
         try:
-            text = gone(top.Telemetry(server.path).names)
+            text = gone(asking.Telemetry(server.path).names)
         finally:
             os.seteuid(0)
         assert "may not open" in text and "run this as root" in text, text
@@ -209,8 +212,8 @@ def test_short():
     for value, text in ((None, "-"), (0, "0"), (999, "999"), (1000, "1.0k"),
                         (99949, "99.9k"), (99960, "100k"), (999999, "1.0M"),
                         (12345678, "12.3M"), (3.2e10, "32.0G")):
-        eq(top.short(value), text)
-        assert len(top.short(value)) <= 6
+        eq(short(value), text)
+        assert len(short(value)) <= 6
 
 
 def ports_for_view():
@@ -219,12 +222,12 @@ def ports_for_view():
     new = {"c": port_at(2000, 10), "a": port_at(2000, 30),
            "b": port_at(2000, 20)}
     new["b"]["status"].update(vm_connected="false", config_error="no such")
-    return [top.describe(name, old[name], new[name], None) for name in old]
+    return [rates.describe(name, old[name], new[name], None) for name in old]
 
 
 def test_view():
     ports = ports_for_view()
-    view = top.View(2)
+    view = View(2)
 
     def names():
         return "".join(p["name"] for p in view.pick(ports))
@@ -232,7 +235,7 @@ def test_view():
     view.key("r", ports)
     eq(names(), "cba")
     view.key("r", ports)
-    while top.COLUMNS[view.sort].title != "<pps":
+    while COLUMNS[view.sort].title != "<pps":
         view.key("s", ports)
     eq(names(), "abc")          # The most first: 30, 20, 10.
     view.key("r", ports)
@@ -259,7 +262,7 @@ def test_view():
 
 def test_lines():
     ports = ports_for_view()
-    view = top.View(2)
+    view = View(2)
     view.chosen = "b"
     for width, height in ((120, 40), (80, 24), (20, 5), (2, 1)):
         lines = view.lines(ports, width, height)

@@ -5,8 +5,6 @@
 
 import contextlib
 import copy
-import importlib.machinery
-import importlib.util
 import json
 import os
 import shutil
@@ -20,10 +18,9 @@ import traceback
 SRCDIR = os.environ.get("srcdir", ".")
 PROGRAM = os.path.join(SRCDIR, "tools", "dpdkvdpa-top")
 sys.dont_write_bytecode = True
-loader = importlib.machinery.SourceFileLoader("top", PROGRAM)
-spec = importlib.util.spec_from_loader("top", loader)
-top = importlib.util.module_from_spec(spec)
-loader.exec_module(top)
+sys.path.insert(0, os.path.join(SRCDIR, "tools"))
+
+from dpdkvdpa_top import asking
 
 tmp = tempfile.mkdtemp()
 
@@ -148,7 +145,7 @@ def gone(f, *args):
     """Returns what is said of nobody who answers."""
     try:
         f(*args)
-    except top.Gone as e:
+    except asking.Gone as e:
         return str(e)
     raise AssertionError("no error")
 
