@@ -289,7 +289,8 @@ TESTS += tests/unit/test-documents.sh
 EXTRA_DIST += tests/unit/test-documents.sh
 
 # dpdkvdpa-top, and what Prometheus makes of it.
-top_tests = tests/unit/test-monitoring.py tests/unit/test-top.py
+top_tests = tests/unit/test-monitoring.py tests/unit/test-top-hostile.py \
+	tests/unit/test-top.py
 TESTS += $(top_tests)
 EXTRA_DIST += $(top_tests) tests/unit/dpdkvdpa.rules.test.yml \
 	tests/unit/top_fixture.py

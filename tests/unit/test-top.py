@@ -73,9 +73,9 @@ def test_unknown():
 
 def test_restart():
     """Another process begins its counters, and its clock, anew."""
-    def sample(pid, port):
+    def sample(session, port):
         s = asking.Sample.__new__(asking.Sample)
-        s.pid, s.ports, s.shares, s.when = pid, {"vdpa0": port}, {}, 0
+        s.session, s.ports, s.shares, s.when = session, {"vdpa0": port}, {}, 0
         return s
     old = sample(1, port_at(1000, 1000))
     p = rates.describe_all(old, sample(2, port_at(2000, 5000)))[0]

@@ -62,13 +62,14 @@ def port_at(time, n, **more):
 
 class Server:
     """Telemetry that answers from 'ports', at most 'page' queue pairs or names
-    at a time."""
+    at a time; or with what 'raw' makes of a command, if it is set."""
 
     def __init__(self, ports, page=1000):
         self.ports, self.page = ports, page
         self.path = os.path.join(tmp, "telemetry")
         self.greeting = {"version": "x", "pid": 42, "max_output_len": 16384}
         self.connections = []
+        self.raw = None
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.sock.bind(self.path)
         self.sock.listen(5)
@@ -109,11 +110,16 @@ class Server:
                 command = c.recv(1024).decode()
                 if not command:
                     return
-                c.send(json.dumps({command.split(",")[0]:
-                                   self.answer(command)}).encode())
+                c.send(self.raw(command) if self.raw else json.dumps(
+                    {command.split(",")[0]: self.answer(command)}).encode())
 
     def answer(self, command):
-        words = command.split(",")
+        # The last word is a number, if it looks like one.
+        words = command.split(",", 1)
+        if len(words) > 1 and words[0] == "/dpdkvdpa/port":
+            name, _, number = words[1].rpartition(",")
+            words[1:] = ([name, number] if name and number.isdigit()
+                         else words[1:])
         if self.ports is None:
             return None
         if words[0] == "/dpdkvdpa/list":

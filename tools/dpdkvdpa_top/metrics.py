@@ -2,7 +2,7 @@
 #
 # A sample as metrics, in Prometheus' text format.
 
-from .rates import DIRECTIONS, get
+from .rates import DIRECTIONS, get, whole
 
 
 class Metrics:
@@ -37,12 +37,12 @@ def format_labels(labels):
             if labels else "")
 
 
-def of_ports(ports, *path, factor=1):
+def of_ports(ports, *path):
     """Samples, one for each port that has a number at 'path'."""
     for name, port in ports.items():
         value = get(port, *path)
         if value is not None:
-            yield {"port": name}, value * factor
+            yield {"port": name}, value
 
 
 def of_queues(ports, what):
@@ -116,7 +116,7 @@ def metrics(sample):
           "Whether config_error or device_error say what is wrong.",
           of_flags(ports, "config_error", "device_error"))
     m.add("queue_pairs", "gauge", "Queue pairs that the guest has enabled.",
-          (({"port": name}, int(get(port, "status", "queue_pairs") or 0))
+          (({"port": name}, whole(get(port, "status", "queue_pairs")))
            for name, port in ports.items()))
     traffic_metrics(m, ports)
     m.add("dropped_packets_total", "counter",

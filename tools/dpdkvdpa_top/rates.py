@@ -2,6 +2,8 @@
 #
 # What two samples make.
 
+import re
+
 DIRECTIONS = (("vm_to_vf", "from_guest"), ("vf_to_vm", "to_guest"))
 
 
@@ -36,6 +38,11 @@ def total(values):
 def share(part, whole):
     """Returns part / whole, or None."""
     return part / whole if part is not None and whole else None
+
+
+def whole(text):
+    """Returns the number that a status has as text, 0 if it is none."""
+    return int(text) if text and re.fullmatch("[0-9]{1,9}", text) else 0
 
 
 class Rates:
@@ -109,7 +116,7 @@ def describe(name, old, new, pmd):
             "mode": status.get("mode"),
             "guest": status.get("vm_connected") == "true",
             "ring": status.get("ring"),
-            "queue_pairs": int(status.get("queue_pairs", 0)),
+            "queue_pairs": whole(status.get("queue_pairs")),
             "interval": rates.seconds}
     for direction, called in DIRECTIONS:
         port[called] = rates.direction(direction)
@@ -130,6 +137,6 @@ def describe(name, old, new, pmd):
 
 def describe_all(old, new):
     """Returns what is shown of each port of two samples; 'old' may be None."""
-    before = old.ports if old and old.pid == new.pid else {}
+    before = old.ports if old and old.session == new.session else {}
     return [describe(name, before.get(name), port, new.shares.get(name))
             for name, port in sorted(new.ports.items())]

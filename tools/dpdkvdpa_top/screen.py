@@ -3,11 +3,13 @@
 # The terminal.
 
 import curses
+import os
 import time
 
+from .answers import visible
 from .asking import Gone, Sample
 from .rates import describe_all
-from .view import HELP, View, visible
+from .view import HELP, View
 
 
 class Screen:
@@ -70,6 +72,8 @@ class Screen:
         self.window.timeout(max(0, int(1000 * seconds)))
         key = self.window.getch()
         if key < 0:
+            if not os.isatty(0):
+                raise Gone("the terminal has gone")
             return None
         return self.KEYS.get(key) or (chr(key) if key < 256 else "")
 

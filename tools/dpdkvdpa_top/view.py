@@ -4,6 +4,7 @@
 
 import time
 
+from .answers import visible
 from .rates import DIRECTIONS, total
 
 
@@ -99,8 +100,12 @@ def state(port):
     return "" if port["guest"] else "no guest"
 
 
-def visible(text):
-    return "".join(c if c.isprintable() else "?" for c in str(text))
+def moment(seconds):
+    """Returns when that was, since 1970, in the machine's time zone."""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+    except (OverflowError, ValueError, OSError):
+        return "????-??-?? ??:??:??"
 
 
 def sum_line(ports):
@@ -138,9 +143,7 @@ def detail(port):
         "%s %d" % (kind.replace("_", " "), n)
         for kind, n in counts.items()) or "none"))
     for event in port["last_events"]:
-        lines.append("    %s  %s" % (time.strftime(
-            "%Y-%m-%d %H:%M:%S", time.localtime(event["when"])),
-            event["what"]))
+        lines.append("    %s  %s" % (moment(event["when"]), event["what"]))
     return lines
 
 
