@@ -30,6 +30,7 @@ documentation = \
 	Documentation/benchmarks.rst \
 	Documentation/dpdk-reconnect.rst \
 	Documentation/dpdk-vdpa-lock.rst \
+	Documentation/dpdkvdpa-adopt.rst \
 	Documentation/dpdkvdpa-top.rst \
 	Documentation/hardware-mode.rst \
 	Documentation/install.rst \
@@ -48,11 +49,13 @@ manual_pages =
 if HAVE_RST2MAN
 manual_pages += \
 	Documentation/dpdkvdpa.7 \
+	Documentation/dpdkvdpa-adopt.8 \
 	Documentation/dpdkvdpa-top.1 \
 	Documentation/dpdkvdpa-simulated-nic.7
 # The simulated NIC's comes with the simulated NIC.
 man7_MANS = Documentation/dpdkvdpa.7
 man1_MANS = Documentation/dpdkvdpa-top.1
+man8_MANS = Documentation/dpdkvdpa-adopt.8
 noinst_DATA += $(manual_pages)
 TESTS += tests/unit/test-manual.sh
 endif
@@ -81,3 +84,7 @@ Documentation/dpdkvdpa-simulated-nic.7: \
 Documentation/dpdkvdpa-top.1: $(srcdir)/Documentation/dpdkvdpa-top.rst \
 		$(srcdir)/Documentation/manual.sh
 	$(call manual_page,1,"what goes through dpdkvdpa ports")
+
+Documentation/dpdkvdpa-adopt.8: $(srcdir)/Documentation/dpdkvdpa-adopt.rst \
+		$(srcdir)/Documentation/manual.sh
+	$(call manual_page,8,"makes dpdkvdpa ports of what os-vif makes")

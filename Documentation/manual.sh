@@ -97,7 +97,8 @@ listed()
 foot()
 {
     others=
-    for page in 'dpdkvdpa(7)' 'dpdkvdpa-top(1)' 'dpdkvdpa-simulated-nic(7)'; do
+    for page in 'dpdkvdpa(7)' 'dpdkvdpa-top(1)' 'dpdkvdpa-adopt(8)' \
+            'dpdkvdpa-simulated-nic(7)'; do
         [ "$page" = "$name($section)" ] || others="$others$page, "
     done
     cat <<END

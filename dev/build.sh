@@ -161,7 +161,7 @@ sources_copy()
 sources_pack()
 {
     tar -C "$TOP" -cf - --exclude='./.git' --exclude='./_build*' \
-        --exclude='./_packages*' --exclude='./Documentation/*.[17]' \
+        --exclude='./_packages*' --exclude='./Documentation/*.[178]' \
         --exclude='*.o' --exclude='*.d' --exclude='*.lo' --exclude='*.so' \
         --exclude='.deps' --exclude='.dirstamp' --exclude='.libs' \
         --exclude='./Makefile' --exclude='./Makefile.in' \

@@ -51,7 +51,8 @@ style_shell()
 {
     local files
     mapfile -t files < <(find bench dev drivers tests tools Documentation \
-        -name '*.sh'; ls debian/tests/[!c]* debian/*.p[or]*)
+        -name '*.sh'; ls debian/tests/[!c]* debian/*.p[or]* \
+        tools/dpdkvdpa-adopt)
     [ "${#files[@]}" -ge 10 ] || { echo "only ${#files[@]} files"; return 1; }
     shellcheck --color=never -f gcc quickstart .ci/run boot.sh \
         tests/atlocal.in "${files[@]}"

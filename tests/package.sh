@@ -53,7 +53,7 @@ test_install()
 test_files()
 {
     local page
-    for page in man7/dpdkvdpa.7 man1/dpdkvdpa-top.1 \
+    for page in man7/dpdkvdpa.7 man1/dpdkvdpa-top.1 man8/dpdkvdpa-adopt.8 \
             man7/dpdkvdpa-simulated-nic.7; do
         [ -s "/usr/share/man/$page.gz" ] || return
     done

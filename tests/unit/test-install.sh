@@ -35,9 +35,14 @@ switch_only()
         && [[ $(files) != *[._-]@(vdpasim|simulated)* ]]
 }
 
-# Its parts are found, and nothing is left beside them.
-top_runs()
+# What an administrator types is there, and runs; parts are found, and nothing is
+# left beside them.
+programs()
 {
+    local name
+    for name in sbin/dpdkvdpa-adopt bin/dpdkvdpa-top; do
+        "$tmp/usr/$name" --help | grep "usage: ${name#*/} " || return
+    done
     "$tmp/usr/bin/dpdkvdpa-top" --help > "$tmp.log" \
         && grep -q -- --prometheus "$tmp.log" \
         && [ -z "$(find "$tmp" -name '__pycache__')" ]
@@ -56,7 +61,7 @@ nothing_left()
 
 echo '[==========] Running 4 test(s).'
 case_of switch_only seen switch_only
-case_of top_runs seen top_runs
+case_of programs seen programs
 case_of nic_when_asked seen nic_when_asked
 case_of nothing_left seen nothing_left
 rm -f "$tmp.log"

@@ -39,6 +39,18 @@ whole()
     [ "$n" -gt "$3" ] && [ "$missing" -eq 0 ]
 }
 
+# options NAME: the page of a program has each option that its --help tells of.
+options()
+{
+    local option n=0
+    for option in $("$srcdir/tools/$1" --help | sed -nE 's/^  (--[a-z-]+).*/\1/p'); do
+        n=$((n + 1))
+        grep -qE "^ +(--.*, )?$option( |,|$)" "$tmp/$1" \
+            || { echo "$option is not in the page of $1"; return 1; }
+    done
+    [ "$n" -gt 0 ]
+}
+
 # typed: what is to be typed is not in capital letters.
 typed()
 {
@@ -52,11 +64,14 @@ if ! command -v man > /dev/null; then
     echo "there is no man" >&2
     exit 77
 fi
-echo '[==========] Running 6 test(s).'
+echo '[==========] Running 9 test(s).'
 case_of port_without_warning quiet dpdkvdpa
 case_of port_has_all whole dpdkvdpa reference 50
 case_of port_as_typed typed
 case_of top_without_warning quiet dpdkvdpa-top 1 100
+case_of top_has_all options dpdkvdpa-top
+case_of adopt_without_warning quiet dpdkvdpa-adopt 8 30
+case_of adopt_has_all options dpdkvdpa-adopt
 case_of nic_without_warning quiet dpdkvdpa-simulated-nic
 case_of nic_has_all whole dpdkvdpa-simulated-nic simulated-nic 5
 exit "$status"
