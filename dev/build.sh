@@ -47,14 +47,20 @@ command_build()
 # prepare: installs and fetches everything that the build needs.
 prepare()
 {
+    prepare_packages
+    ovs_prepare
+    dpdk_prepare
+    kernel_prepare
+}
+
+# prepare_packages: of this, the packages.
+prepare_packages()
+{
     needs_root
     mkdir -p "$OVS_DPDKVDPA_CACHE" || exit 1
     cache_lock
     printf '##### %s: quickstart %s\n' "$(date)" "$COMMAND" > "$LOG"
     packages_install
-    ovs_prepare
-    dpdk_prepare
-    kernel_prepare
 }
 
 # build_in FOLDER [VARIABLE=VALUE]...: builds the sources in FOLDER, in place.

@@ -56,7 +56,9 @@ command_package()
         shift
     done
     PACKAGES+=" $PACKAGE_PACKAGES"
-    prepare
+    # The packages have an Open vSwitch built of their own.
+    prepare_packages
+    dpdk_prepare
     exec 8>&-
     # shellcheck disable=SC2034 # It is for check.sh.
     PASSED=0 FAILED=0 SKIPPED=0
