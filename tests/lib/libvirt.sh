@@ -149,11 +149,11 @@ $(libvirt_interface "$2" "${3-1}")
 XML
 }
 
-# libvirt_folder FOLDER MODE: makes a folder for sockets, or changes one, as the
-# document does.
+# libvirt_folder FOLDER MODE [GROUP]: makes a folder for sockets, or changes one, as
+# the document does; the group is libvirt's, if not given.
 libvirt_folder()
 {
-    install -d -o libvirt-qemu -g libvirt-qemu -m "$2" "$1"
+    install -d -o libvirt-qemu -g "${3-libvirt-qemu}" -m "$2" "$1"
 }
 
 # libvirt_moved DOMAIN NAME SOCKET NEW-SOCKET: writes into $VDPA_ENV/NAME.xml what
