@@ -35,15 +35,16 @@ ovn_there()
     done
 }
 
-# ovn_begin: makes the environments of both chassis, and sees to it that they are
-# taken away again however the test ends.
+# ovn_begin [CHASSIS...]: makes the environments of both chassis, or these, "a" last,
+# and sees to it that they are taken away again however the test ends.
 ovn_begin()
 {
+    [ $# -gt 0 ] || set -- b a
     export VDPA_OVS_MEMORY=$OVN_MEMORY
     trap ovn_end EXIT
     trap 'exit 1' INT TERM HUP
     local name
-    for name in b a; do
+    for name in "$@"; do
         env_create vdpa || return 1
         CHASSIS[$name]=$VDPA_ENV
         chassis "$name"
@@ -156,18 +157,55 @@ chassis_join()
         -- set Open_vSwitch . external_ids:system-id="$1" \
         external_ids:ovn-remote=tcp:172.31.0.1:6641 \
         external_ids:ovn-encap-type=geneve external_ids:ovn-encap-ip="$2" \
-        && env_exec ovn-controller --detach --no-chdir --pidfile \
-            -vconsole:off --log-file "unix:$VDPA_ENV/db.sock" \
-        && process_add ovn-controller "$(cat "$VDPA_ENV/ovn-controller.pid")" \
+        && chassis_controller_start "$1" \
         && wait_until "ovn_sb --bare --columns=name list Chassis | grep -qx $1"
 }
 
-# chassis_port NAME PORT N LOGICAL: adds a dpdkvdpa port on VF N for a logical port.
+# chassis_controller_start NAME: starts its ovn-controller.
+chassis_controller_start()
+{
+    chassis "$1"
+    env_exec ovn-controller --detach --no-chdir --pidfile \
+        -vconsole:off --log-file "unix:$VDPA_ENV/db.sock" \
+        && process_add ovn-controller "$(cat "$VDPA_ENV/ovn-controller.pid")"
+}
+
+# chassis_controller_stop NAME: has its ovn-controller end as for another one to take
+# its place, with all bindings and flows as they are.
+chassis_controller_stop()
+{
+    local pid
+    chassis "$1"
+    pid=$(process_pid ovn-controller) \
+        && ovn-appctl -T 10 -t ovn-controller exit --restart \
+        && wait_until "! process_stamp $pid" && rm -f "$VDPA_ENV/pids/ovn-controller"
+}
+
+# chassis_controller_kill NAME: kills it as a crash would.
+chassis_controller_kill()
+{
+    chassis "$1"
+    process_end ovn-controller KILL
+    rm -f "$VDPA_ENV"/ovn-controller.*.ctl "$VDPA_ENV/ovn-controller.pid"
+}
+
+# chassis_again NAME ADDRESS: starts Open vSwitch of a chassis again, after it was
+# killed, with what the machine's configuration of networks would do.
+chassis_again()
+{
+    chassis "$1"
+    ovs_vswitchd_start && ovs_bridge_up br-phys "$2/24" \
+        && env_exec ip link set br-phys mtu 1600 \
+        && wait_until "env_exec ip link show wire0" && chassis_wire "$1"
+}
+
+# chassis_port NAME PORT N LOGICAL [OPTION=VALUE]...: adds a dpdkvdpa port on VF N
+# for a logical port, with options as check_add() takes them.
 chassis_port()
 {
     chassis "$1"
     CHECK_BRIDGE=br-int check_add "$2" "$3" \
-        "other:external_ids:iface-id=$4" && ovs_port_ok "$2"
+        "other:external_ids:iface-id=$4" "${@:5}" && ovs_port_ok "$2"
 }
 
 # ovn_network N: makes the logical switch netN, 10.0.N.0/24, behind the router.
@@ -209,6 +247,19 @@ ovn_flow()
 ovn_up()
 {
     wait_until "[ \"\$(ovn_nb lsp-get-up '$1')\" = up ]"
+}
+
+# ovn_down LOGICAL: waits until OVN has it down.
+ovn_down()
+{
+    wait_until "[ \"\$(ovn_nb lsp-get-up '$1')\" = down ]"
+}
+
+# ovn_bound LOGICAL: prints the name of the chassis that has the logical port.
+ovn_bound()
+{
+    ovn_sb --bare --columns=name list Chassis \
+        "$(ovn_sb --bare --columns=chassis list Port_Binding "$1")"
 }
 
 # guest_dhcp GUEST: has a guest ask for an address, MTU and router.
