@@ -243,6 +243,16 @@ ovn_flow()
         | grep "in_port($1).*ipv4(src=$2[,/].*dst=$3[,/]"
 }
 
+# ovn_received FILE LEAST MOST: succeeds if iperf3, whose output is in FILE, received
+# so many Mbit/s.
+ovn_received()
+{
+    awk -v least="$2" -v most="$3" '
+        /receiver/ && / Mbits.sec/ { for (i = 1; i < NF; i++)
+            if ($(i + 1) == "Mbits/sec") rate = $i }
+        END { print rate; exit !(rate > least && rate < most) }' "$1"
+}
+
 # ovn_up LOGICAL: waits until OVN has the logical port up.
 ovn_up()
 {
