@@ -46,7 +46,8 @@ libvirt_start()
     mkdir -p "$OVS_DPDKVDPA_CACHE/libvirt" /var/cache/libvirt || return 1
     mounts+="mount --bind $OVS_DPDKVDPA_CACHE/libvirt /var/cache/libvirt && "
     mounts+="mount -t hugetlbfs none $dir/huge && hostname $daemon && "
-    cat > "$dir/etc/libvirtd.conf" <<CONF
+    # One that comes back is the same host.
+    [ -e "$dir/etc/libvirtd.conf" ] || cat > "$dir/etc/libvirtd.conf" <<CONF
 auth_unix_rw = "none"
 host_uuid = "$(cat /proc/sys/kernel/random/uuid)"
 log_outputs = "3:file:$VDPA_ENV/$daemon.log"
@@ -65,6 +66,15 @@ CONF
                     libvirtd -f $dir/etc/libvirtd.conf \
                     -p $dir/run/libvirtd.pid" </dev/null \
         && wait_until "libvirt_virsh '$daemon' list"
+}
+
+# libvirt_kill DAEMON: kills it as a crash would; its guests go on.
+libvirt_kill()
+{
+    local pid
+    pid=$(cat "$VDPA_ENV/$1/run/libvirtd.pid") && process_end "$1" KILL \
+        && wait_until "! process_stamp $pid" \
+        && rm -f "$VDPA_ENV/$1/run/libvirt-sock"
 }
 
 # libvirt_uri DAEMON: prints where virsh finds it.
@@ -96,6 +106,14 @@ libvirt_profile()
 {
     sed -n '/^    #include <tunables/,/^    }/s/^    //p' \
         "$abs_top_srcdir/Documentation/orchestration.rst"
+}
+
+# libvirt_tmpfiles MODE: prints the line of the document for tmpfiles.d whose folder
+# has MODE.
+libvirt_tmpfiles()
+{
+    tr '\n' ' ' < "$abs_top_srcdir/Documentation/orchestration.rst" | tr -s ' ' \
+        | grep -o "\`\`d /run/vm/vm1 $1 [^\`]*" | tr -d '\`'
 }
 
 # libvirt_interface SOCKET [N]: prints the Nth <interface> of the document with
@@ -166,6 +184,33 @@ libvirt_moved()
         && libvirt_virsh libvirtd dumpxml --migratable "$1" \
             | sed "s,'$3','$4',; s,'$VDPA_ENV/$1\.,'$VDPA_ENV/$2.," \
             > "$VDPA_ENV/$2.xml"
+}
+
+# libvirt_moves DOMAIN NAME: begins to move a guest of "libvirtd" to "libvirtb", as
+# libvirt_moved() wrote into NAME.xml, so slowly that it is not done soon, and waits
+# until its memory is on the way.
+libvirt_moves()
+{
+    libvirt_virsh libvirtd migrate --live "$1" "$(libvirt_uri libvirtb)" \
+        --migrateuri tcp://127.0.0.1:49152 --xml "$VDPA_ENV/$2.xml" \
+        --bandwidth 1 > "$VDPA_ENV/$1.moves" 2>&1 5>&- 6>&- 9>&- &
+    process_add moves $! && wait_until -t 60 \
+        "libvirt_virsh libvirtd domjobinfo '$1' | grep -q 'Memory processed: *[1-9]'"
+}
+
+# libvirt_accepted SOCKET: succeeds if QEMU has a connection to it, which is before a
+# guest that comes by migration has its card, and the port says that it is connected.
+libvirt_accepted()
+{
+    [ "$(env_exec grep -c " $1\$" /proc/net/unix)" -ge 2 ]
+}
+
+# libvirt_moves_no_more DOMAIN: waits until that has come to its end, which must
+# not be a good one.
+libvirt_moves_no_more()
+{
+    wait_until "! process_pid moves" && rm -f "$VDPA_ENV/pids/moves" \
+        && grep '^error:' "$VDPA_ENV/$1.moves"
 }
 
 # libvirt_care DAEMON DOMAIN [NAME]: puts a guest that was started under the
