@@ -295,6 +295,10 @@ TESTS += $(top_tests)
 EXTRA_DIST += $(top_tests) tests/unit/dpdkvdpa.rules.test.yml \
 	tests/unit/top_fixture.py
 
+# Ports for who knows another type only.
+TESTS += tests/unit/test-adopt.sh
+EXTRA_DIST += tests/unit/test-adopt.sh
+
 # Where the header files of DPDK's drivers come from.
 TESTS += tests/unit/test-dpdk-headers.sh
 EXTRA_DIST += tests/unit/test-dpdk-headers.sh
