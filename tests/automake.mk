@@ -295,6 +295,10 @@ TESTS += $(top_tests)
 EXTRA_DIST += $(top_tests) tests/unit/dpdkvdpa.rules.test.yml \
 	tests/unit/top_fixture.py
 
+# What happens to the alternatives when packages come and go.
+TESTS += tests/unit/test-maintainer.sh
+EXTRA_DIST += tests/unit/test-maintainer.sh
+
 # Ports for who knows another type only.
 TESTS += tests/unit/test-adopt.sh
 EXTRA_DIST += tests/unit/test-adopt.sh
