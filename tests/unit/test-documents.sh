@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # What a port may say, in status:config_error or as an event, stands in
-# Documentation/reference.rst, and no event that there is none of.  What is
-# printed is as cmocka's, so that this is counted with the other tests.
+# Documentation/reference.rst, and no event that there is none of.
 
 : "${srcdir:=.}"
+. "$srcdir/tests/lib/cases.sh" || exit 1
 reference=$srcdir/Documentation/reference.rst
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
@@ -75,17 +75,10 @@ counters()
         "$srcdir/lib/port/events.h"
 }
 
-# report NAME: a test, which fails if there is something to read.
-status=0
-report()
+# nothing COMMAND...: fails if it prints something.
+nothing()
 {
-    printf '[ RUN      ] %s\n' "$1"
-    if grep .; then
-        printf '[  FAILED  ] %s\n' "$1"
-        status=1
-    else
-        printf '[       OK ] %s\n' "$1"
-    fi
+    ! "$@" | grep .
 }
 
 # unmatched WHICH: those lines of the file "$tmp/events", or of "$tmp/quoted",
@@ -123,42 +116,56 @@ unmatched()
         }' "$tmp/events" "$tmp/quoted"
 }
 
-echo '[==========] Running 6 test(s).'
-section 'What config_error says' > "$tmp/reasons"
-{ options; others; } > "$tmp/begins"
-grep -vxFf "$tmp/reasons" "$tmp/begins" | report config_error
-
-events > "$tmp/events"
-section 'Events' > "$tmp/quoted"
-unmatched events | report events
-unmatched quoted | report no_other_events
-
-counters > "$tmp/counters"
+# new_reasons: what of a reason has no word in the reference.
+new_reasons()
 {
+    grep -vxFf "$tmp/reasons" "$tmp/begins"
+}
+
+counters_without_word()
+{
+    counters > "$tmp/counters"
     grep -c . "$tmp/counters" | grep -qxE '[1-9][0-9]' || echo "few counters"
     while read -r name; do
         grep -qF -- "$name" "$reference" || echo "no word of: $name"
     done < "$tmp/counters"
-} | report counters
+}
 
-# What a picture says is what its source says.
-for dot in "$srcdir"/Documentation/images/*.dot; do
-    svg=${dot%.dot}.svg
-    grep -oE 'label="[^"]+"' "$dot" | sed 's/^label="//; s/"$//' \
-        | sed 's/\\[nl]/\n/g' | sed 's/^ *//; /^$/d' > "$tmp/labels"
-    [ "$(wc -l < "$tmp/labels")" -ge 10 ] || echo "few labels in $dot"
-    sed "s/&#39;/'/g; s/&#45;/-/g; s/&#160;/ /g" "$svg" > "$tmp/svg"
-    while read -r label; do
-        grep -qF -- "$label<" "$tmp/svg" \
-            || echo "not in $svg: $label (make images)"
-    done < "$tmp/labels"
-done | report pictures
+# other_pictures: what a picture does not say, and its source does.
+other_pictures()
+{
+    for dot in "$srcdir"/Documentation/images/*.dot; do
+        svg=${dot%.dot}.svg
+        grep -oE 'label="[^"]+"' "$dot" | sed 's/^label="//; s/"$//' \
+            | sed 's/\\[nl]/\n/g' | sed 's/^ *//; /^$/d' > "$tmp/labels"
+        [ "$(wc -l < "$tmp/labels")" -ge 10 ] || echo "few labels in $dot"
+        sed "s/&#39;/'/g; s/&#45;/-/g; s/&#160;/ /g" "$svg" > "$tmp/svg"
+        while read -r label; do
+            grep -qF -- "$label<" "$tmp/svg" \
+                || echo "not in $svg: $label (make images)"
+        done < "$tmp/labels"
+    done
+}
 
-# All of them were found.
+# not_found: whether some of them were not found.
+not_found()
 {
     n=$(sources | grep -oE 'vdpa_port_event(_of)?\(port,' | wc -l)
     [ "$n" -ge 20 ] && [ "$n" -eq "$(wc -l < "$tmp/events")" ] \
         || echo "$n events, not those of which the text was found"
     [ "$(wc -l < "$tmp/begins")" -ge 18 ] || echo "few texts were found"
-} | report all_found
+}
+
+section 'What config_error says' > "$tmp/reasons"
+{ options; others; } > "$tmp/begins"
+events > "$tmp/events"
+section 'Events' > "$tmp/quoted"
+
+echo '[==========] Running 6 test(s).'
+case_of config_error nothing new_reasons
+case_of events nothing unmatched events
+case_of no_other_events nothing unmatched quoted
+case_of counters nothing counters_without_word
+case_of pictures nothing other_pictures
+case_of all_found nothing not_found
 exit "$status"

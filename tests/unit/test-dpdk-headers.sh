@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Where the header files of DPDK's drivers come from (dev/cache.sh), with a
-# mirror that is made up.  What is printed is as cmocka's, so that this is counted
-# with the other tests.
+# mirror that is made up.
 
 : "${srcdir:=.}"
 srcdir=$(cd "$srcdir" && pwd) || exit 1
+. "$srcdir/tests/lib/cases.sh" || exit 1
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 . "$srcdir/dev/cache.sh" || exit 1
@@ -46,29 +46,23 @@ apt-get()
     esac
 }
 
-# expect NAME VERSION [ASKED]...: with the mirror as it is, the headers are those
-# of VERSION, or "none", after the mirror was asked for these, in this order.
-status=0
-expect()
+# had VERSION [ASKED]...: with the mirror as it is, the headers are those of
+# VERSION, or "none", after the mirror was asked for these, in this order.
+had()
 {
-    local name=$1 want=$2 got
-    shift 2
-    printf '[ RUN      ] %s\n' "$name"
+    local want=$1 got
+    shift
     : > "$tmp/asked"
     dpdk_prepare > "$tmp/said"
     got=$(cat "${DPDK_TREE:+$DPDK_TREE/VERSION}" 2>/dev/null || echo none)
-    if [ "$got" = "$want" ] && [ "$(xargs < "$tmp/asked")" = "$*" ] \
-            && [ -f "${DPDK_TREE:-$tmp/asked}${DPDK_TREE:+/lib/driver.h}" ] \
-            && [ -z "$(find "$tmp/cache" -name 'dpdk_*' 2>/dev/null)" ] \
-            && { [ "$want" != none ] || grep -q 'DPDK_SOURCE' "$tmp/said"; }
-    then
-        printf '[       OK ] %s\n' "$name"
-    else
-        cat "$tmp/said"
-        echo "got $got after $(xargs < "$tmp/asked"), not $want after $*"
-        printf '[  FAILED  ] %s\n' "$name"
-        status=1
-    fi
+    [ "$got" = "$want" ] && [ "$(xargs < "$tmp/asked")" = "$*" ] \
+        && [ -f "${DPDK_TREE:-$tmp/asked}${DPDK_TREE:+/lib/driver.h}" ] \
+        && [ -z "$(find "$tmp/cache" -name 'dpdk_*' 2>/dev/null)" ] \
+        && { [ "$want" != none ] || grep -q 'DPDK_SOURCE' "$tmp/said"; } \
+        && return
+    cat "$tmp/said"
+    echo "got $got after $(xargs < "$tmp/asked"), not $want after $*"
+    return 1
 }
 
 new()
@@ -78,31 +72,31 @@ new()
     unset DPDK_SOURCE
 }
 
-echo "[==========] Running $(grep -c '^expect ' "$0") test(s)."
+echo "[==========] Running $(grep -c '^case_of ' "$0") test(s)."
 INSTALLED=25.11.4-1
 new
 LISTED="25.11.2-1 25.11.4-1" THERE=$LISTED
-expect the_same_version 25.11.4 25.11.4-1
-expect kept 25.11.4
+case_of the_same_version had 25.11.4 25.11.4-1
+case_of kept had 25.11.4
 new
 LISTED="25.11.9-1 25.11.10-1 26.03-1 24.11.8-1" THERE=$LISTED
-expect another_point_release 25.11.10 25.11.4-1 25.11.10-1
+case_of another_point_release had 25.11.10 25.11.4-1 25.11.10-1
 new
 LISTED="25.11.2-1 25.11.4-1" THERE=25.11.2-1
-expect listed_and_not_there 25.11.2 25.11.4-1 25.11.2-1
+case_of listed_and_not_there had 25.11.2 25.11.4-1 25.11.2-1
 new
 LISTED="26.03-1 24.11.8-1" THERE=$LISTED
-expect no_other_series none 25.11.4-1
+case_of no_other_series had none 25.11.4-1
 new
 LISTED="25.11.2-1 25.11.4-1" THERE=
-expect nothing_there none 25.11.4-1 25.11.2-1
+case_of nothing_there had none 25.11.4-1 25.11.2-1
 THERE=25.11.4-1
-expect tried_again 25.11.4 25.11.4-1
+case_of tried_again had 25.11.4 25.11.4-1
 # A tree that is named comes first.
 new
 mkdir -p "$tmp/given/lib"
 echo 25.11.1 > "$tmp/given/VERSION"
 touch "$tmp/given/lib/driver.h"
 DPDK_SOURCE=$tmp/given
-expect given 25.11.1
+case_of given had 25.11.1
 exit "$status"

@@ -1,16 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Whether dev/package.sh sees that a program is not hardened.  What is printed is
-# as cmocka's, so that this is counted with the other tests.
+# Whether dev/package.sh sees that a program is not hardened.
 
 : "${srcdir:=.}"
+. "$srcdir/tests/lib/cases.sh" || exit 1
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 . "$srcdir/dev/package.sh" || exit 1
 # shellcheck disable=SC2034 # It is for what is tested.
 LOG=$tmp/log
-status=0
 
 cat > "$tmp/x.c" <<'C'
 #include <stdio.h>
@@ -32,24 +31,18 @@ flags()
     DEB_BUILD_MAINT_OPTIONS=hardening=+all dpkg-buildflags --get "$1"
 }
 
-# seen NAME WANT [FLAG]...: a test: with these flags beside those of packages a
-# program is taken for a hardened one, or not.
+# seen WANT [FLAG]...: with these flags beside those of packages a program is taken
+# for a hardened one, or not.
 seen()
 {
-    local name=$1 want=$2 got=no
-    shift 2
-    printf '[ RUN      ] %s\n' "$name"
+    local want=$1 got=no
+    shift
     # shellcheck disable=SC2046 # These are words.
     gcc $(flags CPPFLAGS) $(flags CFLAGS) $(flags LDFLAGS) "$@" \
         -o "$tmp/x" "$tmp/x.c" 2> "$tmp/gcc" || { cat "$tmp/gcc"; got=none; }
     [ "$got" = none ] || { package_hardened_file pie "$tmp/x" && got=yes; }
-    if [ "$got" = "$want" ]; then
-        printf '[       OK ] %s\n' "$name"
-    else
-        echo "it is taken for a hardened one: $got"
-        printf '[  FAILED  ] %s\n' "$name"
-        status=1
-    fi
+    [ "$got" = "$want" ] \
+        || { echo "it is taken for a hardened one: $got"; return 1; }
 }
 
 if ! command -v dpkg-buildflags > /dev/null; then
@@ -60,11 +53,11 @@ if ! command -v dpkg-buildflags > /dev/null; then
 fi
 branches=$(package_branches)
 echo "[==========] Running $([ -z "$branches" ] && echo 6 || echo 7) test(s)."
-seen hardened yes
-seen no_canary no -fno-stack-protector
-seen no_checked_functions no -U_FORTIFY_SOURCE
-seen no_read_only_relocations no -Wl,-z,norelro
-seen lazy_binding no -Wl,-z,lazy
-seen fixed_address no -no-pie
-[ -z "$branches" ] || seen branches no -fcf-protection=none
+case_of hardened seen yes
+case_of no_canary seen no -fno-stack-protector
+case_of no_checked_functions seen no -U_FORTIFY_SOURCE
+case_of no_read_only_relocations seen no -Wl,-z,norelro
+case_of lazy_binding seen no -Wl,-z,lazy
+case_of fixed_address seen no -no-pie
+[ -z "$branches" ] || case_of branches seen no -fcf-protection=none
 exit "$status"

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # How Open vSwitch's own tests are counted (dev/ovs-tests.sh): a suite that is made
-# up is run with "our" ovs-vswitchd and the "stock" one.  What is printed is as
-# cmocka's, so that this is counted with the other tests.
+# up is run with "our" ovs-vswitchd and the "stock" one.
 
 : "${srcdir:=.}"
+. "$srcdir/tests/lib/cases.sh" || exit 1
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 . "$srcdir/dev/suites.sh" && . "$srcdir/dev/ovs-tests.sh" || exit 1
@@ -51,37 +51,28 @@ ovs_suite_make()
     ! grep -q FAILED "$tmp/suite"
 }
 
-# expect NAME PASSED FAILED SKIPPED, with a suite as input: a test.
-status=0
-expect()
+# counted PASSED FAILED SKIPPED, of a suite that is its input.
+counted()
 {
-    local what="$2 passed, $3 failed, $4 skipped" got
+    local what="$1 passed, $2 failed, $3 skipped" got
     cat > "$tmp/suite"
     rm -f "$tmp"/ran.*
     PASSED=0 FAILED=0 SKIPPED=0
-    printf '[ RUN      ] %s\n' "$1"
     ovs_suite check -j1 > "$tmp/said" 2>&1
     got="$PASSED passed, $FAILED failed, $SKIPPED skipped"
-    if [ "$got" = "$what" ]; then
-        printf '[       OK ] %s\n' "$1"
-    else
-        cat "$tmp/said"
-        echo "$got, not $what"
-        printf '[  FAILED  ] %s\n' "$1"
-        status=1
-    fi
+    [ "$got" = "$what" ] || { cat "$tmp/said"; echo "$got, not $what"; return 1; }
 }
 
-# times WHOSE N NUMBER: a test of the last suite ran so often.
+# ran WHOSE N NUMBER: a test of the last suite did so often.
+ran()
+{
+    [ "$(grep -cx "$1" "$tmp/ran.$3")" -eq "$2" ]
+}
+
+# times WHOSE N NUMBER: a case of ran.
 times()
 {
-    printf '[ RUN      ] test_%d_ran_%d_times_with_%s\n' "$3" "$2" "$1"
-    if [ "$(grep -cx "$1" "$tmp/ran.$3")" -eq "$2" ]; then
-        printf '[       OK ] test_%d_ran_%d_times_with_%s\n' "$3" "$2" "$1"
-    else
-        printf '[  FAILED  ] test_%d_ran_%d_times_with_%s\n' "$3" "$2" "$1"
-        status=1
-    fi
+    case_of "test_$3_ran_$2_times_with_$1" ran "$@"
 }
 
 new()
@@ -90,9 +81,9 @@ new()
     mkdir "$OVS_BUILD"
 }
 
-echo "[==========] Running $(grep -cE '^(expect|times) ' "$0") test(s)."
+echo "[==========] Running $(grep -cE '^(case_of|times) ' "$0") test(s)."
 new
-expect all_is_well 3 0 0 <<EOF
+case_of all_is_well counted 3 0 0 <<EOF
 1 one yes ok ok
 2 two yes ok ok
 3 three no ok ok
@@ -100,66 +91,66 @@ EOF
 times stock 1 1
 times stock 0 3
 # Again: what the stock one passed is known.
-expect all_is_still_well 3 0 0 <<EOF
+case_of all_is_still_well counted 3 0 0 <<EOF
 1 one yes ok none
 2 two yes ok none
 3 three no ok none
 EOF
 times stock 0 1
-expect known_and_fails_with_ours 1 1 0 <<EOF
+case_of known_and_fails_with_ours counted 1 1 0 <<EOF
 1 one yes FAILED ok
 2 two yes ok none
 EOF
 times stock 1 1
 new
-expect fails_in_a_hurry 2 0 0 <<EOF
+case_of fails_in_a_hurry counted 2 0 0 <<EOF
 1 one yes FAILED,ok ok
 2 two yes ok FAILED,ok
 EOF
 times ours 2 1
 times stock 2 2
 new
-expect fails_often 2 0 0 <<EOF
+case_of fails_often counted 2 0 0 <<EOF
 1 one yes FAILED,FAILED,FAILED,ok ok
 2 two yes ok FAILED,FAILED,FAILED,ok
 EOF
-expect fails_with_ours 1 1 0 <<EOF
+case_of fails_with_ours counted 1 1 0 <<EOF
 1 one yes FAILED ok
 2 two yes ok ok
 EOF
 new
-expect fails_with_stock 1 1 0 <<EOF
+case_of fails_with_stock counted 1 1 0 <<EOF
 1 one yes ok FAILED
 2 two yes ok ok
 EOF
 times stock 4 1
-expect fails_with_both 1 0 2 <<EOF
+case_of fails_with_both counted 1 0 2 <<EOF
 1 one yes FAILED FAILED
 2 two yes ok ok
 3 three yes skipped skipped
 EOF
-expect skipped_with_one 1 2 0 <<EOF
+case_of skipped_with_one counted 1 2 0 <<EOF
 1 one yes ok skipped
 2 two yes ok ok
 3 three yes skipped ok
 EOF
 new
-expect fails_without_any 1 0 1 <<EOF
+case_of fails_without_any counted 1 0 1 <<EOF
 1 one no FAILED ok
 2 two yes ok ok
 EOF
 # Both stop halfway: three have no result, and make says so.
-expect stops_halfway 1 3 0 <<EOF
+case_of stops_halfway counted 1 3 0 <<EOF
 1 one yes ok ok
 2 two yes none none
 3 three yes ok ok
 4 four no ok ok
 EOF
 # Nothing that runs is ours, or nothing runs at all.
-expect nobody_uses_ours 1 1 0 <<EOF
+case_of nobody_uses_ours counted 1 1 0 <<EOF
 1 one no ok ok
 EOF
-expect nothing_runs 0 3 0 <<EOF
+case_of nothing_runs counted 0 3 0 <<EOF
 1 one yes none none
 2 two yes ok ok
 EOF
