@@ -30,7 +30,9 @@ EXTRA_DIST += \
 	tests/fuzz/fuzz-packet.c \
 	tests/fuzz/fuzz-positions.c \
 	tests/fuzz/fuzz-ring.c \
-	tests/fuzz/fuzz-walk.c
+	tests/fuzz/fuzz-walk.c \
+	tests/fuzz/simple-ring.h \
+	tests/fuzz/simple-scatter.h
 CLEANFILES += $(fuzz_targets)
 
 FUZZ_CC = clang
