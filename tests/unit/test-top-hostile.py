@@ -16,8 +16,8 @@ import sys
 import termios
 import time
 
-from top_fixture import (PORT, PROGRAM, Server, eq, gone, main, port_at, run,
-                         tmp)
+from top_fixture import (PORT, PROGRAM, Server, Skip, eq, gone, main, port_at,
+                         run, tmp)
 
 from dpdkvdpa_top import asking
 
@@ -272,7 +272,10 @@ class Terminal:
         env = {k: v for k, v in {**os.environ, "TERM": "xterm", **env}.items()
                if v is not None}
         self.output = ""
-        self.pid, self.fd = pty.fork()
+        try:
+            self.pid, self.fd = pty.fork()
+        except OSError as e:
+            raise Skip("there are no terminals: %s" % e)
         if not self.pid:
             fcntl.ioctl(0, termios.TIOCSWINSZ,
                         struct.pack("HHHH", rows, columns, 0, 0))
