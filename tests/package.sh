@@ -13,7 +13,7 @@
 
 # Tests of the packages, on a machine that is there for nothing else: see
 # dev/vm.sh.  In the current folder are the packages, in packages/, and the same
-# with a higher version, in upgrade/, beside debian/tests.  Each test begins where
+# with a higher version, in upgrade/, beside debian/tests and install.rst.  Each test begins where
 # the one before it ended, and its result is a line "ok NAME" or "FAILED NAME".
 
 . debian/tests/functions
@@ -127,8 +127,35 @@ test_purge()
             ! -path '/var/lib/apt/*' | grep .
 }
 
+# to_type: prints the commands of Documentation/install.rst, but for the VF of a NIC
+# that is not here.
+to_type()
+{
+    awk '/^    # / { begun = 1; $1 = ""; print; next }
+         begun && /^      / { print; next }
+         { begun = 0 }' install.rst | grep -vE '^ *VF=[0-9]'
+}
+
+# What the document says works as it says it, from nothing to a port, and back.
+test_typed()
+{
+    vsctl --if-exists del-br br0 -- clear Open_vSwitch . other_config \
+        && systemctl restart openvswitch-switch \
+        && echo 'APT::Get::Assume-Yes "true";' > /etc/apt/apt.conf.d/typed \
+        && ln -sfn packages _packages || return
+    to_type > commands
+    sed '/apt purge/,$d' commands > there
+    sed -n '/apt purge/,$p' commands > back
+    bash -ex there < /dev/null || return
+    [ "$(daemon)" = "$OURS" ] && [ "$(vsctl get Interface vdpa0 error)" = '[]' ] \
+        && [ -z "$(vsctl --if-exists get Interface vdpa0 status:config_error)" ] \
+        || return
+    bash -ex back < /dev/null || return
+    [ "$(daemon)" = "$STOCK" ] && [ "$(vsctl list-ports br0)" = vdpa0 ]
+}
+
 [ $# -gt 0 ] || set -- install files autopkgtest telemetry upgrade remove \
-    install_again purge
+    install_again purge typed
 for name in "$@"; do
     echo "### $name"
     begin=$SECONDS
