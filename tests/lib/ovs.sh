@@ -84,8 +84,9 @@ ovs_vswitchd_start()
 # The user that ovs_user_make() makes.
 OVS_USER_ID=64990
 
-# ovs_user_make: from now on there is a user "openvswitch", with a group of that
-# name, as far as ovs-vswitchd sees; the machine's users stay as they are.
+# ovs_user_make [GROUP]: from now on there is a user "openvswitch", with a group of that
+# name, who is a member of GROUP besides, as far as ovs-vswitchd sees; the machine's
+# users stay as they are.
 ovs_user_make()
 {
     local dir=$VDPA_ENV/users real=$VSWITCHD id=$OVS_USER_ID
@@ -93,6 +94,7 @@ ovs_user_make()
     sed -i '/^openvswitch:/d' "$dir/passwd" "$dir/group"
     echo "openvswitch:x:$id:$id::/:/bin/false" >> "$dir/passwd"
     echo "openvswitch:x:$id:" >> "$dir/group"
+    [ $# -eq 0 ] || sed -i "/^$1:/{ s/[^:]\$/&,/; s/\$/openvswitch/; }" "$dir/group"
     cat > "$dir/ovs-vswitchd" <<WRAPPER
 #!/bin/sh
 exec unshare -m sh -c 'mount --bind $dir/passwd /etc/passwd \\
