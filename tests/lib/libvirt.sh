@@ -116,6 +116,19 @@ libvirt_tmpfiles()
         | grep -o "\`\`d /run/vm/vm1 $1 [^\`]*" | tr -d '\`'
 }
 
+# libvirt_overridden NAME: has the document's override, by which the card of an
+# emulated guest has no vectors, in NAME.xml, where the kernel was told.
+libvirt_overridden()
+{
+    local namespace
+    namespace=$(grep -o "xmlns:qemu='[^']*'" \
+        "$abs_top_srcdir/Documentation/orchestration.rst") || return 1
+    sed -i "s,<domain type='qemu',& $namespace,; s, pci=nomsi,,
+            /^<\/domain>/d" "$VDPA_ENV/$1.xml" \
+        && { libvirt_pasted qemu:override && echo "</domain>"; } \
+            >> "$VDPA_ENV/$1.xml"
+}
+
 # libvirt_interface SOCKET [N]: prints the Nth <interface> of the document with
 # SOCKET as the path.
 libvirt_interface()
