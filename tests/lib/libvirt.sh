@@ -30,6 +30,13 @@ libvirt_there()
         && getent passwd libvirt-qemu >/dev/null
 }
 
+# libvirt_sets_links: succeeds if libvirt can set the link of a vhostuser card down, as
+# 12.8 can and 11.3 cannot.
+libvirt_sets_links()
+{
+    [ "$(libvirtd --version | sed -nE 's/.* ([0-9]+)\..*/\1/p;q')" -ge 12 ]
+}
+
 # libvirt_start DAEMON: starts a libvirtd, which calls itself another host than
 # all others do.
 libvirt_start()
