@@ -27,7 +27,7 @@ ETHDEV: The port \(ID=[0-9]+\) is already configured
 Cannot negotiate Rx metadata: Device or resource busy
 TELEMETRY: No legacy callbacks
 failed to enumerate system datapaths
-ovs_rcu.*blocked (1000|2000|4000) ms waiting for
+ovs_rcu.*blocked [1-7][0-9]{3} ms waiting for
 \|timeval(\([^)]*\))?\|WARN\|(Unreasonably long|context switches:|faults:|disk:)
 \|poll_loop(\([^)]*\))?\|WARN\|wakeup due to
 Rx checksum offload is not supported on port
