@@ -22,7 +22,7 @@ BUILD_PACKAGES="gcc make libc6-dev autoconf automake libtool pkg-config
 # All that is installed: these, and what the demo and most tests take.
 PACKAGES="$BUILD_PACKAGES dpkg-dev xz-utils openvswitch-switch
     openvswitch-common dpdk dpdk-dev qemu-system-x86 busybox-static iproute2
-    iputils-ping ethtool iperf3 cpio kmod man-db mount procps
+    iputils-ping ethtool iperf3 cpio kmod lz4 man-db mount procps zstd
     python3-docutils util-linux"
 
 # What some tests take beside, and who runs ./quickstart check has installed.

@@ -23,8 +23,8 @@
 guest_files()
 {
     local dir=$VDPA_ENV/files url=http://192.0.2.1
-    mkdir -p "$dir" && ln -sf "$1" "$dir/kernel" && ln -sf "$2" "$dir/image" \
-        && cat > "$dir/boot.ipxe" <<SCRIPT
+    mkdir -p "$dir" && ln -sf "$1" "$dir/kernel" \
+        && ln -sf "$2.gz" "$dir/image" && cat > "$dir/boot.ipxe" <<SCRIPT
 #!ipxe
 kernel $url/kernel initrd=image ${3//$'\n'/ }
 initrd $url/image

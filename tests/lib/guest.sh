@@ -60,6 +60,47 @@ guest_kernel()
     echo "$best"
 }
 
+# guest_vmlinux KERNEL: prints the path of a file that QEMU can start as well as
+# KERNEL, and that has been unpacked already, once, for an emulated processor takes
+# a third of a second for it; KERNEL itself if there is no such file.
+guest_vmlinux()
+{
+    local plain
+    plain=$OVS_DPDKVDPA_CACHE/vmlinux-$(stat -c %s-%Y "$1")
+    if [ ! -f "$plain" ]; then
+        # It must say where it is entered by who has unpacked it (CONFIG_PVH).
+        guest_unpack "$1" > "$plain.$$" 2>/dev/null \
+            && readelf -n "$plain.$$" | grep -q '^ *Xen .*(0x00000012)' \
+            && mv "$plain.$$" "$plain" || plain=$1
+        rm -f "$OVS_DPDKVDPA_CACHE"/vmlinux-*."$$"
+    fi
+    echo "$plain"
+}
+
+# guest_unpack KERNEL: prints what a kernel has packed.  Its header, which is that
+# of Linux' boot protocol, says from where to where that is, behind as many sectors
+# as it says; the last four bytes are not of it.
+guest_unpack()
+{
+    local sectors from length tool
+    sectors=$(guest_number "$1" 0x1f1 1)
+    from=$(((sectors + 1) * 512 + $(guest_number "$1" 0x248 4)))
+    length=$(guest_number "$1" 0x24c 4)
+    case $(guest_number "$1" "$from" 4) in
+    $((0x184c2102))) tool=lz4 ;;
+    $((0x587a37fd))) tool=xz ;;
+    $((0xfd2fb528))) tool=zstd ;;
+    *) return 1 ;;
+    esac
+    tail -c "+$((from + 1))" "$1" | head -c $((length - 4)) | "$tool" -dc
+}
+
+# guest_number FILE OFFSET SIZE: prints the number there.
+guest_number()
+{
+    od -An -t "u$3" -j $(($2)) -N "$3" "$1" | tr -d ' '
+}
+
 # guest_init: prints the guest's first program.
 guest_init()
 {
@@ -94,8 +135,10 @@ INIT
 }
 
 # guest_image [NAME]: prints the path of the guest's initramfs, after making it
-# unless it is there.  With a NAME it has more, by guest_image_NAME(), which takes
-# the arguments of guest_image_fill().
+# unless it is there.  It is not packed, which would be for the guest to undo; for
+# one that has to fetch it there is a packed one beside it, with ".gz".  With a NAME
+# it has more, by guest_image_NAME(), which takes the arguments of
+# guest_image_fill().
 guest_image()
 {
     local kernel modules key image root more=${1:+guest_image_$1}
@@ -109,14 +152,15 @@ guest_image()
                 /usr/bin/ping
             [ -z "$more" ] || stat -c %Y /usr/bin/dpdk-testpmd "$GUEST_KEXEC") \
           | md5sum | cut -c1-12)
-    image=$OVS_DPDKVDPA_CACHE/guest${1:+-$1}-$key.cpio.gz
+    image=$OVS_DPDKVDPA_CACHE/guest${1:+-$1}-$key.cpio
     if [ ! -f "$image" ]; then
         root=$(mktemp -d) || return 1
         mkdir -p "$OVS_DPDKVDPA_CACHE" \
             && guest_image_fill "$root" "$modules" \
             && ${more:-:} "$root" "$modules" \
-            && (cd "$root" && find . | cpio -o -H newc --quiet | gzip -1) \
-                > "$image.$$" \
+            && (cd "$root" && find . | cpio -o -H newc --quiet) > "$image.$$" \
+            && gzip -1 < "$image.$$" > "$image.$$.gz" \
+            && mv "$image.$$.gz" "$image.gz" \
             && mv "$image.$$" "$image" || image=
         rm -rf "$root"
     fi
@@ -210,6 +254,9 @@ guest_libraries()
 #   reboot=yes          it may reboot; if not given that ends it
 #   boot=net            its firmware boots from the network; see
 #                       guest_files_serve()
+#   boot=packed         its kernel unpacks itself; of one that was unpacked before,
+#                       see guest_vmlinux(), a guest that is suspended to RAM does
+#                       not wake up
 #   image=NAME          with what guest_image_NAME() adds to its file system
 #   append=WORDS        more of the kernel's command line
 #   more=WORDS          more arguments of QEMU
@@ -266,10 +313,12 @@ guest_boot_arguments()
     append="console=ttyS0 quiet panic=-1 $GUEST_HASTE${append:+ $append}"
     image=$(guest_image "$image") && kernel=$(guest_kernel) \
         && guest_files "${kernel% *}" "$image" "$append" || return 1
+    kernel=${kernel% *}
+    [ "$boot" != kernel ] || kernel=$(guest_vmlinux "$kernel")
     if [ "$boot" = net ]; then
         cmd+=(-boot n -machine graphics=off)
     else
-        cmd+=(-kernel "${kernel% *}" -initrd "$image" -append "$append")
+        cmd+=(-kernel "$kernel" -initrd "$image" -append "$append")
     fi
 }
 
