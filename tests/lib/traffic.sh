@@ -50,15 +50,35 @@ iperf_both()
         && guest_exec "$1" "iperf3 -c $2 -n $3 ${*:4} -R"
 }
 
+# traffic_serve: has the host send back what it gets, from now on.
+traffic_serve()
+{
+    process_pid echo >/dev/null && return
+    # shellcheck disable=SC2154 # Set by who loads the libraries.
+    env_spawn echo "$VDPA_ENV/echo.log" \
+        python3 "$abs_top_srcdir/tests/lib/echo.py" 192.0.2.1 7 </dev/null \
+        && wait_until "env_exec busybox netstat -tln | grep -q '192.0.2.1:7 '"
+}
+
+# traffic_once GUEST N: a quarter of a megabyte goes forth and back over each of N
+# connections at a time; fails if anything comes back other than it was.
+traffic_once()
+{
+    # shellcheck disable=SC2016 # It is for the guest.
+    traffic_serve && guest_exec "$1" '
+        cd /tmp && [ -e sent ] || dd if=/dev/urandom of=sent bs=64k count=4
+        pids=
+        for i in $(seq '"$2"'); do
+            nc 192.0.2.1 7 < sent | cmp - sent &
+            pids="$pids $!"
+        done
+        for pid in $pids; do wait $pid || exit 1; done'
+}
+
 # traffic_start GUEST: starts the traffic of a guest.
 traffic_start()
 {
-    if ! process_pid echo >/dev/null; then
-        # shellcheck disable=SC2154 # Set by who loads the libraries.
-        env_spawn echo "$VDPA_ENV/echo.log" \
-            python3 "$abs_top_srcdir/tests/lib/echo.py" 192.0.2.1 7 </dev/null \
-            || return 1
-    fi
+    traffic_serve || return 1
     # shellcheck disable=SC2016 # It is for the guest.
     guest_exec "$1" '
         dd if=/dev/urandom of=/tmp/sent bs=64k count=4 2>/dev/null
