@@ -32,13 +32,13 @@
 
 VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_pool);
 
-/* Mbufs in the cache of each thread, as Open vSwitch's own pools have them.
- * What a burst takes beyond that comes out of the ring of all threads and goes
- * back to its end, so goes round all the pool, which is more than the caches
- * of a CPU hold; and packets of 64 KB take 32 mbufs each. */
-#define CACHE_SIZE 512
+/* Mbufs in the cache of each thread.  What a burst takes beyond that comes out
+ * of the ring of all threads and goes back to its end, so goes round all the
+ * pool, which is more than the caches of a CPU hold; and packets of 64 KB take
+ * 32 mbufs each. */
+#define CACHE_SIZE 384
 
-/* What a thread keeps at most, also when it uses the mempool no more, because
+/* What a PMD thread keeps at most, also when it uses the mempool no more, because
  * an rx-queue has moved: DPDK flushes a cache that is half as full again. */
 #define CACHE_KEEPS (CACHE_SIZE * 3 / 2)
 
@@ -176,11 +176,19 @@ dpdk_vdpa_pool_size(unsigned int n_mbufs, uint32_t data_len)
                                                  NULL));
 }
 
+/* Returns how many mbufs 'n_threads' keep at most, of which one is the main
+ * thread, which keeps none (dpdk_vdpa_pool_flush()). */
+static unsigned int
+count_kept(unsigned int n_threads)
+{
+    return n_threads ? (n_threads - 1) * CACHE_KEEPS : 0;
+}
+
 /* Returns how many mbufs 'pool' has for shares if 'n_threads' use it. */
 static unsigned int
 pool_capacity(const struct pool *pool, unsigned int n_threads)
 {
-    unsigned int kept = n_threads * CACHE_KEEPS;
+    unsigned int kept = count_kept(n_threads);
 
     return pool->mempool->size > kept ? pool->mempool->size - kept : 0;
 }
@@ -197,7 +205,7 @@ pool_create(int numa_node, uint32_t data_len, unsigned int n_mbufs,
     struct pool *pool;
 
     snprintf(name, sizeof name, "dpdkvdpa_%u", serial++);
-    mempool = rte_pktmbuf_pool_create(name, n_mbufs + n_threads * CACHE_KEEPS,
+    mempool = rte_pktmbuf_pool_create(name, n_mbufs + count_kept(n_threads),
                                       CACHE_SIZE, 0, room_for(data_len),
                                       numa_node);
     if (!mempool) {
@@ -365,6 +373,12 @@ struct rte_mempool *
 dpdk_vdpa_pool_mempool(const struct dpdk_vdpa_share *share)
 {
     return share->pool->mempool;
+}
+
+void
+dpdk_vdpa_pool_flush(struct rte_mempool *mempool)
+{
+    rte_mempool_cache_flush(NULL, mempool);
 }
 
 void
