@@ -107,6 +107,8 @@ vdpa_sources = \
 	lib/vhost/kicks.c \
 	lib/vhost/layout.c \
 	lib/vhost/layout.h \
+	lib/vhost/lend.c \
+	lib/vhost/lend.h \
 	lib/vhost/lro.c \
 	lib/vhost/lro.h \
 	lib/vhost/offer.c \

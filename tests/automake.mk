@@ -17,6 +17,7 @@ unit_tests = \
 	tests/unit/test-insert \
 	tests/unit/test-kicks \
 	tests/unit/test-layout \
+	tests/unit/test-lend \
 	tests/unit/test-lines \
 	tests/unit/test-lro \
 	tests/unit/test-merge \
@@ -117,6 +118,8 @@ tests_unit_test_kicks_SOURCES = tests/unit/test-kicks.c lib/base/packet.c \
 tests_unit_test_layout_SOURCES = tests/unit/test-layout.c lib/vhost/book.c \
 	lib/vhost/door.c lib/vhost/files.c lib/vhost/insert.c \
 	lib/vhost/merge.c
+
+tests_unit_test_lend_SOURCES = tests/unit/test-lend.c lib/vhost/lend.c
 
 tests_unit_test_lro_SOURCES = tests/unit/test-lro.c lib/vhost/lro.c
 
