@@ -19,6 +19,7 @@ vdpasim_sources = \
 	drivers/nic/flow_pattern.c \
 	drivers/nic/flow_rss.c \
 	drivers/nic/interrupt.c \
+	drivers/nic/late.c \
 	drivers/nic/nic.c \
 	drivers/nic/port.c \
 	drivers/nic/port_rss.c \
@@ -75,6 +76,7 @@ vdpasim_headers = \
 	drivers/nic/flow_pattern.h \
 	drivers/nic/flow_rss.h \
 	drivers/nic/interrupt.h \
+	drivers/nic/late.h \
 	drivers/nic/nic.h \
 	drivers/nic/port.h \
 	drivers/nic/port_rss.h \
@@ -177,6 +179,7 @@ sim_unit_tests = \
 	tests/unit/test-sim-eswitch \
 	tests/unit/test-sim-flow \
 	tests/unit/test-sim-interrupt \
+	tests/unit/test-sim-late \
 	tests/unit/test-sim-lro \
 	tests/unit/test-sim-nic \
 	tests/unit/test-sim-offload \
@@ -224,6 +227,12 @@ tests_unit_test_sim_interrupt_SOURCES = tests/unit/test-sim-interrupt.c \
 tests_unit_test_sim_interrupt_CPPFLAGS = $(sim_unit_CPPFLAGS)
 tests_unit_test_sim_interrupt_CFLAGS = $(sim_unit_CFLAGS)
 tests_unit_test_sim_interrupt_LDADD = $(sim_unit_LDADD)
+
+tests_unit_test_sim_late_SOURCES = tests/unit/test-sim-late.c \
+	tests/unit/test-sim-ports.c tests/unit/test-sim-ports.h
+tests_unit_test_sim_late_CPPFLAGS = $(sim_unit_CPPFLAGS)
+tests_unit_test_sim_late_CFLAGS = $(sim_unit_CFLAGS)
+tests_unit_test_sim_late_LDADD = $(sim_unit_LDADD)
 
 tests_unit_test_sim_lro_SOURCES = tests/unit/test-sim-lro.c
 tests_unit_test_sim_lro_CPPFLAGS = $(sim_unit_CPPFLAGS)

@@ -42,6 +42,7 @@ probe_port(struct rte_vdev_device *vdev, struct sim_nic *nic,
 		.nic = nic,
 		.vf = args->vf,
 		.faults = args->faults,
+		.tx_free = args->tx_free,
 	};
 
 	return rte_eth_dev_create(&vdev->device, rte_vdev_device_name(vdev),
@@ -102,4 +103,5 @@ RTE_PMD_REGISTER_PARAM_STRING(net_simvf,
 	"vdpa=<0|1> "
 	"queues=<1-16> "
 	"sw-live-migration=<0|1> "
+	"tx-free=<1-32|1us-65535us|never> "
 	"fault=<name>");

@@ -248,6 +248,34 @@ vf_queues(const struct parse *p, const char *key, const char *value)
 	return 0;
 }
 
+static int
+vf_tx_free(const struct parse *p, const char *key, const char *value)
+{
+	struct sim_vf_args *args = p->out;
+	size_t len = value == NULL ? 0 : strlen(value);
+	char number[8];
+	uint16_t n = 0;
+	bool ok = true;
+
+	if (len > 2 && len < sizeof(number) &&
+	    strcmp(value + len - 2, "us") == 0) {
+		args->tx_free.mode = SIM_TX_FREE_LATER;
+		rte_strscpy(number, value, len - 1);
+		ok = parse_number(number, 1, UINT16_MAX, &n);
+	} else if (len > 0 && strcmp(value, "never") == 0) {
+		args->tx_free.mode = SIM_TX_FREE_NEVER;
+	} else {
+		args->tx_free.mode = SIM_TX_FREE_GROUPS;
+		ok = parse_number(value, 1, SIM_MIN_DESC, &n);
+	}
+	args->tx_free.n = n;
+	if (!ok)
+		return bad_value(p, key, value, "give a number of packets "
+				 "from 1 to " RTE_STR(SIM_MIN_DESC) ", of "
+				 "microseconds from 1us to 65535us, or never");
+	return 0;
+}
+
 static const struct key pf_keys[] = {
 	{ "vfs", pf_vfs },
 	{ "queues", pf_queues },
@@ -263,6 +291,7 @@ static const struct key vf_keys[] = {
 	{ "vdpa", vf_vdpa },
 	{ "queues", vf_queues },
 	{ "sw-live-migration", vf_sw_lm },
+	{ "tx-free", vf_tx_free },
 	{ "fault", vf_fault },
 	{ NULL, NULL },
 };
@@ -376,7 +405,7 @@ sim_devargs_parse_vf(const char *dev, const char *args,
 
 	memset(out, 0, sizeof(*out));
 	ret = parse_args(&p, vf_keys, "pf, vf, vdpa, queues, "
-			 "sw-live-migration and fault", args);
+			 "sw-live-migration, tx-free and fault", args);
 	if (ret != 0)
 		return ret;
 	for (i = 0; i < RTE_DIM(required); i++) {
@@ -384,6 +413,11 @@ sim_devargs_parse_vf(const char *dev, const char *args,
 			continue;
 		SIM_LOG(ERR, "%s: %s= is missing: give for example "
 			"pf=net_simpf0,vf=0", dev, required[i]);
+		return -EINVAL;
+	}
+	if (out->vdpa && out->tx_free.mode != SIM_TX_FREE_AT_ONCE) {
+		SIM_LOG(ERR, "%s: tx-free is for an ethdev: give vdpa=0, or "
+			"leave it out", dev);
 		return -EINVAL;
 	}
 	return 0;

@@ -65,6 +65,17 @@ sim_vf_set_is_below(const struct sim_vf_set *set, uint16_t n)
 	return true;
 }
 
+/* When the driver of an ethdev frees what the device has sent. */
+struct sim_tx_free {
+	enum {
+		SIM_TX_FREE_AT_ONCE,
+		SIM_TX_FREE_GROUPS,	/* When 'n' packets are sent. */
+		SIM_TX_FREE_LATER,	/* After 'n' microseconds. */
+		SIM_TX_FREE_NEVER,	/* When the queue is stopped. */
+	} mode;
+	uint32_t n;
+};
+
 struct sim_pf_args {
 	uint16_t vfs;			/* 0: the key was absent. */
 	uint16_t queues;		/* 0: the key was absent. */
@@ -83,6 +94,7 @@ struct sim_vf_args {
 	bool sw_lm;			/* Only with vdpa. */
 	uint16_t queues;		/* Pairs, only with vdpa; 0: absent. */
 	uint32_t faults;
+	struct sim_tx_free tx_free;	/* Only without vdpa. */
 };
 
 /* 'args' is what follows the device's name and its comma; may be NULL. */

@@ -9,6 +9,7 @@
 #define SIM_LAST_VF	125
 #define SIM_MAX_QUEUES	16	/* Of an ethdev; pairs of a vDPA device. */
 #define SIM_MAX_FRAME	9728
+#define SIM_MIN_DESC	32	/* Of a queue. */
 
 /* More packets than a burst function handles at a time. */
 #define SIM_BURST	64

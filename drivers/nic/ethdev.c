@@ -183,8 +183,10 @@ port_stop(struct rte_eth_dev *dev)
 		sim_rxq_flush(p->rxq[i]);
 		dev->data->rx_queue_state[i] = RTE_ETH_QUEUE_STATE_STOPPED;
 	}
-	for (i = 0; i < dev->data->nb_tx_queues; i++)
+	for (i = 0; i < dev->data->nb_tx_queues; i++) {
+		sim_tx_stop(dev->data->tx_queues[i]);
 		dev->data->tx_queue_state[i] = RTE_ETH_QUEUE_STATE_STOPPED;
+	}
 	p->n_rxq = 0;
 	return 0;
 }
@@ -506,6 +508,7 @@ static const struct eth_dev_ops port_ops = {
 	.rx_queue_intr_disable = sim_interrupt_disable,
 	.tx_queue_setup = port_tx_queue_setup,
 	.tx_queue_release = port_tx_queue_release,
+	.tx_done_cleanup = sim_tx_done_cleanup,
 	.rss_hash_update = sim_port_rss_hash_update,
 	.rss_hash_conf_get = sim_port_rss_hash_conf_get,
 	.reta_update = sim_port_reta_update,
@@ -526,6 +529,7 @@ init_fields(struct sim_port *p, struct rte_eth_dev *dev,
 	p->nic = params->nic;
 	p->kind = params->kind;
 	p->vf = params->vf;
+	p->tx_free = params->tx_free;
 	p->ep_id = sim_nic_endpoint(p->kind, p->vf);
 	p->plug.ops = &sim_port_plug_ops;
 	p->plug.name = dev->data->name;

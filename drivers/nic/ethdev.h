@@ -12,6 +12,7 @@ struct sim_ethdev_params {
 	enum sim_port_kind kind;
 	uint16_t vf;			/* Of a VF or a representor. */
 	uint32_t faults;
+	struct sim_tx_free tx_free;
 };
 
 /* For rte_eth_dev_create(): 'params' is a struct sim_ethdev_params. */

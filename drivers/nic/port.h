@@ -12,6 +12,7 @@
 
 #include "base/fault.h"
 #include "eswitch/eswitch.h"
+#include "nic/late.h"
 #include "nic/nic.h"
 #include "packet/rss.h"
 
@@ -33,7 +34,6 @@
 #define SIM_MAX_MTU	(SIM_MAX_FRAME - RTE_ETHER_HDR_LEN - 2 * 4)
 #define SIM_MAX_MACS	16
 #define SIM_MAX_DESC	8192
-#define SIM_MIN_DESC	32
 
 struct sim_port;
 
@@ -78,6 +78,7 @@ struct sim_txq {
 	uint16_t nb_desc;
 
 	/* Written by the thread that sends on the queue. */
+	struct sim_late late;
 	uint64_t packets __rte_cache_aligned;
 	uint64_t bytes;
 	uint64_t link_down;		/* Sent while the link was down. */
@@ -93,6 +94,7 @@ struct sim_port {
 	enum sim_port_kind kind;
 	uint16_t ep_id;
 	uint16_t vf;			/* Of a VF or a representor. */
+	struct sim_tx_free tx_free;	/* Constant. */
 
 	/* Read by the datapath, written by the control path. */
 	struct sim_faults faults;

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "nic/nic.h"
+#include "packet/mbuf.h"
 #include "packet/offload.h"
 #include "base/rcu.h"
 #include "nic/tx.h"
@@ -67,26 +68,82 @@ send_chunk(struct sim_txq *q, struct rte_mbuf **pkts, uint16_t n)
 		send_offloaded(q, chunk, n);
 }
 
+/* Whether 'pkt' points to somebody's memory, which nobody else on its way may
+ * ever have a pointer to. */
+static inline bool
+is_lent(const struct rte_mbuf *pkt)
+{
+	for (; pkt != NULL; pkt = pkt->next) {
+		if (RTE_MBUF_HAS_EXTBUF(pkt) && !RTE_MBUF_HAS_PINNED_EXTBUF(pkt))
+			return true;
+	}
+	return false;
+}
+
+/* Whether the packets themselves may go, and the queue is done with them. */
+static inline bool
+may_go(const struct sim_txq *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	uint16_t i;
+
+	for (i = 0; i < n && !is_lent(pkts[i]); i++)
+		;
+	return i == n && q->late.when.mode == SIM_TX_FREE_AT_ONCE;
+}
+
+/* Sends what a device fetches of the packets, which are freed when it is known
+ * to have done so.  Returns how many there were descriptors and memory for. */
+static uint16_t
+send_copies(struct sim_txq *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	struct rte_mbuf *copies[SIM_BURST];
+	uint16_t i;
+
+	sim_late_clean(&q->late, UINT16_MAX);
+	for (i = 0; i < n && sim_late_has_room(&q->late, pkts[i]); i++) {
+		copies[i] = sim_mbuf_copy(pkts[i]);
+		if (copies[i] == NULL)
+			break;
+		sim_late_add(&q->late, pkts[i]);
+	}
+	send_chunk(q, copies, i);
+	if (q->late.when.mode == SIM_TX_FREE_AT_ONCE)
+		sim_late_drop(&q->late);
+	return i;
+}
+
+/* Sends at most SIM_BURST packets; returns how many. */
+static inline uint16_t
+send_some(struct sim_txq *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	if (unlikely(!may_go(q, pkts, n)))
+		return send_copies(q, pkts, n);
+	send_chunk(q, pkts, n);
+	return n;
+}
+
 uint16_t
 sim_tx_burst(void *txq, struct rte_mbuf **pkts, uint16_t n)
 {
 	struct sim_txq *q = txq;
 	struct sim_port *p = q->port;
-	uint16_t done, k;
+	uint16_t done = 0, k, sent;
 
 	if (unlikely(sim_port_queue_is_dead(p, SIM_FAULT_TX_STUCK, q->id)))
 		return 0;
 	sim_rcu_enter(q->reader);
 	if (likely(__atomic_load_n(&p->link_up, __ATOMIC_RELAXED))) {
-		for (done = 0; done < n; done += k) {
+		do {
 			k = RTE_MIN(n - done, SIM_BURST);
-			send_chunk(q, &pkts[done], k);
-		}
+			sent = send_some(q, &pkts[done], k);
+			done += sent;
+		} while (sent == k && done < n);
 	} else {
 		discard(q, pkts, n);
+		done = n;
 	}
 	sim_rcu_exit(q->reader);
-	return n;
+	return done;
 }
 
 uint16_t
@@ -104,6 +161,15 @@ sim_tx_prepare(void *txq, struct rte_mbuf **pkts, uint16_t n)
 		}
 	}
 	return i;
+}
+
+int
+sim_tx_done_cleanup(void *txq, uint32_t free_cnt)
+{
+	struct sim_txq *q = txq;
+
+	return sim_late_clean(&q->late, free_cnt == 0 ? UINT16_MAX :
+			      RTE_MIN(free_cnt, (uint32_t)UINT16_MAX));
 }
 
 int
@@ -133,6 +199,8 @@ sim_txq_create(struct sim_port *p, uint16_t id, uint16_t nb_desc, int socket,
 	q->reader = sim_rcu_reader_add();
 	if (q->reader == SIM_RCU_NO_READER)
 		goto fail;
+	if (!sim_late_init(&q->late, &p->tx_free, nb_desc, socket))
+		goto fail;
 	if (offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO) {
 		q->segments = sim_segment_pool_get();
 		if (q->segments == NULL)
@@ -146,10 +214,17 @@ fail:
 }
 
 void
+sim_tx_stop(struct sim_txq *q)
+{
+	sim_late_drop(&q->late);
+}
+
+void
 sim_txq_destroy(struct sim_txq *q)
 {
 	if (q == NULL)
 		return;
+	sim_late_destroy(&q->late);
 	sim_segment_pool_put(q->segments);
 	sim_rcu_reader_remove(q->reader);
 	rte_free(q);

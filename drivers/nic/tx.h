@@ -9,11 +9,15 @@
 
 uint16_t sim_tx_burst(void *txq, struct rte_mbuf **pkts, uint16_t n);
 uint16_t sim_tx_prepare(void *txq, struct rte_mbuf **pkts, uint16_t n);
+int sim_tx_done_cleanup(void *txq, uint32_t free_cnt);
 int sim_tx_descriptor_status(void *txq, uint16_t offset);
 
 struct sim_txq *sim_txq_create(struct sim_port *p, uint16_t id,
 			       uint16_t nb_desc, int socket,
 			       uint64_t offloads);
+
+/* Nobody sends any more: frees what was sent. */
+void sim_tx_stop(struct sim_txq *q);
 void sim_txq_destroy(struct sim_txq *q);
 
 #endif /* SIM_NIC_TX_H */

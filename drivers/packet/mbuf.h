@@ -9,6 +9,10 @@
 
 /* Packets of more than one mbuf, and mbufs of more than one packet. */
 
+/* A copy with the offloads that 'm' asks for, in mbufs of its pool; NULL
+ * without memory for one. */
+struct rte_mbuf *sim_mbuf_copy(const struct rte_mbuf *m);
+
 /* The first 'len' bytes belong to this packet alone and lie in its first
  * segment: returns the packet itself if so, else a copy, or NULL (and the
  * packet is freed) without memory for one. */

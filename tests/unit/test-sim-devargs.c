@@ -186,6 +186,33 @@ test_vf_good(void **state)
 }
 
 static void
+test_vf_tx_free(void **state)
+{
+	static const struct {
+		const char *args;
+		int mode;
+		uint32_t n;
+	} good[] = {
+		{ "pf=x,vf=0", SIM_TX_FREE_AT_ONCE, 0 },
+		{ "pf=x,vf=0,tx-free=1", SIM_TX_FREE_GROUPS, 1 },
+		{ "pf=x,vf=0,tx-free=32", SIM_TX_FREE_GROUPS, 32 },
+		{ "pf=x,vf=0,tx-free=1us", SIM_TX_FREE_LATER, 1 },
+		{ "pf=x,vf=0,tx-free=65535us", SIM_TX_FREE_LATER, 65535 },
+		{ "pf=x,vf=0,tx-free=never", SIM_TX_FREE_NEVER, 0 },
+	};
+	struct sim_vf_args a;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(good); i++) {
+		assert_int_equal(sim_devargs_parse_vf("v", good[i].args, &a),
+				 0);
+		assert_int_equal(a.tx_free.mode, good[i].mode);
+		assert_int_equal(a.tx_free.n, good[i].n);
+	}
+}
+
+static void
 test_vf_bad(void **state)
 {
 	static const char * const bad[] = {
@@ -194,6 +221,12 @@ test_vf_bad(void **state)
 		"pf=x,vf=0,fault=foo", "pf=x,vf=0,pf=y",
 		"pf=x,vf=0,vdpa=1,queues=0", "pf=x,vf=0,vdpa=1,queues=17",
 		"pf=x,vf=0,vdpa=1,sw-live-migration=2",
+		"pf=x,vf=0,tx-free=", "pf=x,vf=0,tx-free=0",
+		"pf=x,vf=0,tx-free=33", "pf=x,vf=0,tx-free=us",
+		"pf=x,vf=0,tx-free=0us", "pf=x,vf=0,tx-free=65536us",
+		"pf=x,vf=0,tx-free=1000000us", "pf=x,vf=0,tx-free=1ms",
+		"pf=x,vf=0,tx-free=never,tx-free=1",
+		"pf=x,vf=0,vdpa=1,tx-free=1",
 	};
 	struct sim_vf_args a;
 	unsigned int i;
@@ -228,6 +261,7 @@ main(void)
 		cmocka_unit_test(test_pf_empty),
 		cmocka_unit_test(test_pf_bad),
 		cmocka_unit_test(test_vf_good),
+		cmocka_unit_test(test_vf_tx_free),
 		cmocka_unit_test(test_vf_bad),
 		cmocka_unit_test(test_fault_names),
 	};
