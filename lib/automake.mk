@@ -92,6 +92,7 @@ vdpa_sources = \
 	lib/vhost/calls.c \
 	lib/vhost/chain.c \
 	lib/vhost/chain.h \
+	lib/vhost/chain-private.h \
 	lib/vhost/connector.c \
 	lib/vhost/connector.h \
 	lib/vhost/door.c \
@@ -109,6 +110,8 @@ vdpa_sources = \
 	lib/vhost/layout.h \
 	lib/vhost/lend.c \
 	lib/vhost/lend.h \
+	lib/vhost/lending.c \
+	lib/vhost/lending.h \
 	lib/vhost/lro.c \
 	lib/vhost/lro.h \
 	lib/vhost/offer.c \

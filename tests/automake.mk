@@ -18,6 +18,7 @@ unit_tests = \
 	tests/unit/test-kicks \
 	tests/unit/test-layout \
 	tests/unit/test-lend \
+	tests/unit/test-lending \
 	tests/unit/test-lines \
 	tests/unit/test-lro \
 	tests/unit/test-merge \
@@ -121,6 +122,10 @@ tests_unit_test_layout_SOURCES = tests/unit/test-layout.c lib/vhost/book.c \
 
 tests_unit_test_lend_SOURCES = tests/unit/test-lend.c lib/vhost/lend.c
 
+tests_unit_test_lending_SOURCES = tests/unit/test-lending.c \
+	lib/base/packet.c lib/base/segment.c lib/vhost/lend.c \
+	lib/vhost/lending.c
+
 tests_unit_test_lro_SOURCES = tests/unit/test-lro.c lib/vhost/lro.c
 
 tests_unit_test_merge_SOURCES = tests/unit/test-merge.c lib/vhost/book.c \
@@ -186,6 +191,8 @@ vhost_sources = \
 	lib/vhost/interrupt.c \
 	lib/vhost/kicks.c \
 	lib/vhost/layout.c \
+	lib/vhost/lend.c \
+	lib/vhost/lending.c \
 	lib/vhost/lro.c \
 	lib/vhost/offer.c \
 	lib/vhost/mapping.c \
@@ -236,7 +243,8 @@ tests_unit_test_undo_SOURCES = tests/unit/test-undo.c lib/base/packet.c \
 walk_test_sources = lib/base/packet.c lib/base/segment.c lib/base/wake.c \
 	lib/vhost/ahead.c lib/vhost/book.c lib/vhost/calls.c \
 	lib/vhost/chain.c lib/vhost/interrupt.c lib/vhost/kicks.c \
-	lib/vhost/lro.c lib/vhost/ring.c lib/vhost/scatter.c lib/vhost/undo.c
+	lib/vhost/lend.c lib/vhost/lending.c lib/vhost/lro.c \
+	lib/vhost/ring.c lib/vhost/scatter.c lib/vhost/undo.c
 tests_unit_test_walk_SOURCES = tests/unit/test-walk.c $(walk_test_sources)
 tests_unit_test_walk_chain_SOURCES = tests/unit/test-walk-chain.c \
 	$(walk_test_sources)

@@ -36,6 +36,9 @@
 
 #include "ovs-atomic.h"
 
+/* Most segments of a packet. */
+#define DPDK_VDPA_LEND_MAX_SEGS 40
+
 /* A buffer of the guest's. */
 struct dpdk_vdpa_lent {
     struct rte_mbuf_ext_shared_info shinfo;     /* Counts its segments. */
@@ -52,6 +55,10 @@ struct dpdk_vdpa_lend {
     unsigned int n;
     unsigned int n_descs;       /* Of all that are here. */
     unsigned int n_slots;       /* Likewise. */
+
+    /* The owner's: which packets are lent. */
+    uint16_t max_segs;          /* Of a packet, 0 for none. */
+    bool iova_is_va;            /* Devices take addresses of this process. */
 };
 
 /* Creates a queue, which is empty, for a ring of 'size' descriptors, of which

@@ -373,9 +373,10 @@ describe(const struct dpdk_vdpa_ring *ring, const struct buffer *bufs,
     }
 }
 
-static unsigned int __rte_noinline
-ring_recv(struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
-          struct rte_mbuf **pkts, unsigned int max)
+/* Receives packets of at most 'limit' bytes, a constant. */
+static __rte_always_inline unsigned int
+ring_recv_upto(struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
+               struct rte_mbuf **pkts, unsigned int max, uint32_t limit)
 {
     struct buffer bufs[DPDK_VDPA_RING_BURST];
     unsigned int header_len = ring->header_len;
@@ -388,6 +389,7 @@ ring_recv(struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
     }
 
     max_len = rte_pktmbuf_data_room_size(mp) - RTE_PKTMBUF_HEADROOM;
+    max_len = MIN(max_len, limit);
     for (unsigned int i = 0; i < n; i++) {
         if (OVS_UNLIKELY(bufs[i].len <= header_len)) {
             bufs[i].len = 0;
@@ -419,9 +421,27 @@ ring_recv(struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
     return n;
 }
 
-uint16_t
-dpdk_vdpa_ring_recv(struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
-                    struct rte_mbuf **pkts, uint16_t max)
+static unsigned int __rte_noinline
+ring_recv(struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
+          struct rte_mbuf **pkts, unsigned int max)
+{
+    return ring_recv_upto(ring, mp, pkts, max, UINT32_MAX);
+}
+
+static unsigned int __rte_noinline
+ring_recv_short(struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
+                struct rte_mbuf **pkts, unsigned int max)
+{
+    return ring_recv_upto(ring, mp, pkts, max, DPDK_VDPA_RING_SHORT);
+}
+
+/* A burst, in walks of one of these. */
+static __rte_always_inline uint16_t
+ring_recv_by(unsigned int (*recv)(struct dpdk_vdpa_ring *,
+                                  struct rte_mempool *, struct rte_mbuf **,
+                                  unsigned int max),
+             struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
+             struct rte_mbuf **pkts, uint16_t max)
 {
     unsigned int n = 0;
     unsigned int want, got;
@@ -434,14 +454,28 @@ dpdk_vdpa_ring_recv(struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
     }
     max = MIN(max, DPDK_VDPA_RING_BURST);
     if (!ring->is_packed) {
-        return ring_recv(ring, mp, pkts, max);
+        return recv(ring, mp, pkts, max);
     }
     do {
         want = MIN(max - n, PACKED_WALK);
-        got = ring_recv(ring, mp, pkts + n, want);
+        got = recv(ring, mp, pkts + n, want);
         n += got;
     } while (n < max && packed_goes_on(ring, got, want));
     return n;
+}
+
+uint16_t
+dpdk_vdpa_ring_recv(struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
+                    struct rte_mbuf **pkts, uint16_t max)
+{
+    return ring_recv_by(ring_recv, ring, mp, pkts, max);
+}
+
+uint16_t
+dpdk_vdpa_ring_recv_short(struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
+                          struct rte_mbuf **pkts, uint16_t max)
+{
+    return ring_recv_by(ring_recv_short, ring, mp, pkts, max);
 }
 
 /* To a guest. */

@@ -42,6 +42,10 @@ struct rte_mempool;
 /* Most packets that are taken or given at a time. */
 #define DPDK_VDPA_RING_BURST 64
 
+/* Packets up to this length, in bytes, are copied in any case: what anybody
+ * writes to, which is a packet's headers, is not beyond it. */
+#define DPDK_VDPA_RING_SHORT 256
+
 /* Most regions of a guest's memory, as many as the vhost library takes. */
 #define DPDK_VDPA_MAX_REGIONS 8
 
@@ -80,7 +84,9 @@ struct dpdk_vdpa_ring {
     uint16_t size;              /* Descriptors: a power of 2 if split. */
 
     /* How far the ring has been processed.  For a packed ring, an index with
-     * the wrap counter in the most significant bit; the two are the same. */
+     * the wrap counter in the most significant bit.  The two are the same, but
+     * while buffers are lent (vhost/lend.h) that lie between the latter and
+     * the former: then nobody but vhost/lending.h may walk the ring. */
     uint16_t next_avail;
     uint16_t next_used;
 
@@ -128,6 +134,12 @@ unsigned int dpdk_vdpa_ring_n_avail(const struct dpdk_vdpa_ring *,
  * packet. */
 uint16_t dpdk_vdpa_ring_recv(struct dpdk_vdpa_ring *, struct rte_mempool *mp,
                              struct rte_mbuf **pkts, uint16_t n);
+
+/* The same for packets of at most DPDK_VDPA_RING_SHORT bytes: a longer one is
+ * unusual. */
+uint16_t dpdk_vdpa_ring_recv_short(struct dpdk_vdpa_ring *,
+                                   struct rte_mempool *mp,
+                                   struct rte_mbuf **pkts, uint16_t n);
 
 /* Copies the 'n' packets to the guest, in order, as long as it has buffers.
  * Returns how many.  The caller goes on owning all of them. */

@@ -44,21 +44,6 @@ check_back(struct fixture *f, unsigned int i, unsigned int n_slots,
     assert_int_equal(f->ring.next_avail, f->guest.next_used);
 }
 
-/* Writes packet 'serial' behind an empty header to where 'o' is. */
-static void
-fill(struct fixture *f, const struct offer *o, unsigned int serial)
-{
-    unsigned int ofs = 0;
-
-    for (unsigned int i = 0; i < o->n; i++) {
-        for (uint32_t j = 0; j < o->parts[i].len; j++, ofs++) {
-            *guest_at(&f->guest, o->parts[i].addr + j)
-                = ofs < f->header_len ? 0
-                  : guest_pattern(serial, ofs - f->header_len);
-        }
-    }
-}
-
 /* Makes '*o' one of 'n' parts of these lengths, each in a buffer of its
  * own. */
 static void
@@ -131,7 +116,7 @@ test_recv_parts(void **state)
         }
         lens[0] += f->header_len;
         make_offer(&o, i % 2, lens, n);
-        fill(f, &o, i);
+        offer_fill(f, &o, i);
         offer(f, &o);
         check_packet(recv_one(f), i, len);
         check_back(f, first, o.indirect ? 1 : n, 0);
@@ -151,7 +136,7 @@ test_recv_pieces(void **state)
 
         make_offer(&o, i, lens, 4);
         o.parts[3].addr = GUEST_MIDDLE - 77;
-        fill(f, &o, 5 + i);
+        offer_fill(f, &o, 5 + i);
         offer(f, &o);
         check_packet(recv_one(f), 5 + i, 205 - f->header_len);
         check_back(f, first, i ? 1 : 4, 0);
@@ -194,7 +179,7 @@ test_recv_long(void **state)
         struct offer o;
 
         make_offer(&o, false, part, 1);
-        fill(f, &o, i);
+        offer_fill(f, &o, i);
         offer(f, &o);
         check_packet(recv_one(f), i, MIN(lens[i], MAX_PACKET_LEN));
         check_back(f, first, 1, 0);
@@ -425,7 +410,7 @@ test_recv_table_last(void **state)
         uint32_t len = 0;
 
         make_offer(&all, false, lens, ARRAY_SIZE(lens));
-        fill(f, &all, n_direct);
+        offer_fill(f, &all, n_direct);
         for (unsigned int i = 0; i < all.n; i++) {
             len += lens[i];
         }
@@ -572,7 +557,7 @@ test_recv_no_mbufs(void **state)
     struct offer o;
 
     make_offer(&o, false, lens, 1);
-    fill(f, &o, 9);
+    offer_fill(f, &o, 9);
     offer(f, &o);
     for (unsigned int left = 0; left < 3; left++) {
         assert_int_equal(rte_pktmbuf_alloc_bulk(mempool, all, N_MBUFS - left),

@@ -110,6 +110,21 @@ start_over(struct fixture *f)
     guest_reset(&f->guest, f->ring.next_avail);
 }
 
+/* Writes packet 'serial' behind an empty header to where 'o' is. */
+static inline void
+offer_fill(struct fixture *f, const struct offer *o, unsigned int serial)
+{
+    unsigned int ofs = 0;
+
+    for (unsigned int i = 0; i < o->n; i++) {
+        for (uint32_t j = 0; j < o->parts[i].len; j++, ofs++) {
+            *guest_at(&f->guest, o->parts[i].addr + j)
+                = ofs < f->header_len ? 0
+                  : guest_pattern(serial, ofs - f->header_len);
+        }
+    }
+}
+
 static const struct offer broken_offers[] = {
     { "no memory", false, 1, { { 0xdeadbeef000, 100, 0 } } },
     { "part of it no memory", false, 2,
