@@ -277,6 +277,7 @@ EXTRA_DIST += \
 	tests/litmus/gate-close.litmus \
 	tests/litmus/gate-open.litmus \
 	tests/litmus/gate-shut-from-inside.litmus \
+	tests/litmus/lent-freed.litmus \
 	tests/litmus/packed-descriptor.litmus \
 	tests/litmus/packed-event.litmus \
 	tests/litmus/ring-available.litmus \
