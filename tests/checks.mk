@@ -18,6 +18,7 @@ check-valgrind: all
 fuzz_targets = \
 	tests/fuzz/fuzz-door \
 	tests/fuzz/fuzz-guard \
+	tests/fuzz/fuzz-lending \
 	tests/fuzz/fuzz-options \
 	tests/fuzz/fuzz-packet \
 	tests/fuzz/fuzz-positions \
@@ -26,6 +27,7 @@ fuzz_targets = \
 EXTRA_DIST += \
 	tests/fuzz/fuzz-door.c \
 	tests/fuzz/fuzz-guard.c \
+	tests/fuzz/fuzz-lending.c \
 	tests/fuzz/fuzz-options.c \
 	tests/fuzz/fuzz-packet.c \
 	tests/fuzz/fuzz-positions.c \
@@ -47,6 +49,9 @@ tests/fuzz/fuzz-door: tests/fuzz/fuzz-door.c lib/vhost/door.c \
 	lib/vhost/book.c lib/vhost/files.c lib/vhost/merge.c
 tests/fuzz/fuzz-guard: tests/fuzz/fuzz-guard.c lib/vhost/guard.c \
 	lib/vhost/book.c lib/vhost/files.c lib/vhost/reset.c
+tests/fuzz/fuzz-lending: tests/fuzz/fuzz-lending.c lib/base/packet.c \
+	lib/base/segment.c lib/vhost/ahead.c lib/vhost/chain.c \
+	lib/vhost/lend.c lib/vhost/lending.c lib/vhost/ring.c
 tests/fuzz/fuzz-options: tests/fuzz/fuzz-options.c lib/port/features.c \
 		lib/port/options.c
 tests/fuzz/fuzz-packet: tests/fuzz/fuzz-packet.c lib/base/packet.c
@@ -61,7 +66,8 @@ tests/fuzz/fuzz-walk: tests/fuzz/fuzz-walk.c lib/vhost/ring.c \
 # The last four include the first file that they test, two of them the second, too.
 FUZZ_LIBS = $(ovs_builddir)/lib/libopenvswitch.la \
 	$(DPDK_LIBS) $(NUMA_LIBS) $(OVS_LIBS)
-tests/fuzz/fuzz-door tests/fuzz/fuzz-guard tests/fuzz/fuzz-options:
+tests/fuzz/fuzz-door tests/fuzz/fuzz-guard tests/fuzz/fuzz-lending \
+tests/fuzz/fuzz-options:
 	$(AM_V_CCLD)$(MKDIR_P) tests/fuzz && \
 	$(FUZZ_LINK) -o $@ $(filter %.c,$^) $(FUZZ_LIBS)
 tests/fuzz/fuzz-packet tests/fuzz/fuzz-ring:
