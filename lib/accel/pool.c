@@ -38,8 +38,9 @@ VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_pool);
  * 32 mbufs each. */
 #define CACHE_SIZE 384
 
-/* What a PMD thread keeps at most, also when it uses the mempool no more, because
- * an rx-queue has moved: DPDK flushes a cache that is half as full again. */
+/* What a PMD thread keeps at most, also when it uses the mempool no more,
+ * because an rx-queue has moved: DPDK flushes a cache that is half as full
+ * again. */
 #define CACHE_KEEPS (CACHE_SIZE * 3 / 2)
 
 /* Room for data in an mbuf is a multiple of this, as in Open vSwitch's. */
@@ -177,11 +178,12 @@ dpdk_vdpa_pool_size(unsigned int n_mbufs, uint32_t data_len)
 }
 
 /* Returns how many mbufs 'n_threads' keep at most, of which one is the main
- * thread, which keeps none (dpdk_vdpa_pool_flush()). */
+ * thread, which keeps none (dpdk_vdpa_pool_flush()).  There is going to be
+ * another one. */
 static unsigned int
 count_kept(unsigned int n_threads)
 {
-    return n_threads ? (n_threads - 1) * CACHE_KEEPS : 0;
+    return MAX(n_threads, 2) * CACHE_KEEPS - CACHE_KEEPS;
 }
 
 /* Returns how many mbufs 'pool' has for shares if 'n_threads' use it. */
