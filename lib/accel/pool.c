@@ -177,9 +177,9 @@ dpdk_vdpa_pool_size(unsigned int n_mbufs, uint32_t data_len)
                                                  NULL));
 }
 
-/* Returns how many mbufs 'n_threads' keep at most, of which one is the main
- * thread, which keeps none (dpdk_vdpa_pool_flush()).  There is going to be
- * another one. */
+/* Returns how many mbufs 'n_threads' keep at most.  One is the main thread,
+ * which keeps none: Open vSwitch takes its lcore away, and with it its cache
+ * (dpdk_init()).  There is going to be another one. */
 static unsigned int
 count_kept(unsigned int n_threads)
 {
@@ -375,12 +375,6 @@ struct rte_mempool *
 dpdk_vdpa_pool_mempool(const struct dpdk_vdpa_share *share)
 {
     return share->pool->mempool;
-}
-
-void
-dpdk_vdpa_pool_flush(struct rte_mempool *mempool)
-{
-    rte_mempool_cache_flush(NULL, mempool);
 }
 
 void

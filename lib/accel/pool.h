@@ -87,11 +87,6 @@ bool dpdk_vdpa_pool_is_enough_for(const struct dpdk_vdpa_share *share,
 /* Returns the mempool of 'share', which stays the same. */
 struct rte_mempool *dpdk_vdpa_pool_mempool(const struct dpdk_vdpa_share *);
 
-/* Gives those mbufs of 'mempool' back that the calling thread keeps.  For the
- * main thread, whenever a device has taken mbufs or given some back there: it
- * uses none otherwise, and a pool has no room for what it would keep. */
-void dpdk_vdpa_pool_flush(struct rte_mempool *mempool);
-
 void dpdk_vdpa_pool_get_info(const struct dpdk_vdpa_share *,
                              struct dpdk_vdpa_pool_info *);
 

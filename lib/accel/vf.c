@@ -191,7 +191,6 @@ vf_stop(struct dpdk_vdpa_vf *vf)
         atomic_store(&vf->started, false);
         dpdk_vdpa_vf_wakes_close(&vf->wakes);
         rte_eth_dev_stop(vf->port_id);
-        dpdk_vdpa_pool_flush(dpdk_vdpa_pool_mempool(vf->share));
     }
 }
 
@@ -483,7 +482,6 @@ vf_run(struct dpdk_vdpa_vf *vf, const struct dpdk_vdpa_vf_config *config,
     }
     vf_enable_promiscuous(vf);
     error = -rte_eth_dev_start(vf->port_id);
-    dpdk_vdpa_pool_flush(mempool);
     if (error) {
         *errp = xasprintf("vdpa-accelerator-devargs: VF \"%s\" does not start "
                           "(%s); see the log", vf->devargs,
