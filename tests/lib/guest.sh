@@ -60,19 +60,36 @@ guest_kernel()
     echo "$best"
 }
 
+# guest_cached FILE: succeeds if the cache has FILE, and notes that it is used.
+guest_cached()
+{
+    touch -c "$1"* 2>/dev/null
+    [ -f "$1" ]
+}
+
+# guest_cache_sweep: takes away what this file has put into the cache and nobody used
+# for three days: images of programs that were built anew since, kernels that were
+# upgraded, and halves of either.  Somebody else may do so at the same time.
+guest_cache_sweep()
+{
+    find "$OVS_DPDKVDPA_CACHE" -maxdepth 1 -type f -mtime +2 \
+        \( -name 'guest-*.cpio*' -o -name 'vmlinux-*' \) -delete 2>/dev/null || :
+}
+
 # guest_vmlinux KERNEL: prints the path of a file that QEMU can start as well as
 # KERNEL, and that has been unpacked already, once, for an emulated processor takes
 # a third of a second for it; KERNEL itself if there is no such file.
 guest_vmlinux()
 {
-    local plain
+    local plain new
     plain=$OVS_DPDKVDPA_CACHE/vmlinux-$(stat -c %s-%Y "$1")
-    if [ ! -f "$plain" ]; then
+    new=$plain.$BASHPID
+    if ! guest_cached "$plain"; then
         # It must say where it is entered by who has unpacked it (CONFIG_PVH).
-        guest_unpack "$1" > "$plain.$$" 2>/dev/null \
-            && readelf -n "$plain.$$" | grep -q '^ *Xen .*(0x00000012)' \
-            && mv "$plain.$$" "$plain" || plain=$1
-        rm -f "$OVS_DPDKVDPA_CACHE"/vmlinux-*."$$"
+        guest_unpack "$1" > "$new" 2>/dev/null \
+            && readelf -n "$new" | grep -q '^ *Xen .*(0x00000012)' \
+            && mv "$new" "$plain" || plain=$1
+        rm -f "$new"
     fi
     echo "$plain"
 }
@@ -141,7 +158,7 @@ INIT
 # guest_image_fill().
 guest_image()
 {
-    local kernel modules key image root more=${1:+guest_image_$1}
+    local kernel modules key image new root more=${1:+guest_image_$1}
     kernel=$(guest_kernel) || return 1
     modules=${kernel#* }
     # shellcheck disable=SC2086 # It may be none.
@@ -150,19 +167,21 @@ guest_image()
                 guest_libraries guest_programs $more
             stat -c %Y /bin/busybox /usr/bin/iperf3 /usr/sbin/ethtool \
                 /usr/bin/ping
-            [ -z "$more" ] || stat -c %Y /usr/bin/dpdk-testpmd "$GUEST_KEXEC") \
+            [ -z "$more" ] || { stat -c %Y /usr/bin/dpdk-testpmd
+                                cksum < "$GUEST_KEXEC"; }) \
           | md5sum | cut -c1-12)
     image=$OVS_DPDKVDPA_CACHE/guest${1:+-$1}-$key.cpio
-    if [ ! -f "$image" ]; then
+    new=$image.$BASHPID
+    if ! guest_cached "$image"; then
         root=$(mktemp -d) || return 1
-        mkdir -p "$OVS_DPDKVDPA_CACHE" \
+        mkdir -p "$OVS_DPDKVDPA_CACHE" && guest_cache_sweep \
             && guest_image_fill "$root" "$modules" \
             && ${more:-:} "$root" "$modules" \
-            && (cd "$root" && find . | cpio -o -H newc --quiet) > "$image.$$" \
-            && gzip -1 < "$image.$$" > "$image.$$.gz" \
-            && mv "$image.$$.gz" "$image.gz" \
-            && mv "$image.$$" "$image" || image=
-        rm -rf "$root"
+            && (cd "$root" && find . | cpio -o -H newc --quiet) > "$new" \
+            && gzip -1 < "$new" > "$new.gz" \
+            && mv "$new.gz" "$image.gz" \
+            && mv "$new" "$image" || image=
+        rm -rf "$root" "$new" "$new.gz"
     fi
     [ -n "$image" ] && echo "$image"
 }
