@@ -58,6 +58,8 @@ struct pool {
     uint32_t data_len;
     unsigned int n_taken;       /* Mbufs in shares. */
     unsigned int n_shares;
+    unsigned int n_threads;     /* Most that there were: what is in the cache
+                                 * of one that ended stays there. */
 };
 
 struct dpdk_vdpa_share {
@@ -217,6 +219,7 @@ pool_create(int numa_node, uint32_t data_len, unsigned int n_mbufs,
     pool->mempool = mempool;
     pool->numa_node = numa_node;
     pool->data_len = data_len;
+    pool->n_threads = n_threads;
     ovs_list_push_back(&pools, &pool->list_node);
     VLOG_DBG("%s: %u mbufs of %"PRIu32" bytes on NUMA node %d", name,
              mempool->size, data_len, numa_node);
@@ -240,7 +243,9 @@ find_pool(int numa_node, uint32_t data_len, unsigned int n_mbufs,
 
     LIST_FOR_EACH (pool, list_node, &pools) {
         if (pool_is_of(pool, numa_node, data_len)
-            && pool->n_taken + n_mbufs <= pool_capacity(pool, n_threads)) {
+            && (pool->n_taken + n_mbufs
+                <= pool_capacity(pool, MAX(n_threads, pool->n_threads)))) {
+            pool->n_threads = MAX(n_threads, pool->n_threads);
             return pool;
         }
     }
@@ -363,10 +368,12 @@ dpdk_vdpa_pool_is_enough_for(const struct dpdk_vdpa_share *share,
                              unsigned int n_threads)
     OVS_EXCLUDED(pools_mutex)
 {
+    struct pool *pool = share->pool;
     bool enough;
 
     ovs_mutex_lock(&pools_mutex);
-    enough = share->pool->n_taken <= pool_capacity(share->pool, n_threads);
+    pool->n_threads = MAX(n_threads, pool->n_threads);
+    enough = pool->n_taken <= pool_capacity(pool, n_threads);
     ovs_mutex_unlock(&pools_mutex);
     return enough;
 }

@@ -251,6 +251,20 @@ test_threads(void **state OVS_UNUSED)
     assert_int_equal(min_threads, 1 + rte_socket_count());
 }
 
+/* What threads keep that have ended is not there for others. */
+static void
+test_threads_ended(void **state OVS_UNUSED)
+{
+    struct dpdk_vdpa_share *a, *b;
+
+    a = dpdk_vdpa_pool_take(SOCKET_ID_ANY, DATA_LEN, N, 4);
+    assert_non_null(a);
+    b = take(N);
+    assert_ptr_not_equal(a->pool, b->pool);
+    dpdk_vdpa_pool_give(a);
+    dpdk_vdpa_pool_give(b);
+}
+
 /* There is no memory: neither for many shares, which is no error as long as
  * there is some for one, nor for one. */
 static void
@@ -339,7 +353,7 @@ main(void)
         TEST(test_shared),
         TEST(test_kinds),
         TEST(test_given_back),
-        TEST(test_threads),
+        TEST(test_threads), TEST(test_threads_ended),
         TEST(test_exhausted),
         TEST(test_per_port),
         TEST(test_shared_config),
