@@ -178,9 +178,8 @@ chain_take_or_lend(struct dpdk_vdpa_ring *ring, struct dpdk_vdpa_lend *lend,
 
 uint16_t
 dpdk_vdpa_lending_recv(struct dpdk_vdpa_ring *ring,
-                             struct dpdk_vdpa_lend *lend,
-                             struct rte_mempool *mp, struct rte_mbuf **pkts,
-                             uint16_t max)
+                       struct dpdk_vdpa_lend *lend, struct rte_mempool *mp,
+                       struct rte_mbuf **pkts, uint16_t max)
 {
     uint64_t bytes_left = max_bytes(ring, mp, max);
     uint16_t first = ring->next_used;
@@ -214,7 +213,7 @@ dpdk_vdpa_lending_recv(struct dpdk_vdpa_ring *ring,
 
 bool
 dpdk_vdpa_lending_take_back(struct dpdk_vdpa_ring *ring,
-                          struct dpdk_vdpa_lend *lend)
+                            struct dpdk_vdpa_lend *lend)
 {
     uint16_t next_avail = ring->next_avail;
     uint16_t first = ring->next_used;
