@@ -146,7 +146,7 @@ test_typed()
     to_type > commands
     sed '/apt purge/,$d' commands > there
     sed -n '/apt purge/,$p' commands > back
-    bash -ex there < /dev/null || return
+    OVS_CTL_TIMEOUT=60 bash -ex there < /dev/null || return
     [ "$(daemon)" = "$OURS" ] && [ "$(vsctl get Interface vdpa0 error)" = '[]' ] \
         && [ -z "$(vsctl --if-exists get Interface vdpa0 status:config_error)" ] \
         || return
