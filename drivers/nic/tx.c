@@ -216,7 +216,8 @@ fail:
 void
 sim_tx_stop(struct sim_txq *q)
 {
-	sim_late_drop(&q->late);
+	if (q != NULL)
+		sim_late_drop(&q->late);
 }
 
 void
