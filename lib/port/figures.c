@@ -152,29 +152,36 @@ put_number(struct figures *f, struct rte_tel_data *d, const char *name,
     }
 }
 
-/* Begins an object that is to become a member.  Returns null if there is no
- * room for it, nor memory. */
-static struct rte_tel_data *
-begin(struct figures *f, const char *name)
-{
-    struct rte_tel_data *d = NULL;
-
-    if (take(f, strlen(name) + OBJECT_ROOM)) {
-        d = rte_tel_data_alloc();
-        if (d) {
-            rte_tel_data_start_dict(d);
-        }
-    }
-    return d;
-}
-
-/* Makes 'inner', which this takes over, a member of 'd'. */
-static void
-end(struct rte_tel_data *d, const char *name, struct rte_tel_data *inner)
+/* Makes 'inner', which this takes over and which has nothing in it yet that
+ * would have to be freed by itself, a member of 'd'.  Returns false, and frees
+ * it, if there is no room for one more. */
+static bool
+add_member(struct rte_tel_data *d, const char *name,
+           struct rte_tel_data *inner)
 {
     if (rte_tel_data_add_dict_container(d, name, inner, 0)) {
         rte_tel_data_free(inner);
+        return false;
     }
+    return true;
+}
+
+/* Makes an object a member of 'd', and returns it, for members of its own; or
+ * null if there is no room for it, nor memory. */
+static struct rte_tel_data *
+put_object(struct figures *f, struct rte_tel_data *d, const char *name)
+{
+    struct rte_tel_data *inner;
+
+    if (!take(f, strlen(name) + OBJECT_ROOM)) {
+        return NULL;
+    }
+    inner = rte_tel_data_alloc();
+    if (!inner) {
+        return NULL;
+    }
+    rte_tel_data_start_dict(inner);
+    return add_member(d, name, inner) ? inner : NULL;
 }
 
 /* Parts. */
@@ -183,7 +190,7 @@ static void
 put_status(struct figures *f, struct rte_tel_data *d, struct vdpa_port *port)
     OVS_REQUIRES(vdpa_port_owned)
 {
-    struct rte_tel_data *inner = begin(f, "status");
+    struct rte_tel_data *inner = put_object(f, d, "status");
     struct smap base = SMAP_INITIALIZER(&base);
     struct smap status = SMAP_INITIALIZER(&status);
     struct smap_node *node;
@@ -199,7 +206,6 @@ put_status(struct figures *f, struct rte_tel_data *d, struct vdpa_port *port)
     }
     smap_destroy(&base);
     smap_destroy(&status);
-    end(d, "status", inner);
 }
 
 static void
@@ -224,7 +230,7 @@ static void
 put_direction(struct figures *f, struct rte_tel_data *d, int dir,
               const struct dpdk_vdpa_counters *c)
 {
-    struct rte_tel_data *inner = begin(f, direction_name(dir));
+    struct rte_tel_data *inner = put_object(f, d, direction_name(dir));
     struct rte_tel_data *drops;
 
     if (!inner) {
@@ -232,14 +238,12 @@ put_direction(struct figures *f, struct rte_tel_data *d, int dir,
     }
     put_traffic(f, inner, c);
     put_number(f, inner, "retries", c->retries);
-    drops = begin(f, "drops");
+    drops = put_object(f, inner, "drops");
     if (drops) {
         for (int i = 0; i < DPDK_VDPA_N_DROP_REASONS; i++) {
             put_number(f, drops, dpdk_vdpa_drop_reason_name(i), c->drops[i]);
         }
-        end(inner, "drops", drops);
     }
-    end(d, direction_name(dir), inner);
 }
 
 static void
@@ -262,14 +266,13 @@ put_library(struct figures *f, struct rte_tel_data *d,
             const struct vdpa_port *port)
     OVS_REQUIRES(vdpa_port_owned)
 {
-    struct rte_tel_data *inner = begin(f, "library");
+    struct rte_tel_data *inner = put_object(f, d, "library");
     uint64_t rx, tx;
 
     if (inner) {
         vdpa_report_get_library(port, &rx, &tx);
         put_number(f, inner, "rx_packets", rx);
         put_number(f, inner, "tx_packets", tx);
-        end(d, "library", inner);
     }
 }
 
@@ -277,7 +280,7 @@ static void
 put_event_counts(struct figures *f, struct rte_tel_data *d,
                  struct vdpa_port *port)
 {
-    struct rte_tel_data *inner = begin(f, "events");
+    struct rte_tel_data *inner = put_object(f, d, "events");
 
     if (!inner) {
         return;
@@ -288,7 +291,6 @@ put_event_counts(struct figures *f, struct rte_tel_data *d,
                    port->events.counts[i]);
     }
     ovs_mutex_unlock(&port->events_mutex);
-    end(d, "events", inner);
 }
 
 static void
@@ -296,7 +298,7 @@ put_memory(struct figures *f, struct rte_tel_data *d,
            const struct vdpa_port *port)
     OVS_REQUIRES(vdpa_port_owned)
 {
-    struct rte_tel_data *inner = begin(f, "memory");
+    struct rte_tel_data *inner = put_object(f, d, "memory");
     struct dpdk_vdpa_pool_info info;
 
     if (inner) {
@@ -308,7 +310,6 @@ put_memory(struct figures *f, struct rte_tel_data *d,
         put_number(f, inner, "ports", info.n_shares);
         put_number(f, inner, "packet_bytes", info.data_len);
         put_number(f, inner, "bytes", info.size);
-        end(d, "memory", inner);
     }
 }
 
@@ -319,13 +320,12 @@ put_losses(struct figures *f, struct rte_tel_data *d,
 {
     struct dpdk_vdpa_vf_loss losses[DPDK_VDPA_VF_N_LOSSES];
     unsigned int n = dpdk_vdpa_vf_get_losses(port->vf, losses);
-    struct rte_tel_data *inner = begin(f, "vf");
+    struct rte_tel_data *inner = put_object(f, d, "vf");
 
     if (inner) {
         for (unsigned int i = 0; i < n; i++) {
             put_number(f, inner, losses[i].name, losses[i].n_packets);
         }
-        end(d, "vf", inner);
     }
 }
 
@@ -335,7 +335,7 @@ put_device(struct figures *f, struct rte_tel_data *d,
            const struct vdpa_port *port)
     OVS_REQUIRES(vdpa_port_owned)
 {
-    struct rte_tel_data *inner = begin(f, "hw");
+    struct rte_tel_data *inner = put_object(f, d, "hw");
     struct dpdk_vdpa_hw_stat *stats;
     unsigned int n;
 
@@ -352,7 +352,6 @@ put_device(struct figures *f, struct rte_tel_data *d,
         put_number(f, inner, name, stats[i].value);
     }
     free(stats);
-    end(d, "hw", inner);
 }
 
 /* Queue pairs. */
@@ -362,7 +361,7 @@ put_lane(struct figures *f, struct rte_tel_data *d, struct vdpa_port *port,
          int dir, unsigned int queue)
     OVS_REQUIRES(vdpa_port_owned, vdpa_port_locked)
 {
-    struct rte_tel_data *inner = begin(f, direction_name(dir));
+    struct rte_tel_data *inner = put_object(f, d, direction_name(dir));
     struct dpdk_vdpa_counters c;
 
     if (inner) {
@@ -370,7 +369,6 @@ put_lane(struct figures *f, struct rte_tel_data *d, struct vdpa_port *port,
         dpdk_vdpa_relay_add_counters(port->relay, dir, queue, &c);
         put_traffic(f, inner, &c);
         put_number(f, inner, "stalled", port->watches[dir][queue].stalled);
-        end(d, direction_name(dir), inner);
     }
 }
 
@@ -385,7 +383,7 @@ put_queue(struct figures *f, struct rte_tel_data *d, struct vdpa_port *port,
     int cpu;
 
     snprintf(name, sizeof name, "%u", queue);
-    inner = begin(f, name);
+    inner = put_object(f, d, name);
     if (!inner) {
         return;
     }
@@ -397,7 +395,6 @@ put_queue(struct figures *f, struct rte_tel_data *d, struct vdpa_port *port,
     for (int dir = 0; dir < DPDK_VDPA_N_DIRECTIONS; dir++) {
         put_lane(f, inner, port, dir, queue);
     }
-    end(d, name, inner);
 }
 
 static void
@@ -411,13 +408,12 @@ put_queues(struct figures *f, struct rte_tel_data *d, struct vdpa_port *port,
     vdpa_port_lock(port);
     n = dpdk_vdpa_relay_n_lanes(port->relay);
     put_number(f, d, "n_queues", n);
-    inner = begin(f, "queues");
+    inner = put_object(f, d, "queues");
     if (inner) {
         for (unsigned int i = first;
              i < n && f->left >= QUEUE_ROOM + EVENTS_ROOM; i++) {
             put_queue(f, inner, port, i);
         }
-        end(d, "queues", inner);
     }
     vdpa_port_unlock(port);
 }
@@ -456,8 +452,8 @@ put_last_events(struct figures *f, struct rte_tel_data *d,
         rte_tel_data_add_array_string(what, text);
     }
     ovs_mutex_unlock(&port->events_mutex);
-    end(d, "event_when", when);
-    end(d, "event_what", what);
+    add_member(d, "event_when", when);
+    add_member(d, "event_what", what);
 }
 
 void
