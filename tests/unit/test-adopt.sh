@@ -23,13 +23,13 @@ fi
 
 # All programs find the database by this.
 export OVS_RUNDIR=$tmp SYSFS_PCI=$tmp/pci
-# Nobody carries out what is in it, so nobody is waited for.
+# There is no ovs-vswitchd: nobody may wait for one.
 mkdir "$tmp/bin" && cat > "$tmp/bin/ovs-vsctl" <<WRAPPER && chmod +x "$tmp/bin/ovs-vsctl"
 #!/bin/sh
 [ ! -e "$tmp/fail" ] || ! grep -qe " \$(cat "$tmp/fail")" <<EOF || exit 1
  \$*
 EOF
-exec $(command -v ovs-vsctl) --no-wait "\$@"
+exec $(command -v ovs-vsctl) "\$@"
 WRAPPER
 PATH=$tmp/bin:$PATH
 
@@ -60,7 +60,7 @@ server_stop()
 # add NAME SOCKET [VF]: adds an interface as os-vif does; texts are as in JSON.
 add()
 {
-    ovs-vsctl --timeout=30 -- --id=@i create Interface "name=\"$1\"" \
+    ovs-vsctl --no-wait --timeout=30 -- --id=@i create Interface "name=\"$1\"" \
         type=dpdkvhostuserclient "options:vhost-server-path=\"$2\"" \
         ${3+"external_ids:vf-pci=\"$3\""} \
         -- --id=@p create Port "name=\"p$1\"" interfaces=@i \
@@ -131,7 +131,7 @@ no_address()
         add "bad$vf" /run/bad.sock "$vf" && adopted 1 \
             && grep -q "vf-pci: \"$vf\" is no VF" "$tmp/err" \
             && is "bad$vf" type dpdkvhostuserclient || return
-        ovs-vsctl --timeout=30 -- --if-exists del-port br0 "pbad$vf" || return
+        ovs-vsctl --no-wait --timeout=30 -- --if-exists del-port br0 "pbad$vf" || return
     done
 }
 
@@ -140,7 +140,7 @@ partly()
 {
     add one '' 0000:03:00.2 && add two /run/two.sock 0000:03:00.3 \
         && adopted 1 && grep -q 'one: options:vhost-server-path' "$tmp/err" \
-        && is two type dpdkvdpa && ovs-vsctl --timeout=30 del-port br0 pone
+        && is two type dpdkvdpa && ovs-vsctl --no-wait --timeout=30 del-port br0 pone
 }
 
 # What cannot be asked is not nothing to do.
@@ -177,7 +177,7 @@ follows()
 
 echo '[==========] Running 6 test(s).'
 vfs && ovsdb-tool create "$tmp/db" "$schema" && server_start \
-    && ovs-vsctl --timeout=30 add-br br0 || exit 1
+    && ovs-vsctl --no-wait --timeout=30 add-br br0 || exit 1
 case_of plain plain
 case_of odd_names odd_names
 case_of no_address no_address
