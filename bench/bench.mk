@@ -27,6 +27,7 @@ EXTRA_DIST += \
 	bench/core-distance.c \
 	bench/relay-cost.c \
 	bench/ring-cost.c \
+	bench/run-on.h \
 	bench/vhost-floor.c \
 	bench/wake-time.c
 
@@ -54,16 +55,16 @@ bench/bench_guest: bench/bench_guest.c bench/bench_source.h bench/bench_tcp.h \
 		$(AM_CFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ \
 		'$(srcdir)/bench/bench_guest.c' '$(srcdir)/tools/frontend-peer.c'
 
-bench/core-distance: bench/core-distance.c
+bench/core-distance: bench/core-distance.c bench/run-on.h
 	@$(MKDIR_P) $(@D)
-	$(AM_V_CCLD)$(CC) $(VDPASIM_CPPFLAGS) $(CPPFLAGS) $(VDPASIM_CFLAGS) \
-		$(CFLAGS) $(LDFLAGS) -pthread -o $@ \
+	$(AM_V_CCLD)$(CC) -I'$(srcdir)' $(VDPASIM_CPPFLAGS) $(CPPFLAGS) \
+		$(VDPASIM_CFLAGS) $(CFLAGS) $(LDFLAGS) -pthread -o $@ \
 		'$(srcdir)/bench/core-distance.c'
 
-bench/wake-time: bench/wake-time.c
+bench/wake-time: bench/wake-time.c bench/run-on.h
 	@$(MKDIR_P) $(@D)
-	$(AM_V_CCLD)$(CC) -D_GNU_SOURCE $(CPPFLAGS) $(VDPASIM_CFLAGS) \
-		$(CFLAGS) $(LDFLAGS) -pthread -o $@ \
+	$(AM_V_CCLD)$(CC) -D_GNU_SOURCE -I'$(srcdir)' $(CPPFLAGS) \
+		$(VDPASIM_CFLAGS) $(CFLAGS) $(LDFLAGS) -pthread -o $@ \
 		'$(srcdir)/bench/wake-time.c'
 
 bench/vhost-floor: bench/vhost-floor.c

@@ -9,7 +9,6 @@
  * which changes all figures of what two cores share. */
 
 #include <pthread.h>
-#include <sched.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -20,6 +19,8 @@
 #include <rte_cycles.h>
 #include <rte_pause.h>
 
+#include "bench/run-on.h"
+
 #define TURNS 200		/* Of a try; the best of so many tries counts, */
 #define TRIES 20		/* in case that something else ran. */
 
@@ -29,19 +30,6 @@
 static _Alignas(64) atomic_uint ball;
 static sem_t ready;		/* The other thread has its core. */
 static uint64_t deadline;
-
-static void
-run_on(int core)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(core, &set);
-	if (pthread_setaffinity_np(pthread_self(), sizeof(set), &set) != 0) {
-		fprintf(stderr, "core-distance: there is no core %d\n", core);
-		exit(1);
-	}
-}
 
 static void
 await(unsigned int n)

@@ -20,6 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/run-on.h"
+
 #define TURNS 200
 #define MAX_SILENCE 100000000ULL	/* In nanoseconds. */
 
@@ -31,19 +33,6 @@ fail(const char *what)
 {
 	perror(what);
 	exit(1);
-}
-
-static void
-run_on(int core)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(core, &set);
-	if (pthread_setaffinity_np(pthread_self(), sizeof(set), &set) != 0) {
-		fprintf(stderr, "wake-time: there is no core %d\n", core);
-		exit(1);
-	}
 }
 
 static uint64_t

@@ -33,6 +33,7 @@ EXTRA_DIST += \
 	tests/fuzz/fuzz-positions.c \
 	tests/fuzz/fuzz-ring.c \
 	tests/fuzz/fuzz-walk.c \
+	tests/fuzz/guest-memory.h \
 	tests/fuzz/simple-ring.h \
 	tests/fuzz/simple-scatter.h
 CLEANFILES += $(fuzz_targets)

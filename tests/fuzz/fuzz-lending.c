@@ -21,12 +21,10 @@
 
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
-#include <sanitizer/asan_interface.h>
-#include <sys/mman.h>
 
-#include <rte_eal.h>
 #include <rte_mbuf.h>
 
+#include "tests/fuzz/guest-memory.h"
 #include "util.h"
 #include "vhost/chain.h"
 #include "vhost/lend.h"
@@ -35,7 +33,6 @@
 #include "vhost/packed.h"
 #include "vhost/ring.h"
 
-#define PAGE 4096
 #define REGION_SIZE 2000        /* Each; a multiple of 16. */
 #define MAX_SIZE 64             /* Of a ring. */
 #define N_STEPS 24
@@ -93,14 +90,8 @@ view_init(struct view *view)
     view->memory.n = 2;
     for (int i = 0; i < 2; i++) {
         struct dpdk_vdpa_region *region = &view->memory.regions[i];
-        uint8_t *page = mmap(NULL, 3 * PAGE, PROT_NONE,
-                             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-        ovs_assert(page != MAP_FAILED);
-        page += PAGE;
-        ovs_assert(!mprotect(page, PAGE, PROT_READ | PROT_WRITE));
-        __asan_poison_memory_region(page, PAGE - REGION_SIZE);
-        view->regions[i] = page + PAGE - REGION_SIZE;
+        view->regions[i] = fuzz_region_create(REGION_SIZE);
         region->start = i * REGION_SIZE;
         region->size = REGION_SIZE;
         region->offset = (uintptr_t) view->regions[i] - region->start;
@@ -126,15 +117,7 @@ check_same_memory(void)
 int
 LLVMFuzzerInitialize(int *argcp OVS_UNUSED, char ***argvp OVS_UNUSED)
 {
-    char *argv[] = {
-        "fuzz-lending", "--no-huge", "--no-shconf", "--no-pci", "-m", "32",
-        "--no-telemetry", "-l", "0", "--log-level=error",
-    };
-
-    ovs_assert(rte_eal_init(ARRAY_SIZE(argv), argv) >= 0);
-    mempool = rte_pktmbuf_pool_create("fuzz", N_MBUFS, 0, 0,
-                                      ROOM + RTE_PKTMBUF_HEADROOM, 0);
-    ovs_assert(mempool);
+    mempool = fuzz_mempool_create("fuzz-lending", N_MBUFS, ROOM);
     view_init(&lent);
     view_init(&copied);
     return 0;

@@ -20,16 +20,11 @@
 #include "lib/vhost/ring.c"
 #include "lib/vhost/chain.c"
 
-#include <sanitizer/asan_interface.h>
-#include <sys/mman.h>
-
-#include <rte_eal.h>
-
+#include "tests/fuzz/guest-memory.h"
 #include "tests/fuzz/simple-ring.h"
 #include "tests/fuzz/simple-scatter.h"
 #include "vhost/scatter.h"
 
-#define PAGE 4096
 #define MAX_SIZE 64             /* Of a ring. */
 #define N_STEPS 8
 #define MAX_PACKETS 80          /* At a time. */
@@ -88,24 +83,9 @@ static struct dpdk_vdpa_undo undo;
 int
 LLVMFuzzerInitialize(int *argcp OVS_UNUSED, char ***argvp OVS_UNUSED)
 {
-    char *argv[] = {
-        "fuzz-walk", "--no-huge", "--no-shconf", "--no-pci", "-m", "32",
-        "--no-telemetry", "-l", "0", "--log-level=error",
-    };
-
-    ovs_assert(rte_eal_init(ARRAY_SIZE(argv), argv) >= 0);
-    mempool = rte_pktmbuf_pool_create("fuzz", N_MBUFS, 0, 0,
-                                      ROOM + RTE_PKTMBUF_HEADROOM, 0);
-    ovs_assert(mempool);
+    mempool = fuzz_mempool_create("fuzz-walk", N_MBUFS, ROOM);
     for (int i = 0; i < 2; i++) {
-        uint8_t *page = mmap(NULL, 3 * PAGE, PROT_NONE,
-                             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-        ovs_assert(page != MAP_FAILED);
-        page += PAGE;
-        ovs_assert(!mprotect(page, PAGE, PROT_READ | PROT_WRITE));
-        __asan_poison_memory_region(page, PAGE - REGION_SIZE);
-        regions[i] = page + PAGE - REGION_SIZE;
+        regions[i] = fuzz_region_create(REGION_SIZE);
     }
     return 0;
 }
