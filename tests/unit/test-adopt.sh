@@ -26,10 +26,16 @@ export OVS_RUNDIR=$tmp SYSFS_PCI=$tmp/pci
 # There is no ovs-vswitchd: nobody may wait for one.
 mkdir "$tmp/bin" && cat > "$tmp/bin/ovs-vsctl" <<WRAPPER && chmod +x "$tmp/bin/ovs-vsctl"
 #!/bin/sh
+echo "\$*" >> "$tmp/calls"
 [ ! -e "$tmp/fail" ] || ! grep -qe " \$(cat "$tmp/fail")" <<EOF || exit 1
  \$*
 EOF
 exec $(command -v ovs-vsctl) "\$@"
+WRAPPER
+cat > "$tmp/bin/ovsdb-client" <<WRAPPER && chmod +x "$tmp/bin/ovsdb-client"
+#!/bin/sh
+echo \$\$ > "$tmp/client"
+exec $(command -v ovsdb-client) "\$@"
 WRAPPER
 PATH=$tmp/bin:$PATH
 
@@ -175,7 +181,38 @@ follows()
     return "$error"
 }
 
-echo '[==========] Running 6 test(s).'
+# What comes at once is looked at once: interfaces are searched for at the start,
+# after the transaction that adds them, and after each that adopts one.  When
+# ovsdb-client is gone, all that it has said was looked at.
+bursts()
+{
+    local error=1 n='' i all=()
+    for i in 0 1 2 3; do
+        all+=(-- "--id=@i$i" create Interface "name=many$i"
+            type=dpdkvhostuserclient "options:vhost-server-path=/run/$i.sock"
+            'external_ids:vf-pci="0000:03:00.2"'
+            -- "--id=@p$i" create Port "name=pmany$i" "interfaces=@i$i"
+            -- add Bridge br0 ports "@p$i")
+    done
+    : > "$tmp/calls"
+    sh "$adopt" --follow > "$tmp/follow" 2>&1 &
+    adopter=$!
+    until_so grep -q ' find ' "$tmp/calls" \
+        && ovs-vsctl --no-wait --timeout=30 "${all[@]}" > /dev/null || return
+    for i in 0 1 2 3; do
+        until_so is "many$i" type dpdkvdpa || return
+    done
+    kill "$(cat "$tmp/client")" \
+        && until_so grep -q 'has gone' "$tmp/follow" \
+        && n=$(grep -c ' find Interface type=' "$tmp/calls") \
+        && [ "$n" -le 6 ] && error=0
+    [ "$error" -eq 0 ] || { cat "$tmp/follow"; echo "searched $n times"; }
+    kill "$adopter" && { wait "$adopter" || :; }
+    adopter=''
+    return "$error"
+}
+
+echo '[==========] Running 7 test(s).'
 vfs && ovsdb-tool create "$tmp/db" "$schema" && server_start \
     && ovs-vsctl --no-wait --timeout=30 add-br br0 || exit 1
 case_of plain plain
@@ -184,4 +221,5 @@ case_of no_address no_address
 case_of partly partly
 case_of no_answer no_answer
 case_of follows follows
+case_of bursts bursts
 exit "$status"
