@@ -23,8 +23,9 @@ VM_RECIPE=1
 VM_PACKAGES="dbus dpdk-dev initramfs-tools iproute2 linux-image-cloud-amd64
     openvswitch-switch openvswitch-switch-dpdk procps python3 systemd-sysv udev"
 
-# How much memory it has, in MB, and how long it may take, in seconds.
-VM_MEMORY=2048 VM_LIMIT=1500
+# How much memory it has, in MB, and for how long it may say nothing, in seconds.
+# How long it takes in all depends on what else the machine does.
+VM_MEMORY=2048 VM_SILENCE=600
 
 # What a kernel that is emulated boots faster with.  The cycles that are counted
 # for it are the machine's, and no clock: systemd and DPDK look at the time.
@@ -91,15 +92,36 @@ UNIT
 
 # vm_run FOLDER LOG: starts it, with what is in FOLDER, which has a program "run".
 # Its disk is as new each time.  What "run" says goes to LOG, and what the console
-# says to LOG.console.
+# says to LOG.console.  It ends with us.
 vm_run()
 {
-    tar -C "$1" -cf "$2.tar" . && : > "$2" || return
-    timeout -s KILL "$VM_LIMIT" qemu-system-x86_64 -accel tcg,thread=multi \
+    local pid
+    tar -C "$1" -cf "$2.tar" . && : > "$2" && : > "$2.console" || return
+    qemu-system-x86_64 -accel tcg,thread=multi \
         -cpu max -smp 2 -m "$VM_MEMORY" -nodefaults -no-reboot -display none \
         -kernel "$VM_DIR/vmlinuz" -initrd "$VM_DIR/initrd" \
         -append "root=/dev/vda rw console=ttyS0 $VM_HASTE" \
         -drive "file=$VM_DIR/disk,format=raw,if=virtio,snapshot=on" \
         -drive "file=$2.tar,format=raw,if=virtio,readonly=on" \
-        -serial "file:$2.console" -serial "file:$2"
+        -serial "file:$2.console" -serial "file:$2" &
+    pid=$!
+    trap 'kill -KILL "$pid"; exit 1' TERM
+    vm_watch "$pid" "$2" "$2.console"
+    wait "$pid"
+}
+
+# vm_watch PID FILE...: waits until the process ends; ends it if none of the files
+# has grown for VM_SILENCE seconds.
+vm_watch()
+{
+    local sizes='' now since=$SECONDS
+    until timeout 1 tail -f -s 0.1 --pid="$1" /dev/null; do
+        now=$(stat -c %s "${@:2}")
+        if [ "$now" != "$sizes" ]; then
+            sizes=$now since=$SECONDS
+        elif [ $((SECONDS - since)) -ge "$VM_SILENCE" ]; then
+            echo "the virtual machine has said nothing for $VM_SILENCE s"
+            kill -KILL "$1"
+        fi
+    done
 }

@@ -319,5 +319,9 @@ EXTRA_DIST += tests/unit/test-adopt.sh
 TESTS += tests/unit/test-dpdk-headers.sh
 EXTRA_DIST += tests/unit/test-dpdk-headers.sh
 
+# How long the virtual machine that packages are tried in may take.
+TESTS += tests/unit/test-vm.sh
+EXTRA_DIST += tests/unit/test-vm.sh
+
 include tests/system.mk
 include tests/checks.mk
