@@ -70,7 +70,7 @@ command_package()
     step "done: apt install ./_packages/openvswitch-switch-dpdkvdpa_*.deb"
 }
 
-# package_make FOLDER: makes the packages in FOLDER, and looks at them: three
+# package_make FOLDER: makes the packages in FOLDER, and looks at them: four
 # tests.  Fails if there are none, or one of the tests failed.
 package_make()
 {
@@ -86,6 +86,8 @@ package_make()
         package_lint "$1"
     package_test "not all is hardened in" "looking at how they are hardened" \
         package_hardened "$1"
+    package_test "a program does not run of" "looking whether programs run" \
+        package_programs "$1"
     [ "$FAILED" -eq "$before" ]
 }
 
@@ -268,6 +270,20 @@ package_hardened()
             && package_hardened_file '' "$dir"/usr/lib/*/*/librte_vdpasim.so \
             || status=1
     fi
+    rm -rf "$dir"
+    return "$status"
+}
+
+# package_programs FOLDER: fails if what an administrator types does not find its
+# own parts.
+package_programs()
+{
+    local dir name status=0
+    dir=$(mktemp -d) \
+        && dpkg-deb -x "$1"/openvswitch-switch-dpdkvdpa_*.deb "$dir" || return
+    for name in bin/dpdkvdpa-top sbin/dpdkvdpa-adopt; do
+        "$dir/usr/$name" --help || { echo "$name: status $?"; status=1; }
+    done
     rm -rf "$dir"
     return "$status"
 }
