@@ -158,7 +158,7 @@ package_disk()
         && cp "$1"/*.deb "$2/packages/" \
         && rm -f "$2"/packages/*-dbgsym_* \
         && cp -r "$TOP/debian/tests" "$2/debian/" \
-        && cp "$TOP/Documentation/install.rst" "$2/" \
+        && cp "$TOP"/Documentation/{install,orchestration}.rst "$2/" \
         && cp "$TOP/tests/package.sh" "$2/run" || return
     for deb in "$2"/packages/*.deb; do
         package_higher "$deb" "$2/upgrade" || return

@@ -18,10 +18,11 @@
 # shellcheck shell=bash
 
 # What distinguishes this way of making its disk from earlier ones.
-VM_RECIPE=1
+VM_RECIPE=2
 
-VM_PACKAGES="dbus dpdk-dev initramfs-tools iproute2 linux-image-cloud-amd64
-    openvswitch-switch openvswitch-switch-dpdk procps python3 systemd-sysv udev"
+VM_PACKAGES="apparmor dbus dpdk-dev initramfs-tools iproute2
+    linux-image-cloud-amd64 mount openvswitch-switch openvswitch-switch-dpdk
+    procps python3 systemd-sysv udev"
 
 # How much memory it has, in MB, and for how long it may say nothing, in seconds.
 # How long it takes in all depends on what else the machine does.
@@ -29,7 +30,7 @@ VM_MEMORY=2048 VM_SILENCE=600
 
 # What a kernel that is emulated boots faster with.  The cycles that are counted
 # for it are the machine's, and no clock: systemd and DPDK look at the time.
-VM_HASTE="mitigations=off nokaslr cryptomgr.notests audit=0 tsc=unstable
+VM_HASTE="mitigations=off nokaslr cryptomgr.notests tsc=unstable
     clocksource=hpet no_timer_check random.trust_cpu=on quiet"
 
 # vm_prepare: makes its disk unless the cache has it.  If it cannot, ROOT_PROBLEM
@@ -81,8 +82,8 @@ WantedBy=default.target
 UNIT
     chroot "$root" systemctl enable vm.service \
         && chroot "$root" systemctl mask systemd-timesyncd.service \
-            dpdk.service apt-daily.timer apt-daily-upgrade.timer fstrim.timer \
-            e2scrub_all.timer \
+            apparmor.service dpdk.service apt-daily.timer \
+            apt-daily-upgrade.timer fstrim.timer e2scrub_all.timer \
         && cp "$root"/boot/vmlinuz-*-cloud-* "$1/vmlinuz" \
         && cp "$root"/boot/initrd.img-*-cloud-* "$1/initrd" \
         && rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*.bin \

@@ -13,8 +13,9 @@
 
 # Tests of the packages, on a machine that is there for nothing else: see
 # dev/vm.sh.  In the current folder are the packages, in packages/, and the same
-# with a higher version, in upgrade/, beside debian/tests and install.rst.  Each test begins where
-# the one before it ended, and its result is a line "ok NAME" or "FAILED NAME".
+# with a higher version, in upgrade/, beside debian/tests and documents whose
+# commands and profiles are tried.  Each test begins where the one before it ended,
+# and its result is a line "ok NAME" or "FAILED NAME".
 
 . debian/tests/functions
 export DEBIAN_FRONTEND=noninteractive
@@ -73,7 +74,10 @@ test_telemetry()
 {
     local said
     said=$(echo /simnic/ports | dpdk-telemetry.py) && grep -w vf <<< "$said" \
-        && said=$(dpdkvdpa-top --once --json) && grep -w vdpa1 <<< "$said"
+        && said=$(dpdkvdpa-top --once --json) && grep -w vdpa1 <<< "$said" \
+        && said=$(echo q | TERM=linux python3 -c 'import pty
+pty.spawn("dpdkvdpa-top")') \
+        && grep '2 ports' <<< "$said"
 }
 
 # The daemon goes on with the guest while its package is upgraded, and when it is
@@ -112,6 +116,126 @@ test_install_again()
         && systemctl restart openvswitch-switch && wait_until 60 has_type \
         && wait_until 60 got_more vdpa0 -1
 }
+
+# own_rules: prints what AppArmor is to let ovs-vswitchd do on its own behalf here,
+# without guests.  Its own memory, in hugepages without a name, is "/".
+own_rules()
+{
+    cat <<'RULES'
+#include <abstractions/base>
+capability,
+network,
+unix,
+/ rw,
+/dev/ r,
+/dev/{hpet,net/tun,null,random,urandom,zero} rw,
+/dev/hugepages/ rwk,
+/etc/** r,
+/etc/openvswitch/** rwk,
+/run/dpdk/{,**} rwk,
+/run/openvswitch/{,**} rwkl,
+/sys/** rw,
+/usr/** mr,
+/var/lib/** r,
+/var/log/openvswitch/* rw,
+@{PROC}/** rw,
+RULES
+}
+
+# document_rules: prints the profile of the document, without what is around it.
+document_rules()
+{
+    sed -n '/^    profile /,/^    }/p' orchestration.rst | sed '1d; $d' \
+        | grep .
+}
+
+# confined NAME RULES...: loads a profile, of what the commands print.
+confined()
+{
+    local command
+    {
+        echo '#include <tunables/global>'
+        echo "profile $1 flags=(attach_disconnected) {"
+        for command in "${@:2}"; do
+            "$command" || exit
+        done
+        echo '}'
+    } > profile && apparmor_parser -r -K profile
+}
+
+# switch_confined RULES...: starts ours with what the commands print, and its own.
+switch_confined()
+{
+    confined "vswitchd $OURS" own_rules "$@" \
+        && systemctl restart openvswitch-switch && wait_until 60 has_type \
+        && grep 'vswitchd (enforce)' \
+            "/proc/$(cat /run/openvswitch/ovs-vswitchd.pid)/attr/current"
+}
+
+# denied TEXT: prints what AppArmor has denied ovs-vswitchd, with TEXT in it.
+denied()
+{
+    dmesg | grep 'apparmor="DENIED".*profile="vswitchd"' | grep -F "$1"
+}
+
+# socket_binds RULES...: a guest that may do this and run Python makes its socket.
+socket_binds()
+{
+    confined qemu python_rules "$@" && rm -f "$GUEST/net0.sock" \
+        && aa-exec -p qemu -- python3 -c 'import socket, sys
+socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$GUEST/net0.sock"
+}
+
+python_rules()
+{
+    printf '%s\n' '#include <abstractions/base>' \
+        '#include <abstractions/python>' '/usr/bin/python3* mr,' 'network unix,'
+}
+
+# libvirt_rules: prints what the document says that libvirt lets a guest do.
+libvirt_rules()
+{
+    grep -o '"/run/vm/vm1/net0.sock" rw' orchestration.rst && echo ,
+}
+
+# testpmd_rules: prints all; but what a program has opened that is confined at all
+# is not everybody's.
+testpmd_rules()
+{
+    printf '%s\n' capability, network, unix, signal, '/ rw,' '/** mrwlkix,'
+}
+
+# guest_denied: succeeds if the switch was kept from the guest's memory, or from its
+# socket, which not all kernels do.
+guest_denied()
+{
+    denied /dev/hugepages/guest/ || denied "$GUEST/"
+}
+
+# What the document says of AppArmor is enough, with guests whose memory is in
+# hugepages, in files without names and with.  Without it a guest cannot make its
+# socket, and the switch cannot serve it.
+test_apparmor()
+(
+    GUEST=/run/vm/vm1 GUEST_AS=(aa-exec -p qemu --)
+    trap guest_end EXIT
+    mountpoint -q /dev/hugepages || mount -t hugetlbfs none /dev/hugepages
+    mkdir -p "$GUEST" /dev/hugepages/guest
+    echo 0 > /proc/sys/kernel/printk_ratelimit
+    dmesg -C
+    vsctl del-br br0
+    grep -x Y /sys/module/apparmor/parameters/enabled \
+        && socket_binds libvirt_rules && ! socket_binds \
+        && confined qemu testpmd_rules \
+        && switch_confined document_rules && ports_add || exit
+    for GUEST_MEMORY in --in-memory --huge-dir=/dev/hugepages/guest; do
+        echo "a guest with $GUEST_MEMORY"
+        guest_start && packets && guest_end || exit
+    done
+    echo "the same without what the document says"
+    ! denied '' && switch_confined && ports_flows && guest_start \
+        && wait_until 60 guest_denied && ! got_more vdpa0 0
+)
 
 # Nothing is left but the database.
 test_purge()
@@ -155,7 +279,7 @@ test_typed()
 }
 
 [ $# -gt 0 ] || set -- install files autopkgtest telemetry upgrade remove \
-    install_again purge typed
+    install_again apparmor purge typed
 for name in "$@"; do
     echo "### $name"
     begin=$SECONDS
