@@ -43,8 +43,11 @@
 /* A socket that is never connected, and never goes. */
 #define ANCHOR "dpdkvdpa-anchor"
 
-/* How long the library may take for an answer, in ms. */
-#define TIMEOUT 3000
+/* How long the library may take for an answer, in ms.  It answers at once; but
+ * where there is more work than processors its thread may have none for
+ * seconds, and there is no other trial before ovs-vswitchd starts again.  Not
+ * constant for tests. */
+static int answer_timeout = 60000;
 
 /* What stands behind a message: see 'struct dpdk_vdpa_msg'. */
 struct files {
@@ -86,6 +89,7 @@ static struct trial {
     struct dpdk_vdpa_door door;
     struct stat file;           /* Which comes with each message. */
     bool began;
+    bool silent;                /* There was no answer in time. */
     bool found;                 /* The files of the first message. */
     bool passed;                /* What came with the second. */
 } trial;
@@ -192,7 +196,7 @@ trial_new_connection(int vid)
         .pre_msg_handle = trial_pre_msg_handle,
     };
 
-    trial.began = (dpdk_vdpa_door_open(&trial.door, TIMEOUT)
+    trial.began = (dpdk_vdpa_door_open(&trial.door, answer_timeout)
                    && !rte_vhost_extern_callback_register(vid, &extern_ops,
                                                           NULL));
     return trial.began ? 0 : -1;
@@ -204,6 +208,20 @@ trial_destroy_connection(int vid OVS_UNUSED)
     dpdk_vdpa_door_close(&trial.door);
 }
 
+/* Receives the 'len' bytes of an answer.  Returns false if none comes, in time
+ * or at all. */
+static bool
+trial_receive(int fd, void *answer, size_t len)
+{
+    ssize_t n;
+
+    do {
+        n = recv(fd, answer, len, MSG_WAITALL);
+    } while (n < 0 && errno == EINTR);
+    trial.silent = n < 0 && errno == EAGAIN;
+    return n == len;
+}
+
 /* Sends a message with 'file' and waits for the answer.  Returns false if
  * there is none, or one of failure. */
 static bool
@@ -213,11 +231,11 @@ trial_send(int fd, int file, uint32_t request, uint32_t size)
         .request = request, .flags = 1 | DPDK_VDPA_MSG_NEED_REPLY,
         .size = size, .payload.u64 = TRIAL_VALUE,
     };
-    ssize_t len = DPDK_VDPA_MSG_HEADER_LEN + sizeof msg.payload.u64;
+    size_t len = DPDK_VDPA_MSG_HEADER_LEN + sizeof msg.payload.u64;
     ssize_t n = DPDK_VDPA_MSG_HEADER_LEN + size;
 
     return (dpdk_vdpa_send(fd, &msg, n, &file, 1, 0) == n
-            && recv(fd, &msg, len, MSG_WAITALL) == len
+            && trial_receive(fd, &msg, len)
             && msg.request == request && !msg.payload.u64);
 }
 
@@ -250,7 +268,8 @@ trial_connect(const char *path)
 static void
 trial_run(const char *path, int listener, int file)
 {
-    struct timeval tv = { TIMEOUT / 1000, 0 };
+    struct timeval tv = { answer_timeout / 1000,
+                          answer_timeout % 1000 * 1000 };
     int fd;
 
     if (!trial_connect(path)) {
@@ -265,6 +284,24 @@ trial_run(const char *path, int listener, int file)
     }
     rte_vhost_driver_unregister(path);
     close(fd);
+}
+
+/* Returns why the trial was not passed, in a string that the caller must
+ * free. */
+static char *
+trial_error(void)
+{
+    const char *library = "the vhost library that is loaded";
+
+    if (!trial.began) {
+        return xasprintf("%s does not connect to a socket", library);
+    } else if (trial.silent) {
+        return xasprintf("%s has not answered for %d ms", library,
+                         answer_timeout);
+    }
+    return xasprintf("%s hands its messages over in %s", library, trial.found
+                     ? "a way that keeps files which nobody asked for"
+                     : "an unknown form");
 }
 
 /* Makes a listening socket in 'folder'.  Returns its file descriptor, or -1,
@@ -329,10 +366,7 @@ dpdk_vdpa_layout_find(const char *rundir, char **errp)
     }
     free(path);
     if (!trial.passed && !*errp) {
-        *errp = xasprintf("the vhost library that is loaded hands its "
-                          "messages over in %s", trial.found
-                          ? "a way that keeps files which nobody asked for"
-                          : "an unknown form");
+        *errp = trial_error();
     }
 exit:
     if (folder >= 0) {

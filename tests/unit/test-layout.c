@@ -19,11 +19,14 @@
 #include "lib/vhost/layout.c"
 
 #include <dirent.h>
+#include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -31,13 +34,13 @@
 
 static char rundir[] = "/tmp/test-layout.XXXXXX";
 
-/* Returns true if the library has its thread. */
-static bool
-has_thread(void)
+/* Returns the library's thread, or 0 if it has none. */
+static pid_t
+find_thread(void)
 {
     DIR *dir = opendir("/proc/self/task");
     struct dirent *de;
-    bool found = false;
+    pid_t found = 0;
 
     assert_non_null(dir);
     while ((de = readdir(dir)) != NULL) {
@@ -47,7 +50,9 @@ has_thread(void)
         snprintf(path, sizeof path, "/proc/self/task/%s/comm", de->d_name);
         f = fopen(path, "r");
         if (f) {
-            found |= fgets(name, sizeof name, f) && strstr(name, "vhost");
+            if (fgets(name, sizeof name, f) && strstr(name, "vhost")) {
+                found = atoi(de->d_name);
+            }
             fclose(f);
         }
     }
@@ -66,9 +71,76 @@ test_library(void **state OVS_UNUSED)
         assert_true(dpdk_vdpa_layout_find(rundir, &error));
         assert_null(error);
         assert_true(files_ofs >= BODY_LEN);
-        assert_true(has_thread());
+        assert_true(find_thread() > 0);
     }
-    assert_int_equal(rmdir(rundir), 0);
+}
+
+/* How long the library's thread gets no processor. */
+static int pause_ms;
+static pthread_t main_thread;
+
+static void
+paused(int signo OVS_UNUSED)
+{
+    struct timespec half = { pause_ms / 2000, pause_ms / 2 % 1000 * 1000000 };
+
+    nanosleep(&half, NULL);
+    pthread_kill(main_thread, SIGUSR2);
+    nanosleep(&half, NULL);
+}
+
+static void
+interrupted(int signo OVS_UNUSED)
+{
+}
+
+/* Has the library's thread, which test_library() started, get no processor
+ * for 'ms', as on a machine with more work than processors; and a signal come
+ * meanwhile to who waits for it. */
+static void
+pause_library(int ms)
+{
+    struct sigaction pause = { .sa_handler = paused };
+    struct sigaction interrupt = { .sa_handler = interrupted };
+
+    pause_ms = ms;
+    main_thread = pthread_self();
+    assert_int_equal(sigaction(SIGUSR1, &pause, NULL), 0);
+    assert_int_equal(sigaction(SIGUSR2, &interrupt, NULL), 0);
+    assert_int_equal(syscall(SYS_tgkill, getpid(), find_thread(), SIGUSR1),
+                     0);
+}
+
+/* A library that is slow is not another one. */
+static void
+test_slow_library(void **state OVS_UNUSED)
+{
+    char *error = NULL;
+
+    pause_library(4000);
+    if (!dpdk_vdpa_layout_find(rundir, &error)) {
+        fail_msg("%s", error);
+    }
+}
+
+/* One that does not answer is waited for, but not for ever, and it is said
+ * that it has not answered. */
+static void
+test_no_answer(void **state OVS_UNUSED)
+{
+    char *error = NULL;
+
+    answer_timeout = 500;
+    pause_library(2000);
+    assert_false(dpdk_vdpa_layout_find(rundir, &error));
+    assert_non_null(strstr(error, "has not answered"));
+    free(error);
+}
+
+static int
+remove_rundir(void **state OVS_UNUSED)
+{
+    return rmdir(rundir);
 }
 
 /* A message in a form of our own: its files stand 'gap' bytes behind what we
@@ -173,10 +245,12 @@ main(void)
         cmocka_unit_test(test_read_memory),
         cmocka_unit_test(test_no_folder),
         cmocka_unit_test(test_library),
+        cmocka_unit_test(test_slow_library),
+        cmocka_unit_test(test_no_answer),
     };
 
     if (!test_eal_init() || !mkdtemp(rundir)) {
         return 1;
     }
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, remove_rundir);
 }
