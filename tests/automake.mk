@@ -292,6 +292,10 @@ counting_tests = tests/unit/test-failures.sh tests/unit/test-ovs-tests.sh
 TESTS += $(counting_tests)
 EXTRA_DIST += $(counting_tests)
 
+# What system tests know of processes.
+TESTS += tests/unit/test-util.sh
+EXTRA_DIST += tests/unit/test-util.sh
+
 # Whether it is seen that a program is not hardened.
 TESTS += tests/unit/test-hardened.sh
 EXTRA_DIST += tests/unit/test-hardened.sh

@@ -153,15 +153,17 @@ env_destroy()
 }
 
 # process_stamp PID: prints what tells this process from a later one with the
-# same number; nothing, for a process that is no more.
+# same number; nothing, for a process that is no more.  As long as any thread of it
+# ends it has its memory, hugepages and files, although it is a zombie.
 process_stamp()
 {
     local stat
     { read -r stat < "/proc/$1/stat"; } 2>/dev/null || return 1
-    # Fields 3 (state) and 22 (start time), counted from behind the name.
+    # Fields 3 (state), 20 (threads) and 22 (start time), counted from behind the
+    # name.
     # shellcheck disable=SC2086
     set -- ${stat##*) }
-    [ "$1" != Z ] && echo "${20}"
+    { [ "$1" != Z ] || [ "${18}" -gt 1 ]; } && echo "${20}"
 }
 
 # process_add NAME PID: puts a process under the environment's care.

@@ -1,0 +1,33 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# What tests/lib/util.sh knows of processes.
+
+: "${srcdir:=.}"
+. "$srcdir/tests/lib/cases.sh" || exit 1
+. "$srcdir/tests/lib/util.sh" || exit 1
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"; kill -KILL "$pid" 2>/dev/null' EXIT
+mkfifo "$tmp/others"
+
+# A process whose first thread ends at once, and another one when somebody writes to
+# the FIFO: until then it has all that it had.
+python3 - "$tmp/others" <<'END' &
+import ctypes, sys, threading
+threading.Thread(target=lambda: open(sys.argv[1]).read()).start()
+ctypes.CDLL(None).pthread_exit(None)
+END
+pid=$!
+
+leader_is()
+{
+    wait_until "grep -q '^State:.$1' /proc/$pid/status"
+}
+
+lives() { leader_is Z && process_stamp "$pid" > /dev/null; }
+ends() { : > "$tmp/others"; wait_until "! process_stamp $pid"; }
+
+echo "[==========] Running $(grep -c '^case_of ' "$0") test(s)."
+case_of one_lives_as_long_as_a_thread_of_it lives
+case_of one_is_gone_with_its_last_thread ends
+exit "$status"
