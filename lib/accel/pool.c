@@ -46,10 +46,6 @@ VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_pool);
 /* Room for data in an mbuf is a multiple of this, as in Open vSwitch's. */
 #define DATA_ALIGN 1024
 
-/* A mempool that follows others of its kind has room for a fraction of what
- * they have in shares together: one in so many. */
-#define GROWTH 4
-
 /* A mempool. */
 struct pool {
     struct ovs_list list_node;  /* In 'pools'. */
@@ -252,22 +248,23 @@ find_pool(int numa_node, uint32_t data_len, unsigned int n_mbufs,
     return NULL;
 }
 
-/* Returns how many shares of 'n_mbufs' a new mempool is to have room for.
- * What threads keep costs each mempool as much, so that there should not be
- * many; and what is not used should not be much. */
+/* Returns how many shares of 'n_mbufs' a new mempool is to have room for: as
+ * many as take what threads keep of all others of its kind together.  So what
+ * is not used is less than what threads keep, and that grows with the square
+ * root of the number of shares only. */
 static unsigned int
 count_shares(int numa_node, uint32_t data_len, unsigned int n_mbufs)
     OVS_REQUIRES(pools_mutex)
 {
-    unsigned int n_taken = 0;
+    unsigned int n_kept = 0;
     struct pool *pool;
 
     LIST_FOR_EACH (pool, list_node, &pools) {
         if (pool_is_of(pool, numa_node, data_len)) {
-            n_taken += pool->n_taken;
+            n_kept += count_kept(pool->n_threads);
         }
     }
-    return MAX(n_taken / GROWTH / n_mbufs, 1);
+    return MAX(n_kept / n_mbufs, 1);
 }
 
 /* Finds or creates a mempool for a share. */
