@@ -292,7 +292,7 @@ counting_tests = tests/unit/test-failures.sh tests/unit/test-ovs-tests.sh
 TESTS += $(counting_tests)
 EXTRA_DIST += $(counting_tests)
 
-# What system tests know of processes.
+# What system tests know of processes and logs.
 TESTS += tests/unit/test-util.sh
 EXTRA_DIST += tests/unit/test-util.sh
 
