@@ -270,6 +270,7 @@ void traffic_send_one(struct peer *, unsigned int pair);
 
 /* Scenarios; see the programs's help. */
 int scenario_messages(struct peer *, int argc, char *argv[]);
+int scenario_unfinished(struct peer *, int argc, char *argv[]);
 int scenario_files(struct peer *, int argc, char *argv[]);
 int scenario_cuts(struct peer *, int argc, char *argv[]);
 int scenario_rings(struct peer *, int argc, char *argv[]);

@@ -36,6 +36,9 @@ struct scenario {
 static const struct scenario scenarios[] = {
     { "messages", scenario_messages,
       "messages [CASE]  send bad messages, each on a connection of its own" },
+    { "unfinished", scenario_unfinished,
+      "unfinished [CASE]\n"
+      "                   begin messages, each on a connection of its own" },
     { "files", scenario_files,
       "files [N]        send N messages with unexpected files; 200" },
     { "cuts", scenario_cuts,
