@@ -196,25 +196,25 @@ done
 END
         sh /tmp/watch >/dev/null 2>&1 &
         ping -q -i 0.02 '"$3"' >/dev/null 2>&1 &
-        iperf3 -c '"$3"' --bidir -t 86400 --forceflush '"${*:4}"' >/tmp/session 2>&1 &' \
+        iperf3 -c '"$3"' --bidir -t 86400 -i 0.5 --forceflush '"${*:4}"' >/tmp/session 2>&1 &' \
         && session_goes_on "$1"
 }
 
-# session_seconds GUEST DIRECTION: prints in how many seconds the session moved
+# session_times GUEST DIRECTION: prints in how many half seconds the session moved
 # anything, TX or RX.
-session_seconds()
+session_times()
 {
     guest_exec "$1" "grep '$2-C' /tmp/session | grep -vc ' 0.00 Bytes'"
 }
 
-# session_goes_on GUEST: waits until the session has moved something for three
+# session_goes_on GUEST: waits until the session has moved something in three half
 # seconds more, both ways: it is the same one, for iperf3 ends with it.
 session_goes_on()
 {
-    session_tx=$(session_seconds "$1" TX)
-    session_rx=$(session_seconds "$1" RX)
-    wait_until -t 60 "[ \$(session_seconds '$1' TX) -ge $((session_tx + 3)) ] \
-        && [ \$(session_seconds '$1' RX) -ge $((session_rx + 3)) ]" \
+    session_tx=$(session_times "$1" TX)
+    session_rx=$(session_times "$1" RX)
+    wait_until -t 60 "[ \$(session_times '$1' TX) -ge $((session_tx + 3)) ] \
+        && [ \$(session_times '$1' RX) -ge $((session_rx + 3)) ]" \
         && guest_exec "$1" 'pidof iperf3 >/dev/null'
 }
 
