@@ -23,6 +23,7 @@ vdpasim_sources = \
 	drivers/nic/nic.c \
 	drivers/nic/port.c \
 	drivers/nic/port_rss.c \
+	drivers/nic/reach.c \
 	drivers/nic/rx.c \
 	drivers/nic/stats.c \
 	drivers/nic/tx.c \
@@ -80,6 +81,7 @@ vdpasim_headers = \
 	drivers/nic/nic.h \
 	drivers/nic/port.h \
 	drivers/nic/port_rss.h \
+	drivers/nic/reach.h \
 	drivers/nic/rx.h \
 	drivers/nic/stats.h \
 	drivers/nic/tx.h \

@@ -91,9 +91,42 @@ vf_remove(struct rte_vdev_device *vdev)
 	return 0;
 }
 
+/* A vDPA device has an IOMMU of its own, and is told by vhost. */
+static int
+change_dma(struct rte_vdev_device *vdev, const void *addr, size_t len,
+	   bool map)
+{
+	struct rte_eth_dev *dev;
+	int ret;
+
+	dev = rte_eth_dev_allocated(rte_vdev_device_name(vdev));
+	ret = dev == NULL ? -ENOTSUP : sim_ethdev_dma_map(dev, addr, len, map);
+	if (ret == 0)
+		return 0;
+	rte_errno = -ret;
+	return -1;
+}
+
+static int
+vf_dma_map(struct rte_vdev_device *vdev, void *addr, uint64_t iova, size_t len)
+{
+	RTE_SET_USED(iova);
+	return change_dma(vdev, addr, len, true);
+}
+
+static int
+vf_dma_unmap(struct rte_vdev_device *vdev, void *addr, uint64_t iova,
+	     size_t len)
+{
+	RTE_SET_USED(iova);
+	return change_dma(vdev, addr, len, false);
+}
+
 static struct rte_vdev_driver vf_driver = {
 	.probe = vf_probe,
 	.remove = vf_remove,
+	.dma_map = vf_dma_map,
+	.dma_unmap = vf_dma_unmap,
 };
 
 RTE_PMD_REGISTER_VDEV(net_simvf, vf_driver);

@@ -10,6 +10,7 @@
 #include "nic/flow.h"
 #include "nic/interrupt.h"
 #include "nic/port_rss.h"
+#include "nic/reach.h"
 #include "nic/rx.h"
 #include "nic/stats.h"
 #include "nic/tx.h"
@@ -226,8 +227,26 @@ port_tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc,
 
 	port_tx_queue_release(dev, id);
 	dev->data->tx_queues[id] = sim_txq_create(get_port(dev), id, nb_desc,
-						  socket, offloads);
+						  socket, offloads,
+						  conf->tx_rs_thresh);
 	return dev->data->tx_queues[id] == NULL ? -ENOMEM : 0;
+}
+
+static int
+port_tx_queue_stop(struct rte_eth_dev *dev, uint16_t id)
+{
+	if (sim_tx_is_stuck(dev->data->tx_queues[id]))
+		return -EIO;
+	sim_tx_stop(dev->data->tx_queues[id]);
+	dev->data->tx_queue_state[id] = RTE_ETH_QUEUE_STATE_STOPPED;
+	return 0;
+}
+
+static int
+port_tx_queue_start(struct rte_eth_dev *dev, uint16_t id)
+{
+	dev->data->tx_queue_state[id] = RTE_ETH_QUEUE_STATE_STARTED;
+	return 0;
 }
 
 /* An uplink that goes must not take its representors' ids with it: they are
@@ -274,6 +293,8 @@ port_close(struct rte_eth_dev *dev)
 		port_tx_queue_release(dev, i);
 	rte_free(p->rss);
 	p->rss = NULL;
+	rte_free(p->reach);
+	p->reach = NULL;
 	sim_nic_unref(p->nic);
 	return 0;
 }
@@ -415,6 +436,8 @@ port_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	fill_capabilities(info);
 	if (p->kind == SIM_PORT_VF)
 		info->rx_offload_capa |= SIM_RX_CHECKSUM;
+	if (p->tx_free.mode == SIM_TX_FREE_GROUPS)
+		info->default_txconf.tx_rs_thresh = p->tx_free.n;
 	info->max_rx_queues = p->nic->queues;
 	info->max_tx_queues = p->nic->queues;
 	/* The two ends of a cable are one port of the switch: by this an
@@ -508,6 +531,8 @@ static const struct eth_dev_ops port_ops = {
 	.rx_queue_intr_disable = sim_interrupt_disable,
 	.tx_queue_setup = port_tx_queue_setup,
 	.tx_queue_release = port_tx_queue_release,
+	.tx_queue_start = port_tx_queue_start,
+	.tx_queue_stop = port_tx_queue_stop,
 	.tx_done_cleanup = sim_tx_done_cleanup,
 	.rss_hash_update = sim_port_rss_hash_update,
 	.rss_hash_conf_get = sim_port_rss_hash_conf_get,
@@ -516,6 +541,31 @@ static const struct eth_dev_ops port_ops = {
 	.representor_info_get = port_representor_info_get,
 	.flow_ops_get = sim_flow_ops_get,
 };
+
+int
+sim_ethdev_dma_map(struct rte_eth_dev *dev, const void *addr, size_t len,
+		   bool map)
+{
+	struct sim_port *p = get_port(dev);
+	struct sim_reach *old, *new;
+	int ret = 0;
+
+	sim_nic_lock();
+	old = p->reach;
+	new = map ? sim_reach_add(old, addr, len) :
+		sim_reach_remove(old, addr, len);
+	if (new == NULL) {
+		ret = -rte_errno;
+	} else {
+		__atomic_store_n(&p->reach, new, __ATOMIC_RELEASE);
+	}
+	sim_nic_unlock();
+	if (ret == 0) {
+		sim_rcu_synchronize();
+		rte_free(old);
+	}
+	return ret;
+}
 
 /* Creation and removal. */
 

@@ -18,6 +18,11 @@ struct sim_ethdev_params {
 /* For rte_eth_dev_create(): 'params' is a struct sim_ethdev_params. */
 int sim_ethdev_init(struct rte_eth_dev *dev, void *params);
 
+/* Has the port reach the 'len' bytes at 'addr', or no longer.  0 or a negative
+ * errno. */
+int sim_ethdev_dma_map(struct rte_eth_dev *dev, const void *addr, size_t len,
+		       bool map);
+
 /* Stops and closes the port and gives back its ethdev. */
 void sim_ethdev_remove(struct rte_eth_dev *dev);
 

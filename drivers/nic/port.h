@@ -83,6 +83,7 @@ struct sim_txq {
 	uint64_t bytes;
 	uint64_t link_down;		/* Sent while the link was down. */
 	uint64_t bad_offload;		/* Asked for what cannot be done. */
+	uint64_t dma_fault;		/* In memory that is not mapped. */
 };
 
 struct sim_port {
@@ -102,6 +103,7 @@ struct sim_port {
 	bool filter;			/* Addresses are filtered; likewise. */
 	bool rss_on;
 	struct sim_rss *rss;		/* Under RCU; NULL: queue 0 only. */
+	struct sim_reach *reach;	/* Under RCU; NULL: DPDK's own. */
 	struct sim_rxq *rxq[SIM_MAX_QUEUES];	/* While attached. */
 	uint16_t n_rxq;
 

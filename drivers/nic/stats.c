@@ -41,7 +41,8 @@ add_txq(const struct sim_txq *q, struct rte_eth_stats *stats,
 {
 	stats->opackets += get(&q->packets);
 	stats->obytes += get(&q->bytes);
-	stats->oerrors += get(&q->link_down) + get(&q->bad_offload);
+	stats->oerrors += get(&q->link_down) + get(&q->bad_offload) +
+		get(&q->dma_fault);
 	if (queues == NULL || q->id >= RTE_ETHDEV_QUEUE_STAT_CNTRS)
 		return;
 	queues->q_opackets[q->id] = get(&q->packets);
@@ -86,6 +87,7 @@ reset_txq(struct sim_txq *q)
 	zero(&q->bytes);
 	zero(&q->link_down);
 	zero(&q->bad_offload);
+	zero(&q->dma_fault);
 }
 
 /* The endpoint whose rules this port owns or, for a VF, is subject to. */
@@ -201,6 +203,8 @@ static const struct {
 	  offsetof(struct sim_txq, link_down) },
 	{ "tx_bad_offload_packets", FROM_TXQ,
 	  offsetof(struct sim_txq, bad_offload) },
+	{ "tx_dma_fault_packets", FROM_TXQ,
+	  offsetof(struct sim_txq, dma_fault) },
 	{ "rule_drop_packets", FROM_RULES,
 	  offsetof(struct sim_ep_counters, rule_drop) },
 	{ "rule_error_packets", FROM_RULES,

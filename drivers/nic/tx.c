@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "nic/nic.h"
+#include "nic/reach.h"
 #include "packet/mbuf.h"
 #include "packet/offload.h"
 #include "base/rcu.h"
@@ -68,13 +69,12 @@ send_chunk(struct sim_txq *q, struct rte_mbuf **pkts, uint16_t n)
 		send_offloaded(q, chunk, n);
 }
 
-/* Whether 'pkt' points to somebody's memory, which nobody else on its way may
- * ever have a pointer to. */
+/* Whether any part of 'pkt' is lent. */
 static inline bool
 is_lent(const struct rte_mbuf *pkt)
 {
 	for (; pkt != NULL; pkt = pkt->next) {
-		if (RTE_MBUF_HAS_EXTBUF(pkt) && !RTE_MBUF_HAS_PINNED_EXTBUF(pkt))
+		if (sim_mbuf_is_lent(pkt))
 			return true;
 	}
 	return false;
@@ -96,17 +96,24 @@ may_go(const struct sim_txq *q, struct rte_mbuf **pkts, uint16_t n)
 static uint16_t
 send_copies(struct sim_txq *q, struct rte_mbuf **pkts, uint16_t n)
 {
+	const struct sim_reach *r = __atomic_load_n(&q->port->reach,
+						    __ATOMIC_ACQUIRE);
 	struct rte_mbuf *copies[SIM_BURST];
-	uint16_t i;
+	uint16_t i, k = 0;
 
 	sim_late_clean(&q->late, UINT16_MAX);
 	for (i = 0; i < n && sim_late_has_room(&q->late, pkts[i]); i++) {
-		copies[i] = sim_mbuf_copy(pkts[i]);
-		if (copies[i] == NULL)
-			break;
+		if (unlikely(sim_reach_is_outside(r, pkts[i]))) {
+			q->dma_fault++;
+		} else {
+			copies[k] = sim_mbuf_copy(pkts[i]);
+			if (copies[k] == NULL)
+				break;
+			k++;
+		}
 		sim_late_add(&q->late, pkts[i]);
 	}
-	send_chunk(q, copies, i);
+	send_chunk(q, copies, k);
 	if (q->late.when.mode == SIM_TX_FREE_AT_ONCE)
 		sim_late_drop(&q->late);
 	return i;
@@ -163,11 +170,19 @@ sim_tx_prepare(void *txq, struct rte_mbuf **pkts, uint16_t n)
 	return i;
 }
 
+bool
+sim_tx_is_stuck(const struct sim_txq *q)
+{
+	return sim_port_queue_is_dead(q->port, SIM_FAULT_TX_STUCK, q->id);
+}
+
 int
 sim_tx_done_cleanup(void *txq, uint32_t free_cnt)
 {
 	struct sim_txq *q = txq;
 
+	if (sim_tx_is_stuck(q))
+		return 0;
 	return sim_late_clean(&q->late, free_cnt == 0 ? UINT16_MAX :
 			      RTE_MIN(free_cnt, (uint32_t)UINT16_MAX));
 }
@@ -183,8 +198,9 @@ sim_tx_descriptor_status(void *txq, uint16_t offset)
 
 struct sim_txq *
 sim_txq_create(struct sim_port *p, uint16_t id, uint16_t nb_desc, int socket,
-	       uint64_t offloads)
+	       uint64_t offloads, uint16_t rs_thresh)
 {
+	struct sim_tx_free when = p->tx_free;
 	struct sim_txq *q;
 
 	q = rte_zmalloc_socket("simnic_txq", sizeof(*q), RTE_CACHE_LINE_SIZE,
@@ -199,7 +215,9 @@ sim_txq_create(struct sim_port *p, uint16_t id, uint16_t nb_desc, int socket,
 	q->reader = sim_rcu_reader_add();
 	if (q->reader == SIM_RCU_NO_READER)
 		goto fail;
-	if (!sim_late_init(&q->late, &p->tx_free, nb_desc, socket))
+	if (when.mode == SIM_TX_FREE_GROUPS && rs_thresh > 0)
+		when.n = rs_thresh;
+	if (!sim_late_init(&q->late, &when, nb_desc, socket))
 		goto fail;
 	if (offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO) {
 		q->segments = sim_segment_pool_get();

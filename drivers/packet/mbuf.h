@@ -9,6 +9,14 @@
 
 /* Packets of more than one mbuf, and mbufs of more than one packet. */
 
+/* Whether mbuf 'm' alone, whatever follows it, points to somebody's memory,
+ * which nobody else on its way may ever have a pointer to. */
+static inline bool
+sim_mbuf_is_lent(const struct rte_mbuf *m)
+{
+	return RTE_MBUF_HAS_EXTBUF(m) && !RTE_MBUF_HAS_PINNED_EXTBUF(m);
+}
+
 /* A copy with the offloads that 'm' asks for, in mbufs of its pool; NULL
  * without memory for one. */
 struct rte_mbuf *sim_mbuf_copy(const struct rte_mbuf *m);

@@ -7,8 +7,9 @@
 
 #define DESCS 128		/* As start_port() has it. */
 #define LEN 600			/* Of the part in memory of the test's. */
+#define PAGE 4096
 
-static uint8_t memory[LEN];
+static uint8_t memory[PAGE] __rte_aligned(PAGE);
 static unsigned int n_freed;	/* By the driver, of what was lent. */
 static struct rte_mbuf_ext_shared_info shared;
 
@@ -17,7 +18,7 @@ memory_freed(void *addr, void *aux)
 {
 	(void)aux;
 	assert_ptr_equal(addr, memory);
-	memset(memory, 0xee, sizeof(memory));
+	memset(memory, 0xee, LEN);
 	n_freed++;
 }
 
@@ -30,7 +31,7 @@ lent_packet(uint8_t value)
 	struct rte_mbuf *seg = rte_pktmbuf_alloc(pool_a);
 
 	assert_non_null(seg);
-	memset(memory, value, sizeof(memory));
+	memset(memory, value, LEN);
 	shared.free_cb = memory_freed;
 	rte_mbuf_ext_refcnt_set(&shared, 1);
 	rte_pktmbuf_attach_extbuf(seg, memory, RTE_BAD_IOVA, LEN, &shared);
@@ -74,12 +75,23 @@ check_arrived(uint16_t rep, uint8_t value)
 	rte_pktmbuf_free(pkt);
 }
 
+static struct rte_device *
+device_of(uint16_t port)
+{
+	struct rte_eth_dev_info info;
+
+	assert_int_equal(rte_eth_dev_info_get(port, &info), 0);
+	return info.device;
+}
+
 static uint16_t
 start_vf(const char *devargs, uint16_t *repp)
 {
 	uint16_t vf = plug(devargs);
 
 	n_freed = 0;
+	assert_int_equal(rte_extmem_register(memory, PAGE, NULL, 0, PAGE), 0);
+	assert_int_equal(rte_dev_dma_map(device_of(vf), memory, 0, PAGE), 0);
 	*repp = find("net_simpf0,representor=[0]");
 	start_port(*repp, pool_b, 1, NULL);
 	start_port(vf, pool_a, 1, NULL);
@@ -91,6 +103,8 @@ stop_vf(uint16_t vf, uint16_t rep)
 {
 	assert_int_equal(rte_eth_dev_stop(vf), 0);
 	assert_int_equal(rte_eth_dev_stop(rep), 0);
+	rte_dev_dma_unmap(device_of(vf), memory, 0, PAGE);
+	assert_int_equal(rte_extmem_unregister(memory, PAGE), 0);
 	remove_device("net_simvf0");
 }
 
@@ -107,6 +121,36 @@ test_lent_at_once(void **state)
 		assert_int_equal(n_freed, i);
 		check_arrived(rep, i);
 	}
+	stop_vf(vf, rep);
+}
+
+/* What the device does not reach is lost, and counted. */
+static void
+test_lent_unmapped(void **state)
+{
+	uint16_t rep, vf = start_vf("net_simvf0,pf=net_simpf0,vf=0", &rep);
+	struct rte_device *device = device_of(vf);
+	struct rte_eth_stats stats;
+	struct rte_mbuf *pkt;
+
+	(void)state;
+	assert_int_not_equal(rte_dev_dma_map(device, memory, 0, PAGE), 0);
+	assert_int_equal(rte_dev_dma_unmap(device, memory, 0, PAGE), 0);
+	assert_int_not_equal(rte_dev_dma_unmap(device, memory, 0, PAGE), 0);
+	assert_int_equal(send_one(vf, lent_packet(1)), 1);
+	assert_int_equal(n_freed, 1);
+	assert_int_equal(rte_eth_rx_burst(rep, 0, &pkt, 1), 0);
+	assert_int_equal(rte_eth_stats_get(vf, &stats), 0);
+	assert_int_equal(stats.oerrors, 1);
+	/* All but the last byte. */
+	assert_int_equal(rte_dev_dma_map(device, memory, 0, LEN - 1), 0);
+	assert_int_equal(send_one(vf, lent_packet(1)), 1);
+	assert_int_equal(rte_eth_stats_get(vf, &stats), 0);
+	assert_int_equal(stats.oerrors, 2);
+	assert_int_equal(rte_dev_dma_unmap(device, memory, 0, LEN - 1), 0);
+	assert_int_equal(rte_dev_dma_map(device, memory, 0, LEN), 0);
+	assert_int_equal(send_one(vf, lent_packet(3)), 1);
+	check_arrived(rep, 3);
 	stop_vf(vf, rep);
 }
 
@@ -215,12 +259,75 @@ test_never(void **state)
 	stop_vf(vf, rep);
 }
 
+/* A queue that is stopped gives back what it has, and can go on. */
+static void
+test_queue_stop(void **state)
+{
+	uint16_t rep, vf = start_vf("net_simvf0,pf=net_simpf0,vf=0,"
+				    "tx-free=never", &rep);
+
+	(void)state;
+	assert_int_equal(send_one(vf, lent_packet(1)), 1);
+	assert_int_equal(rte_eth_tx_done_cleanup(vf, 0, 0), 0);
+	assert_int_equal(rte_eth_dev_tx_queue_stop(vf, 0), 0);
+	assert_int_equal(n_freed, 1);
+	assert_int_equal(rte_eth_dev_tx_queue_start(vf, 0), 0);
+	assert_int_equal(send_one(vf, plain_packet()), 1);
+	stop_vf(vf, rep);
+}
+
+/* One that is stuck neither stops nor gives anything back. */
+static void
+test_queue_stuck(void **state)
+{
+	uint16_t rep, vf = start_vf("net_simvf0,pf=net_simpf0,vf=0,tx-free=2",
+				    &rep);
+
+	(void)state;
+	assert_int_equal(send_one(vf, lent_packet(1)), 1);
+	assert_int_equal(send_one(vf, plain_packet()), 1);
+	set_fault(vf, SIM_FAULT_TX_STUCK, 0);
+	assert_int_equal(rte_eth_tx_done_cleanup(vf, 0, 0), 0);
+	assert_true(rte_eth_dev_tx_queue_stop(vf, 0) < 0);
+	assert_int_equal(n_freed, 0);
+	set_fault(vf, 0, SIM_FAULT_TX_STUCK);
+	assert_int_equal(rte_eth_tx_done_cleanup(vf, 0, 0), 2);
+	assert_int_equal(n_freed, 1);
+	stop_vf(vf, rep);
+}
+
+/* Who sets a queue up says how often the device tells of packets. */
+static void
+test_threshold(void **state)
+{
+	uint16_t rep, vf = start_vf("net_simvf0,pf=net_simpf0,vf=0,tx-free=4",
+				    &rep);
+	struct rte_eth_dev_info info;
+	struct rte_eth_txconf conf;
+
+	(void)state;
+	assert_int_equal(rte_eth_dev_info_get(vf, &info), 0);
+	assert_int_equal(info.default_txconf.tx_rs_thresh, 4);
+	assert_int_equal(rte_eth_dev_stop(vf), 0);
+	conf = info.default_txconf;
+	conf.tx_rs_thresh = 1;
+	assert_int_equal(rte_eth_tx_queue_setup(vf, 0, DESCS, 0, &conf), 0);
+	assert_int_equal(rte_eth_dev_start(vf), 0);
+	assert_int_equal(send_one(vf, lent_packet(1)), 1);
+	assert_int_equal(rte_eth_tx_done_cleanup(vf, 0, 0), 1);
+	assert_int_equal(n_freed, 1);
+	stop_vf(vf, rep);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_lent_at_once), TEST(test_lent_cut),
+		TEST(test_lent_at_once), TEST(test_lent_unmapped),
+		TEST(test_lent_cut),
 		TEST(test_groups), TEST(test_later), TEST(test_never),
+		TEST(test_queue_stop), TEST(test_queue_stuck),
+		TEST(test_threshold),
 	};
 
 	return RUN(tests);
