@@ -49,7 +49,7 @@ struct region {
     atomic_uintptr_t len;
     size_t room;                /* Mapped at 'start', with what is behind. */
     size_t unit;                /* Replaced at a time. */
-    struct dpdk_vdpa_fault_owner *owner;
+    struct dpdk_vdpa_fault_owner *owner;        /* '&nobody' if it is kept. */
     atomic_uint n_users;        /* Handlers that are busy with it. */
 };
 
@@ -57,6 +57,9 @@ struct region {
 static struct ovs_mutex regions_mutex = OVS_MUTEX_INITIALIZER;
 static struct region regions[N_REGIONS];
 static atomic_uint n_regions;   /* Up to the last one ever used. */
+
+/* The owner of memory that stays for ever. */
+static struct dpdk_vdpa_fault_owner nobody;
 
 /* Tells the main thread that some owner is hit. */
 static int wake_fd = -1;
@@ -395,6 +398,9 @@ dpdk_vdpa_fault_remove(void *addr)
         atomic_read(&r->start, &start);
         found = addr && start == (uintptr_t) addr ? r : NULL;
     }
+    if (found && found->owner == &nobody) {
+        return SIZE_MAX;
+    }
     if (found) {
         ovs_mutex_lock(&regions_mutex);
         room = found->room;
@@ -406,6 +412,25 @@ dpdk_vdpa_fault_remove(void *addr)
 }
 
 /* Owners. */
+
+void
+dpdk_vdpa_fault_keep(struct dpdk_vdpa_fault_owner *owner)
+{
+    unsigned int n;
+
+    ovs_mutex_lock(&regions_mutex);
+    atomic_read(&n_regions, &n);
+    for (struct region *r = regions; r < &regions[n]; r++) {
+        uintptr_t start;
+
+        atomic_read(&r->start, &start);
+        if (start && r->owner == owner) {
+            r->owner = &nobody;
+            region_wait(r);     /* Who has seen 'owner' tells it. */
+        }
+    }
+    ovs_mutex_unlock(&regions_mutex);
+}
 
 void
 dpdk_vdpa_fault_reset(struct dpdk_vdpa_fault_owner *owner)

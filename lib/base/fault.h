@@ -54,8 +54,14 @@ bool dpdk_vdpa_fault_add(void *addr, size_t len, size_t room, size_t page,
 /* Forgets the memory that begins at 'addr', if it is known, and waits until no
  * thread is just replacing it, which takes microseconds.  To be called right
  * before it is unmapped; nobody touches it any more.  Returns its 'room', or 0
- * if it was not known.  Any thread. */
+ * if it was not known, or SIZE_MAX if it is to stay mapped: then it stays
+ * known, too.  Any thread. */
 size_t dpdk_vdpa_fault_remove(void *addr);
+
+/* Has the memory of 'owner' that there is now stay mapped for ever, as
+ * somebody may touch it who does not say when he ceases to.  'owner' is not
+ * told of it any more.  Any thread. */
+void dpdk_vdpa_fault_keep(struct dpdk_vdpa_fault_owner *owner);
 
 /* Forgets that 'owner' was hit. */
 void dpdk_vdpa_fault_reset(struct dpdk_vdpa_fault_owner *owner);

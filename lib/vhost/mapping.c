@@ -182,7 +182,7 @@ munmap(void *addr, size_t len)
 {
     size_t room = dpdk_vdpa_fault_remove(addr);
 
-    return next_munmap(addr, room ? room : len);
+    return room == SIZE_MAX ? 0 : next_munmap(addr, room ? room : len);
 }
 
 void

@@ -37,7 +37,10 @@ struct dpdk_vdpa_fault_owner;
 /* As long as the longest table of descriptors: 4096 of 16 bytes each. */
 #define DPDK_VDPA_MAPPING_GUARD (64 * 1024)
 
-/* The calling thread has the library handle 'msg' next, which comes from
+/* Memory of an owner of which dpdk_vdpa_fault_keep() was told stays mapped
+ * whatever the library does.
+ *
+ * The calling thread has the library handle 'msg' next, which comes from
  * 'owner', and will tell about the next message, too, or by
  * dpdk_vdpa_mapping_end() that there is none.  'owner' must stay until all of
  * its memory is unmapped. */

@@ -488,6 +488,71 @@ check_mapping(uint32_t request, size_t len)
     assert_int_equal(dpdk_vdpa_fault_remove((void *) f.mem), 0);
 }
 
+/* Memory that somebody may touch for ever stays, whoever unmaps it and even if
+ * its file is cut; and what is mapped later does not. */
+static void
+test_keep(void **state OVS_UNUSED)
+{
+    struct dpdk_vdpa_fault_owner *mortal = xzalloc(sizeof *mortal);
+    struct file f, g, kept;
+
+    setup();
+    kept = map_file(LEN, 0);
+    f = map_file(LEN, 0);
+    add_file(&kept, mortal);
+    add_file(&f, &other);
+    dpdk_vdpa_fault_keep(mortal);
+    g = map_file(LEN, 0);
+    add_file(&g, mortal);
+    kept.mem[0] = 9;
+    unmap_file(&kept);
+    unmap_file(&f);
+    unmap_file(&g);
+    assert_true(is_mapped(kept.mem));
+    assert_false(is_mapped(f.mem));
+    assert_false(is_mapped(g.mem));
+    assert_int_equal(kept.mem[0], 9);
+    assert_true(dpdk_vdpa_fault_remove((void *) kept.mem) == SIZE_MAX);
+    free(mortal);
+}
+
+/* Then its owner may be gone already, and is not told of anything. */
+static void
+test_keep_hit(void **state OVS_UNUSED)
+{
+    struct dpdk_vdpa_fault_owner *mortal = xzalloc(sizeof *mortal);
+    struct file f = map_file(LEN, 0);
+
+    setup();
+    add_file(&f, mortal);
+    dpdk_vdpa_fault_keep(mortal);
+    cut_file(&f);
+    unmap_file(&f);
+    f.mem[LEN - 1] = 1;
+    assert_false(dpdk_vdpa_fault_is_hit(mortal));
+    free(mortal);
+    check_empty(&f);
+    assert_false(dpdk_vdpa_fault_is_hit(&owner));
+    assert_false(dpdk_vdpa_fault_is_hit(&other));
+}
+
+/* With what is mapped behind it. */
+static void
+test_keep_mapping(void **state OVS_UNUSED)
+{
+    struct file f, g;
+
+    setup();
+    f = map_for(DPDK_VDPA_MSG_SET_MEM_TABLE, LEN, 0);
+    dpdk_vdpa_fault_keep(&owner);
+    g = map_for(DPDK_VDPA_MSG_SET_MEM_TABLE, LEN, 0);
+    unmap_file(&f);
+    unmap_file(&g);
+    assert_true(is_mapped(f.mem));
+    assert_true(is_mapped(f.mem + LEN + DPDK_VDPA_MAPPING_GUARD - 1));
+    assert_false(is_mapped(g.mem));
+}
+
 /* Of a file in hugepages whole ones are mapped, however little is asked for:
  * there must be room for them, or they take the place of something else. */
 static void
@@ -550,6 +615,9 @@ main(void)
         cmocka_unit_test(test_other_handlers),
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_mappings),
+        cmocka_unit_test(test_keep),
+        cmocka_unit_test(test_keep_hit),
+        cmocka_unit_test(test_keep_mapping),
         cmocka_unit_test(test_part_of_hugepage),
     };
 
