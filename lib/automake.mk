@@ -7,6 +7,10 @@ vdpa_sources = \
 	lib/accel/vdpa.h \
 	lib/accel/vf.c \
 	lib/accel/vf.h \
+	lib/accel/vf-lent.c \
+	lib/accel/vf-lent.h \
+	lib/accel/vf-reach.c \
+	lib/accel/vf-reach.h \
 	lib/accel/vf-wakes.c \
 	lib/accel/vf-wakes.h \
 	lib/base/counter.h \
@@ -55,6 +59,8 @@ vdpa_sources = \
 	lib/port/figures.h \
 	lib/port/guest.c \
 	lib/port/guest.h \
+	lib/port/lending.c \
+	lib/port/lending.h \
 	lib/port/numa.c \
 	lib/port/numa.h \
 	lib/port/observe.c \
@@ -124,8 +130,11 @@ vdpa_sources = \
 	lib/vhost/notes.c \
 	lib/vhost/notes.h \
 	lib/vhost/packed.h \
+	lib/vhost/peek.c \
+	lib/vhost/peek.h \
 	lib/vhost/positions.c \
 	lib/vhost/positions.h \
+	lib/vhost/recall.c \
 	lib/vhost/reset.c \
 	lib/vhost/reset.h \
 	lib/vhost/ring-private.h \

@@ -270,12 +270,26 @@ lane_drop_pending(struct lane *lane, enum dpdk_vdpa_drop_reason reason)
 /* The source of 'lane' is not looked at for a while: what it owes to whoever
  * is behind it must not wait for that. */
 static void
-lane_settle_source(const struct lane *lane)
+lane_settle_source(struct lane *lane)
 {
     const struct dpdk_vdpa_end *source = lane->source;
 
     if (source && source->settle) {
-        source->settle(source->aux, lane->source_queue);
+        source->settle(source->aux, lane->source_queue,
+                       &lane->pending[lane->first], lane_n_pending(lane));
+    }
+}
+
+/* The source of 'lane' has nothing.  What it has lent may wait for a sink that
+ * does not look at what it has sent before it is to send more. */
+static void __rte_noinline
+lane_call_in(const struct lane *lane)
+{
+    const struct dpdk_vdpa_end *source = lane->source;
+    const struct dpdk_vdpa_end *sink = lane->sink;
+
+    if (source->has_lent(source->aux, lane->source_queue)) {
+        sink->let_go(sink->aux, lane->sink_queue);
     }
 }
 
@@ -289,6 +303,9 @@ lane_poll_once(struct lane *lane)
     if (OVS_LIKELY(!lane_n_pending(lane))) {
         received = lane_fill(lane);
         if (!lane_n_pending(lane)) {
+            if (OVS_UNLIKELY(lane->lends)) {
+                lane_call_in(lane);
+            }
             return received;
         }
     }

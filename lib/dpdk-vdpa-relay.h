@@ -119,10 +119,19 @@ struct dpdk_vdpa_end {
      * the buffer meant for it is gone.  May be null. */
     int (*never_fits)(void *aux, uint16_t queue, struct rte_mbuf *pkt);
 
-    /* Called instead of recv() while 'queue' is left alone, because its
-     * packets find no way or the relay is paused: does what recv() put off,
-     * such as an interrupt.  May be null. */
-    void (*settle)(void *aux, uint16_t queue);
+    /* Called instead of recv() while 'queue' is left alone, because the 'n'
+     * packets 'pkts' from it find no way or the relay is paused: does what
+     * recv() put off, such as an interrupt, and puts copies in the place of
+     * packets that are lent, as far as it can.  May be null. */
+    void (*settle)(void *aux, uint16_t queue, struct rte_mbuf **pkts,
+                   uint16_t n);
+
+    /* Returns true if packets that came from 'queue' are lent: they point to
+     * memory that whoever sent them waits for.  Then let_go() of the other end
+     * is called while there is nothing to receive, which frees what that has
+     * sent of 'queue' already.  Only with 'lends' of the configuration. */
+    bool (*has_lent)(void *aux, uint16_t queue);
+    void (*let_go)(void *aux, uint16_t queue);
 
     /* Has 'queue' wake 'waiter' (base/wake.h) once it has something to
      * receive, until disarm().  Returns false if it cannot; else recv() is
@@ -184,6 +193,9 @@ struct dpdk_vdpa_relay_config {
 
     /* Whether the guest takes packets that the VF put together. */
     bool lro;
+
+    /* Whether packets of the guest may be lent to the VF. */
+    bool lends;
 
     /* Null if nobody looks. */
     const struct dpdk_vdpa_observer *observer;

@@ -31,6 +31,7 @@ unit_tests = \
 	tests/unit/test-pool \
 	tests/unit/test-port \
 	tests/unit/test-port-guest \
+	tests/unit/test-port-lending \
 	tests/unit/test-positions \
 	tests/unit/test-relay \
 	tests/unit/test-relay-changes \
@@ -53,6 +54,7 @@ unit_tests = \
 	tests/unit/test-walk \
 	tests/unit/test-walk-chain \
 	tests/unit/test-walk-kicks \
+	tests/unit/test-walk-lend \
 	tests/unit/test-walk-threads \
 	tests/unit/test-watch
 
@@ -123,8 +125,8 @@ tests_unit_test_layout_SOURCES = tests/unit/test-layout.c lib/vhost/book.c \
 tests_unit_test_lend_SOURCES = tests/unit/test-lend.c lib/vhost/lend.c
 
 tests_unit_test_lending_SOURCES = tests/unit/test-lending.c \
-	lib/base/packet.c lib/base/segment.c lib/vhost/lend.c \
-	lib/vhost/lending.c
+	lib/base/packet.c lib/base/segment.c lib/vhost/ahead.c \
+	lib/vhost/lend.c lib/vhost/lending.c
 
 tests_unit_test_lro_SOURCES = tests/unit/test-lro.c lib/vhost/lro.c
 
@@ -155,6 +157,7 @@ tests_unit_test_port_CFLAGS = $(unit_port_CFLAGS)
 tests_unit_test_port_guest_SOURCES = tests/unit/test-port-guest.c \
 	lib/port/features.c
 tests_unit_test_port_guest_CFLAGS = $(unit_port_CFLAGS)
+tests_unit_test_port_lending_CFLAGS = $(unit_port_CFLAGS)
 
 tests_unit_test_positions_SOURCES = tests/unit/test-positions.c \
 	lib/vhost/book.c lib/vhost/undo.c
@@ -198,7 +201,9 @@ vhost_sources = \
 	lib/vhost/mapping.c \
 	lib/vhost/merge.c \
 	lib/vhost/notes.c \
+	lib/vhost/peek.c \
 	lib/vhost/positions.c \
+	lib/vhost/recall.c \
 	lib/vhost/reset.c \
 	lib/vhost/ring.c \
 	lib/vhost/scatter.c \
@@ -224,7 +229,8 @@ tests_unit_test_ring_calls_SOURCES = tests/unit/test-ring-calls.c \
 
 tests_unit_test_sleep_SOURCES = tests/unit/test-sleep.c lib/base/wake.c
 
-vf_test_sources = lib/accel/pool.c lib/accel/vf-wakes.c lib/base/wake.c
+vf_test_sources = lib/accel/pool.c lib/accel/vf-lent.c \
+	lib/accel/vf-wakes.c lib/base/wake.c
 tests_unit_test_vf_SOURCES = tests/unit/test-vf.c $(vf_test_sources)
 tests_unit_test_vf_wakes_SOURCES = tests/unit/test-vf-wakes.c \
 	$(vf_test_sources)
@@ -240,16 +246,19 @@ tests_unit_test_telemetry_CFLAGS = $(unit_port_CFLAGS)
 tests_unit_test_undo_SOURCES = tests/unit/test-undo.c lib/base/packet.c \
 	lib/vhost/ring.c lib/vhost/undo.c
 
-walk_test_sources = lib/base/packet.c lib/base/segment.c lib/base/wake.c \
+walk_lend_test_sources = lib/base/packet.c lib/base/segment.c lib/base/wake.c \
 	lib/vhost/ahead.c lib/vhost/book.c lib/vhost/calls.c \
 	lib/vhost/chain.c lib/vhost/interrupt.c lib/vhost/kicks.c \
 	lib/vhost/lend.c lib/vhost/lending.c lib/vhost/lro.c \
 	lib/vhost/ring.c lib/vhost/scatter.c lib/vhost/undo.c
+walk_test_sources = $(walk_lend_test_sources) lib/vhost/recall.c
 tests_unit_test_walk_SOURCES = tests/unit/test-walk.c $(walk_test_sources)
 tests_unit_test_walk_chain_SOURCES = tests/unit/test-walk-chain.c \
 	$(walk_test_sources)
 tests_unit_test_walk_kicks_SOURCES = tests/unit/test-walk-kicks.c \
 	$(walk_test_sources)
+tests_unit_test_walk_lend_SOURCES = tests/unit/test-walk-lend.c \
+	$(walk_lend_test_sources)
 tests_unit_test_walk_threads_SOURCES = tests/unit/test-walk-threads.c \
 	$(walk_test_sources)
 

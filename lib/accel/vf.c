@@ -25,12 +25,14 @@
 #include <rte_mbuf.h>
 
 #include "accel/pool.h"
+#include "accel/vf-lent.h"
 #include "accel/vf-wakes.h"
 #include "dpdk-vdpa-relay.h"
 #include "openvswitch/vlog.h"
 #include "ovs-atomic.h"
 #include "packets.h"
 #include "util.h"
+#include "vhost/lend.h"
 
 VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_vf);
 
@@ -64,6 +66,7 @@ struct dpdk_vdpa_vf {
     uint16_t port_id;
     uint64_t tx_offloads;       /* RTE_MBUF_F_TX_*, set while stopped. */
     struct dpdk_vdpa_vf_wakes wakes;    /* Likewise. */
+    struct dpdk_vdpa_vf_lent lent;      /* Likewise. */
 
     /* Constant after dpdk_vdpa_vf_open(). */
     char *devargs;
@@ -190,6 +193,7 @@ vf_stop(struct dpdk_vdpa_vf *vf)
     if (dpdk_vdpa_vf_is_started(vf)) {
         atomic_store(&vf->started, false);
         dpdk_vdpa_vf_wakes_close(&vf->wakes);
+        dpdk_vdpa_vf_lent_close(&vf->lent);
         rte_eth_dev_stop(vf->port_id);
     }
 }
@@ -206,6 +210,7 @@ dpdk_vdpa_vf_close(struct dpdk_vdpa_vf *vf)
         vf_stop(vf);
     }
     dpdk_vdpa_vf_wakes_close(&vf->wakes);
+    dpdk_vdpa_vf_lent_close(&vf->lent);
     dpdk_vdpa_pool_give(vf->share);
     free(vf->device_name);
     free(vf->devargs);
@@ -218,7 +223,8 @@ dpdk_vdpa_vf_close(struct dpdk_vdpa_vf *vf)
  * segmentation if it is all there, else the one that makes sending simple
  * packets cheaper. */
 static uint64_t
-choose_tx_offloads(const struct rte_eth_dev_info *info, uint32_t data_len)
+choose_tx_offloads(const struct rte_eth_dev_info *info, uint32_t data_len,
+                   bool zero_copy)
 {
     unsigned int n_segs = DIV_ROUND_UP(MAX_TSO_LEN, data_len);
 
@@ -230,8 +236,10 @@ choose_tx_offloads(const struct rte_eth_dev_info *info, uint32_t data_len)
     if ((info->tx_offload_capa & TX_CHECKSUM) == TX_CHECKSUM) {
         return TX_CHECKSUM;
     }
-    /* Everything that we send comes from one mempool. */
-    return info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+    /* Everything that we send comes from one mempool, and if nothing is lent
+     * in one mbuf. */
+    return info->tx_offload_capa & (zero_copy ? RTE_ETH_TX_OFFLOAD_MULTI_SEGS
+                                    : RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE);
 }
 
 /* Returns the flags of mbufs that go with 'tx_offloads'. */
@@ -263,7 +271,8 @@ vf_eth_conf(const struct rte_eth_dev_info *info,
     conf.rxmode.mq_mode = (config->n_used > 1
                            && conf.rx_adv_conf.rss_conf.rss_hf
                            ? RTE_ETH_MQ_RX_RSS : RTE_ETH_MQ_RX_NONE);
-    conf.txmode.offloads = choose_tx_offloads(info, data_len);
+    conf.txmode.offloads = choose_tx_offloads(info, data_len,
+                                              config->zero_copy);
     conf.rxmode.offloads = info->rx_offload_capa & RX_CHECKSUM;
     if (config->lro) {
         conf.rxmode.offloads |= RX_LRO;
@@ -287,6 +296,10 @@ count_mbufs(const struct plan *plan, const struct dpdk_vdpa_vf_config *config)
                                  ? n_segs : MIN(n_segs, 3));
     unsigned int n_to_guest = config->lro ? n_segs : 1;
 
+    if (config->zero_copy) {
+        /* With one more packet that is just replaced by a copy. */
+        n_from_guest = MAX(n_from_guest, DPDK_VDPA_LEND_MAX_SEGS) + 2;
+    }
     return (config->n_used
             * (plan->rxq_size + plan->txq_size
                + (n_from_guest + n_to_guest) * DPDK_VDPA_BURST));
@@ -325,10 +338,14 @@ vf_setup_queues(struct dpdk_vdpa_vf *vf,
                 struct rte_mempool *mempool, char **errp)
 {
     int numa_node = dpdk_vdpa_vf_numa_node(vf);
+    const struct rte_eth_txconf *txconf;
+    struct rte_eth_txconf conf;
 
+    txconf = (config->zero_copy ? dpdk_vdpa_vf_lent_txconf(vf->port_id, &conf)
+              : NULL);
     for (unsigned int i = 0; i < config->n_used; i++) {
         int error = -rte_eth_tx_queue_setup(vf->port_id, i, vf->txq_size,
-                                            numa_node, NULL);
+                                            numa_node, txconf);
 
         error = error ? error : -rte_eth_rx_queue_setup(vf->port_id, i,
                                                         vf->rxq_size,
@@ -546,6 +563,8 @@ dpdk_vdpa_vf_start(struct dpdk_vdpa_vf *vf,
     }
     vf->share = share;
     vf->config = *config;
+    dpdk_vdpa_vf_lent_open(&vf->lent, vf->port_id, config->n_used,
+                           config->zero_copy);
     dpdk_vdpa_vf_wakes_open(&vf->wakes, vf->port_id, config->n_used);
     atomic_store(&vf->started, true);
     return 0;
@@ -663,6 +682,25 @@ uint64_t
 dpdk_vdpa_vf_tx_offloads(const struct dpdk_vdpa_vf *vf)
 {
     return vf->tx_offloads;
+}
+
+uint16_t
+dpdk_vdpa_vf_max_lent_segs(const struct dpdk_vdpa_vf *vf, const char **whyp)
+{
+    *whyp = vf->lent.why_not;
+    return vf->lent.max_segs;
+}
+
+void
+dpdk_vdpa_vf_call_in(struct dpdk_vdpa_vf *vf, bool by_force)
+{
+    dpdk_vdpa_vf_lent_call_in(&vf->lent, by_force);
+    if (vf->lent.is_stuck && !dpdk_vdpa_vf_needs_reset(vf)) {
+        atomic_store(&vf->needs_reset, true);
+        if (vf->changed) {
+            vf->changed(vf->aux);
+        }
+    }
 }
 
 bool
@@ -800,6 +838,29 @@ dpdk_vdpa_vf_send(void *vf_, uint16_t queue, struct rte_mbuf **pkts,
         n = rte_eth_tx_prepare(vf->port_id, queue, pkts, n);
     }
     return rte_eth_tx_burst(vf->port_id, queue, pkts, n);
+}
+
+uint16_t
+dpdk_vdpa_vf_send_lent(void *vf_, uint16_t queue, struct rte_mbuf **pkts,
+                       uint16_t n)
+{
+    struct dpdk_vdpa_vf *vf = vf_;
+
+    n = (dpdk_vdpa_vf_lent_enter(&vf->lent, queue)
+         ? dpdk_vdpa_vf_send(vf, queue, pkts, n) : 0);
+    dpdk_vdpa_vf_lent_leave(&vf->lent, queue);
+    return n;
+}
+
+void
+dpdk_vdpa_vf_let_go(void *vf_, uint16_t queue)
+{
+    struct dpdk_vdpa_vf *vf = vf_;
+
+    if (dpdk_vdpa_vf_lent_enter(&vf->lent, queue)) {
+        rte_eth_tx_done_cleanup(vf->port_id, queue, 0);
+    }
+    dpdk_vdpa_vf_lent_leave(&vf->lent, queue);
 }
 
 bool

@@ -44,6 +44,7 @@ struct dpdk_vdpa_vf_config {
     uint16_t mtu;               /* In bytes, as that of a netdev. */
     bool lro;                   /* Put received TCP segments together, which
                                  * takes dpdk_vdpa_vf_has_lro(). */
+    bool zero_copy;             /* Be lent packets, if it can. */
     unsigned int n_threads;     /* So many threads may come to poll it. */
 };
 
@@ -95,6 +96,17 @@ uint32_t dpdk_vdpa_vf_max_frame_len(const struct dpdk_vdpa_vf *);
 uint64_t dpdk_vdpa_vf_tx_offloads(const struct dpdk_vdpa_vf *);
 bool dpdk_vdpa_vf_is_promiscuous(const struct dpdk_vdpa_vf *);
 
+/* Returns how many segments a packet may have at most that is lent to a
+ * started VF (vhost/lend.h), or 0 if none may be lent, with why not in
+ * '*whyp'. */
+uint16_t dpdk_vdpa_vf_max_lent_segs(const struct dpdk_vdpa_vf *,
+                                    const char **whyp);
+
+/* Has a started VF let go of packets that it has sent, 'by_force' of all that
+ * it has, which were lent to it.  Any thread but PMD threads, one at a time,
+ * in which nobody starts or closes it. */
+void dpdk_vdpa_vf_call_in(struct dpdk_vdpa_vf *, bool by_force);
+
 /* Says how much of which mempool a started VF has; see accel/pool.h. */
 void dpdk_vdpa_vf_get_pool_info(const struct dpdk_vdpa_vf *,
                                 struct dpdk_vdpa_pool_info *);
@@ -135,12 +147,16 @@ bool dpdk_vdpa_vf_needs_reset(const struct dpdk_vdpa_vf *);
 bool dpdk_vdpa_vf_link_is_up(const struct dpdk_vdpa_vf *);
 
 /* Burst functions for 'struct dpdk_vdpa_end', with a "struct dpdk_vdpa_vf *"
- * as 'aux' and a queue pair as 'queue', for a started VF. */
+ * as 'aux' and a queue pair as 'queue', for a started VF.  One to which
+ * packets may be lent needs dpdk_vdpa_vf_send_lent() for all. */
 uint16_t dpdk_vdpa_vf_recv(void *vf, uint16_t queue, struct rte_mbuf **,
                            uint16_t n);
 uint16_t dpdk_vdpa_vf_send(void *vf, uint16_t queue, struct rte_mbuf **,
                            uint16_t n);
+uint16_t dpdk_vdpa_vf_send_lent(void *vf, uint16_t queue, struct rte_mbuf **,
+                                uint16_t n);
 int dpdk_vdpa_vf_never_fits(void *vf, uint16_t queue, struct rte_mbuf *);
+void dpdk_vdpa_vf_let_go(void *vf, uint16_t queue);
 bool dpdk_vdpa_vf_arm(void *vf, uint16_t queue, struct dpdk_vdpa_waiter *);
 void dpdk_vdpa_vf_disarm(void *vf, uint16_t queue);
 

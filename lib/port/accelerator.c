@@ -151,6 +151,7 @@ configure_vf(const struct dpdk_vdpa_vf *vf,
 
     config->n_rx_desc = options->n_rx_desc;
     config->n_tx_desc = options->n_tx_desc;
+    config->zero_copy = options->zero_copy;
     config->n_used = MIN(config->n_used, config->n_pairs);
     return error;
 }
@@ -506,7 +507,8 @@ apply_queues(struct vdpa_port *port, const struct dpdk_vdpa_options *new,
     error = configure_vf(port->vf, new, &config, errp);
     if (error || (config.n_pairs == port->good.n_pairs
                   && config.n_rx_desc == port->good.n_rx_desc
-                  && config.n_tx_desc == port->good.n_tx_desc)) {
+                  && config.n_tx_desc == port->good.n_tx_desc
+                  && config.zero_copy == port->good.zero_copy)) {
         return error;
     }
     return restart_vf(port, &config, errp);

@@ -274,6 +274,7 @@ put_library(struct figures *f, struct rte_tel_data *d,
         put_number(f, inner, "rx_packets", rx);
         put_number(f, inner, "tx_packets", tx);
     }
+    put_number(f, d, "zero_copy_packets", vdpa_report_n_lent(port));
 }
 
 static void

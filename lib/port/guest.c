@@ -125,12 +125,42 @@ guest_refused(void *port_, struct dpdk_vdpa_vm *vm OVS_UNUSED,
                        what);
 }
 
+static void
+guest_call_in(void *port_, bool by_force)
+{
+    struct vdpa_port *port = port_;
+
+    vdpa_lending_call_in(&port->lending, by_force);
+}
+
+static bool
+guest_memory_changed(void *port_, const struct dpdk_vdpa_vf_region *regions,
+                     unsigned int n)
+{
+    struct vdpa_port *port = port_;
+
+    return vdpa_lending_set_memory(&port->lending, regions, n);
+}
+
+static void
+guest_lost(void *port_)
+{
+    struct vdpa_port *port = port_;
+
+    vdpa_lending_lose_memory(&port->lending);
+    vdpa_port_event(port, "the VF keeps packets of the guest for ever: the "
+                    "guest's memory stays mapped until ovs-vswitchd ends");
+}
+
 static const struct dpdk_vdpa_vm_callbacks guest_callbacks = {
     .up = guest_up,
     .down = guest_down,
     .queue_changed = guest_queue_changed,
     .migration_changed = guest_migration_changed,
     .features_lost = guest_features_lost,
+    .memory_changed = guest_memory_changed,
+    .call_in = guest_call_in,
+    .lost = guest_lost,
     .refused = guest_refused,
 };
 
@@ -223,6 +253,7 @@ guest_destroy(struct vdpa_port *port, struct dpdk_vdpa_vm *vm)
         dpdk_vdpa_vm_get_info(vm, &info);
         port->library_rx += info.walk.library_rx;
         port->library_tx += info.walk.library_tx;
+        port->lent += info.walk.n_lent;
     }
     dpdk_vdpa_vm_destroy(vm);
 }

@@ -71,7 +71,7 @@ observe_packets(void *port_, enum dpdk_vdpa_direction dir, uint16_t queue,
 static void
 set_observers(struct vdpa_port *port, struct dpdk_vdpa_capture *capture,
               bool watch_mac)
-    OVS_EXCLUDED(vdpa_port_locked)
+    OVS_REQUIRES(vdpa_port_owned) OVS_EXCLUDED(vdpa_port_locked)
 {
     if (capture == port->capture && watch_mac == port->watch_mac) {
         return;
@@ -88,6 +88,8 @@ set_observers(struct vdpa_port *port, struct dpdk_vdpa_capture *capture,
         vdpa_port_update_relay(port);
     }
     vdpa_port_unlock(port);
+    vdpa_lending_update(port);
+    vdpa_port_tell_change(port);
 }
 
 void
@@ -130,6 +132,7 @@ forget_macs(struct vdpa_port *port)
 /* Begins to compare the guest's address with 'vf_mac'. */
 static void
 start_watching_macs(struct vdpa_port *port, struct eth_addr vf_mac)
+    OVS_REQUIRES(vdpa_port_owned)
 {
     set_observers(port, port->capture, false);
     port->vf_mac = vf_mac;

@@ -145,6 +145,20 @@ parse_mode(const struct smap *args, enum dpdk_vdpa_mode *modep, char **errp)
     return 0;
 }
 
+static int
+parse_zero_copy(const struct smap *args, bool *valuep, char **errp)
+{
+    const char *s = smap_get_def(args, "dq-zero-copy", "false");
+
+    *valuep = !strcmp(s, "true");
+    if (!*valuep && strcmp(s, "false")) {
+        *errp = xasprintf("dq-zero-copy: \"%s\" is neither \"true\" nor "
+                          "\"false\"", s);
+        return EINVAL;
+    }
+    return 0;
+}
+
 /* Parses a decimal number of 'min' to 'max'.  '*valuep' keeps its value if the
  * option is not given. */
 static int
@@ -224,6 +238,7 @@ dpdk_vdpa_options_parse(const char *name, const struct smap *args,
     }
     if (parse_devargs(args, options, errp)
         || parse_mode(args, &options->mode, errp)
+        || parse_zero_copy(args, &options->zero_copy, errp)
         || parse_uint(args, "vdpa-max-queues", 1, DPDK_VDPA_MAX_PAIRS,
                       &options->max_pairs, errp)
         || parse_n_desc(args, "n_rxq_desc", &options->n_rx_desc, errp)

@@ -46,6 +46,7 @@ struct dpdk_vdpa_options {
     char *features;             /* vdpa-features, or null. */
     uint64_t withheld;          /* The virtio features that are not offered
                                  * for that. */
+    bool zero_copy;             /* dq-zero-copy. */
     unsigned int n_rx_desc;     /* n_rxq_desc and n_txq_desc, 0 if not */
     unsigned int n_tx_desc;     /* given. */
 };

@@ -289,6 +289,8 @@ get_relay_config(struct vdpa_port *port, struct dpdk_vdpa_relay_config *c)
     OVS_NO_THREAD_SAFETY_ANALYSIS       /* Reads what the owner wrote with the
                                          * mutex held. */
 {
+    const char *why;
+
     memset(c, 0, sizeof *c);    /* Also its padding. */
     c->paused = true;
     c->n_vf_pairs = 1;
@@ -304,6 +306,7 @@ get_relay_config(struct vdpa_port *port, struct dpdk_vdpa_relay_config *c)
         c->max_frame_len = dpdk_vdpa_vf_max_frame_len(port->vf);
         c->tx_offloads = dpdk_vdpa_vf_tx_offloads(port->vf);
         c->lro = dpdk_vdpa_vf_get_config(port->vf)->lro;
+        c->lends = dpdk_vdpa_vf_max_lent_segs(port->vf, &why) != 0;
         c->vf_rxq_size = dpdk_vdpa_vf_rxq_size(port->vf);
         if (dpdk_vdpa_vf_is_started(port->vf) && !port->vf_held) {
             c->vf = &port->vf_end;
@@ -335,6 +338,7 @@ vdpa_port_hold_vf(struct vdpa_port *port, bool to_restart)
     port->vf_returns = to_restart;
     vdpa_port_update_relay(port);
     vdpa_port_unlock(port);
+    vdpa_lending_hold(&port->lending);
 }
 
 void
@@ -352,14 +356,21 @@ vdpa_port_set_ends(struct vdpa_port *port, struct dpdk_vdpa_vf *vf,
                    struct dpdk_vdpa_vm *vm)
     OVS_EXCLUDED(vdpa_port_locked)
 {
+    const char *why;
+    bool lends = (vf && dpdk_vdpa_vf_is_started(vf)
+                  && dpdk_vdpa_vf_max_lent_segs(vf, &why));
+
+    vdpa_lending_set_vf(&port->lending, lends ? vf : NULL);
     vdpa_port_lock(port);
     port->vf = vf;
     port->vm = vm;
     port->vf_end.aux = vf;
+    port->vf_end.send = lends ? dpdk_vdpa_vf_send_lent : dpdk_vdpa_vf_send;
     port->vm_end.aux = vm;
     if (vf && vm) {
         dpdk_vdpa_vm_set_mempool(vm, dpdk_vdpa_vf_mempool(vf));
     }
+    vdpa_lending_update(port);
     port->vf_held = port->vm_held = port->vf_returns = false;
     vdpa_port_update_relay(port);
     vdpa_port_unlock(port);
@@ -402,15 +413,18 @@ vdpa_port_create(struct netdev *netdev, struct dpdk_vdpa_relay *relay)
     port->vf_end.never_fits = dpdk_vdpa_vf_never_fits;
     port->vf_end.arm = dpdk_vdpa_vf_arm;
     port->vf_end.disarm = dpdk_vdpa_vf_disarm;
+    port->vf_end.let_go = dpdk_vdpa_vf_let_go;
     port->vm_end.recv = dpdk_vdpa_vm_recv;
     port->vm_end.send = dpdk_vdpa_vm_send;
     port->vm_end.never_fits = dpdk_vdpa_vm_never_fits;
     port->vm_end.settle = dpdk_vdpa_vm_settle;
+    port->vm_end.has_lent = dpdk_vdpa_vm_has_lent;
     port->vm_end.arm = dpdk_vdpa_vm_arm;
     port->vm_end.disarm = dpdk_vdpa_vm_disarm;
     port->vm_end.prepare_lro = dpdk_vdpa_vm_prepare_lro;
     atomic_init(&port->changed, false);
     ovs_mutex_init(&port->mutex);
+    vdpa_lending_init(&port->lending);
     ovs_mutex_init(&port->events_mutex);
     vdpa_port_lock(port);
     port->relay = relay;
@@ -440,6 +454,7 @@ vdpa_port_free(struct vdpa_port *port)
     vdpa_policing_uninit(&port->policing);
 
     ovs_mutex_destroy(&port->mutex);
+    vdpa_lending_uninit(&port->lending);
     ovs_mutex_destroy(&port->events_mutex);
     dpdk_vdpa_options_destroy(&port->options);
     dpdk_vdpa_notes_close(port->notes);

@@ -36,6 +36,7 @@
 #include "ovs-atomic.h"
 #include "port/device.h"
 #include "port/events.h"
+#include "port/lending.h"
 #include "port/options.h"
 #include "port/owner.h"
 #include "port/policing.h"
@@ -98,10 +99,10 @@ enum vdpa_reason {
  * class's: a port is born in construct() and dies in dealloc().
  *
  * Locks, in the order in which they are taken: OVS's 'netdev_mutex', the vhost
- * library's, a port's 'mutex', a port's 'events_mutex'.  The table of ports
- * has a lock of its own, a leaf.  The library's locks of single queues, which
- * PMD threads take too, must not be held to take 'mutex', because with 'mutex'
- * one may wait for PMD threads. */
+ * library's, a port's 'mutex', that of its lending or its 'events_mutex'.  The
+ * table of ports has a lock of its own, a leaf.  The library's locks of single
+ * queues, which PMD threads take too, must not be held to take 'mutex',
+ * because with 'mutex' one may wait for PMD threads. */
 struct vdpa_port {
     struct hmap_node node;              /* In the table of ports. */
     const struct netdev *netdev;
@@ -156,6 +157,7 @@ struct vdpa_port {
      * to them. */
     uint64_t library_rx VDPA_OWNED;
     uint64_t library_tx VDPA_OWNED;
+    uint64_t lent VDPA_OWNED;   /* From guests, likewise, not copied. */
 
     /* The CPU of each poller, -1 before its first poll.  The elements are
      * written by the pollers. */
@@ -195,6 +197,8 @@ struct vdpa_port {
     bool vm_held VDPA_LOCKED;
     bool observed VDPA_LOCKED;
     struct dpdk_vdpa_relay *relay VDPA_LOCKED;
+
+    struct vdpa_lending lending;        /* See there who may. */
 
     struct ovs_mutex events_mutex;      /* Protects 'events'. */
     struct dpdk_vdpa_events events OVS_GUARDED;

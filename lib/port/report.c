@@ -85,6 +85,12 @@ report_vm_status(const struct vdpa_port *port, struct smap *args)
     smap_add(args, "ring", info.packed ? "packed" : "split");
     smap_add_format(args, "features", "0x%"PRIx64, info.features);
     smap_add(args, "migration", info.migrating ? "active" : "none");
+    if (port->options.zero_copy) {
+        const char *why = vdpa_lending_why_not(port);
+
+        smap_add_format(args, "zero_copy", "%s%s", why ? "no: " : "yes",
+                        why ? why : "");
+    }
     report_numa(port, info.numa_node, args);
 }
 
@@ -118,6 +124,9 @@ vdpa_report_config(const struct vdpa_port *port, struct smap *args)
     if (port->vf || port->hw) {
         smap_add_format(args, "vdpa-max-queues", "%u",
                         vdpa_port_n_pairs(port));
+    }
+    if (o->zero_copy) {
+        smap_add(args, "dq-zero-copy", "true");
     }
     smap_add_format(args, "tx-retries-max", "%u", o->tx_retries_max);
     smap_add_format(args, "vdpa-stall-timeout", "%u", o->stall_timeout);
@@ -323,18 +332,32 @@ vdpa_report_get_library(const struct vdpa_port *port, uint64_t *rx,
     }
 }
 
-/* Appends what went by the vhost library, and how often what happened. */
+uint64_t
+vdpa_report_n_lent(const struct vdpa_port *port)
+{
+    struct dpdk_vdpa_vm_info info;
+
+    memset(&info, 0, sizeof info);
+    if (port->vm) {
+        dpdk_vdpa_vm_get_info(port->vm, &info);
+    }
+    return port->lent + info.walk.n_lent;
+}
+
+/* Appends what went by the vhost library, or was not copied, and how often
+ * what happened. */
 static void
 report_event_stats(struct vdpa_port *port, struct netdev_custom_stats *stats)
     OVS_REQUIRES(vdpa_port_owned)
 {
-    size_t n = stats->size + 2 + DPDK_VDPA_N_EVENT_KINDS;
+    size_t n = stats->size + 3 + DPDK_VDPA_N_EVENT_KINDS;
     uint64_t rx, tx;
 
     stats->counters = xrealloc(stats->counters, n * sizeof *stats->counters);
     vdpa_report_get_library(port, &rx, &tx);
     add_counter(stats, rx, "vm_rx_library_packets");
     add_counter(stats, tx, "vm_tx_library_packets");
+    add_counter(stats, vdpa_report_n_lent(port), "vm_rx_zero_copy_packets");
     ovs_mutex_lock(&port->events_mutex);
     for (int i = 0; i < DPDK_VDPA_N_EVENT_KINDS; i++) {
         add_counter(stats, port->events.counts[i], "event_%s",
@@ -436,6 +459,14 @@ show_vm(const struct vdpa_port *port, struct ds *out)
                   "%"PRIu64" from the guest, %"PRIu64" to it\n",
                   info.walk.n_walked, info.walk.library_rx,
                   info.walk.library_tx);
+    if (port->options.zero_copy) {
+        const char *why = vdpa_lending_why_not(port);
+
+        ds_put_format(out, "    dq-zero-copy: packets from the guest that "
+                      "were not copied: %"PRIu64"%s%s\n",
+                      vdpa_report_n_lent(port),
+                      why ? "; now all are copied, as " : "", why ? why : "");
+    }
 }
 
 /* Says how much memory the VF has for packets, and what of it is in use. */

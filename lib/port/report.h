@@ -51,6 +51,10 @@ void vdpa_report_get_library(const struct vdpa_port *, uint64_t *rx,
                              uint64_t *tx)
     OVS_REQUIRES(vdpa_port_owned);
 
+/* Returns how many packets of guests of 'port' were not copied. */
+uint64_t vdpa_report_n_lent(const struct vdpa_port *)
+    OVS_REQUIRES(vdpa_port_owned);
+
 /* Appends all there is to know, for dpdkvdpa/show. */
 void vdpa_report_show(struct vdpa_port *, struct ds *out)
     OVS_REQUIRES(vdpa_port_owned);

@@ -26,6 +26,7 @@
 #include "ovs-atomic.h"
 #include "port/accelerator.h"
 #include "port/guest.h"
+#include "port/lending.h"
 #include "port/observe.h"
 #include "port/port.h"
 #include "port/rxqs.h"
@@ -52,6 +53,7 @@ handle_changes(struct vdpa_port *port)
         dpdk_vdpa_vm_get_enabled(port->vm, enabled, ARRAY_SIZE(enabled));
         dpdk_vdpa_vf_set_rss(port->vf, enabled, ARRAY_SIZE(enabled));
     }
+    vdpa_lending_update(port);
     vdpa_port_lock(port);
     vdpa_port_update_relay(port);
     vdpa_port_unlock(port);

@@ -107,6 +107,7 @@ lane_init(struct lane *lane, const struct dpdk_vdpa_relay_config *c,
     lane->policer = sink ? c->policers[lane->direction] : NULL;
     lane->is_watched = lane->observer || lane->policer;
     lane->retries_max = sink && sink == c->vm ? c->tx_retries_max : 0;
+    lane->lends = c->lends && source == c->vm && sink;
 }
 
 static void

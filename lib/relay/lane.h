@@ -57,6 +57,7 @@ struct lane {
         atomic_uint16_t n_pending;      /* Other threads read it for show. */
         atomic_bool backoff;            /* Written by set_backoff(). */
         bool armed;                     /* The source is, by the poller. */
+        bool lends;                     /* Set as the source is. */
         unsigned int wait;              /* Polls until it has its turn. */
         unsigned int vain;              /* Turns that moved nothing, since the
                                          * last one that did. */

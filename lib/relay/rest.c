@@ -22,14 +22,16 @@
 
 /* Asks the source of 'lane' to wake 'waiter'.  Returns false if that has to
  * look at the lane before: it holds packets that its sink may take any time,
- * or is looked at rarely for a reason that no source knows of. */
+ * or has lent some that it may let go of, or is looked at rarely for a reason
+ * that no source knows of. */
 static bool
 lane_arm(struct lane *lane, struct dpdk_vdpa_waiter *waiter)
 {
     const struct dpdk_vdpa_end *source = lane->source;
 
-    if (lane_n_pending(lane) || lane->wait >= IDLE_INTERVAL
-        || !source->arm) {
+    if (lane_n_pending(lane) || lane->wait >= IDLE_INTERVAL || !source->arm
+        || (lane->lends && source->has_lent(source->aux,
+                                            lane->source_queue))) {
         return false;
     }
     lane->armed = source->arm(source->aux, lane->source_queue, waiter);

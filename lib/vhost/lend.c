@@ -18,6 +18,7 @@
 
 #include <stdlib.h>
 
+#include "openvswitch/thread.h"
 #include "openvswitch/util.h"
 #include "util.h"
 
@@ -41,56 +42,44 @@ dpdk_vdpa_lend_destroy(struct dpdk_vdpa_lend *lend)
     }
 }
 
-/* Returns number 'i' of those that are in 'lend', from the oldest one on. */
-static struct dpdk_vdpa_lent *
-lend_at(const struct dpdk_vdpa_lend *lend, unsigned int i)
-{
-    i += lend->first;
-    return &lend->lents[i < lend->n_max ? i : i - lend->n_max];
-}
-
-static bool
-lent_is_free(const struct dpdk_vdpa_lent *lent_)
-{
-    struct dpdk_vdpa_lent *lent = CONST_CAST(struct dpdk_vdpa_lent *, lent_);
-    bool is_free;
-
-    atomic_read_explicit(&lent->is_free, &is_free, memory_order_acquire);
-    return is_free;
-}
-
 bool
 dpdk_vdpa_lend_is_out(const struct dpdk_vdpa_lend *lend)
 {
     for (unsigned int i = 0; i < lend->n; i++) {
-        if (!lent_is_free(lend_at(lend, i))) {
+        if (!dpdk_vdpa_lent_is_free(dpdk_vdpa_lend_at(lend, i))) {
             return true;
         }
     }
     return false;
 }
 
-struct dpdk_vdpa_lent *
-dpdk_vdpa_lend_push(struct dpdk_vdpa_lend *lend, uint16_t id, uint16_t n_slots,
-                    uint16_t n_descs)
+void
+dpdk_vdpa_lend_abandon(struct dpdk_vdpa_lend *lend)
 {
-    struct dpdk_vdpa_lent *lent = lend_at(lend, lend->n);
+    static struct ovs_mutex mutex = OVS_MUTEX_INITIALIZER;
+    static struct dpdk_vdpa_lend *first;
+    struct dpdk_vdpa_lend **p = &first;
 
-    ovs_assert(n_descs && dpdk_vdpa_lend_has_room(lend, n_descs));
-    lent->id = id;
-    lent->n_slots = n_slots;
-    lent->n_descs = n_descs;
-    atomic_store_relaxed(&lent->is_free, true);
-    lend->n++;
-    lend->n_descs += n_descs;
-    lend->n_slots += n_slots;
-    return lent;
+    ovs_mutex_lock(&mutex);
+    lend->next = first;
+    first = lend;
+    while (*p) {
+        struct dpdk_vdpa_lend *old = *p;
+
+        if (dpdk_vdpa_lend_is_out(old)) {
+            p = &old->next;
+        } else {
+            *p = old->next;
+            dpdk_vdpa_lend_destroy(old);
+        }
+    }
+    ovs_mutex_unlock(&mutex);
 }
 
 /* The last segment of 'lent_' was freed, by whatever thread.  DPDK counts
  * segments with release, and reads that there is one left without acquire. */
-static void
-lent_freed(void *data OVS_UNUSED, void *lent_)
+void
+dpdk_vdpa_lent_freed(void *data OVS_UNUSED, void *lent_)
 {
     struct dpdk_vdpa_lent *lent = lent_;
 
@@ -98,40 +87,32 @@ lent_freed(void *data OVS_UNUSED, void *lent_)
     atomic_store_explicit(&lent->is_free, true, memory_order_release);
 }
 
-void
-dpdk_vdpa_lent_begin(struct dpdk_vdpa_lent *lent, uint16_t n)
+/* Returns true if 'pkt' has segments of a buffer. */
+static bool
+is_lent(const struct rte_mbuf *pkt)
 {
-    lent->shinfo.free_cb = lent_freed;
-    lent->shinfo.fcb_opaque = lent;
-    rte_mbuf_ext_refcnt_set(&lent->shinfo, n);
-    atomic_store_relaxed(&lent->is_free, false);
+    for (; pkt; pkt = pkt->next) {
+        if (RTE_MBUF_HAS_EXTBUF(pkt)
+            && pkt->shinfo->free_cb == dpdk_vdpa_lent_freed) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void
-dpdk_vdpa_lent_attach(struct dpdk_vdpa_lent *lent, struct rte_mbuf *seg,
-                      const void *data, uint16_t len, rte_iova_t iova)
+dpdk_vdpa_lend_replace(struct rte_mempool *mp, struct rte_mbuf **pkts,
+                       unsigned int n)
 {
-    rte_pktmbuf_attach_extbuf(seg, CONST_CAST(void *, data), iova, len,
-                              &lent->shinfo);
-    seg->data_len = seg->pkt_len = len;
-}
+    for (unsigned int i = 0; i < n; i++) {
+        if (is_lent(pkts[i])) {
+            struct rte_mbuf *copy = rte_pktmbuf_copy(pkts[i], mp, 0,
+                                                     UINT32_MAX);
 
-const struct dpdk_vdpa_lent *
-dpdk_vdpa_lend_first(const struct dpdk_vdpa_lend *lend)
-{
-    const struct dpdk_vdpa_lent *lent = lend_at(lend, 0);
-
-    return lend->n && lent_is_free(lent) ? lent : NULL;
-}
-
-void
-dpdk_vdpa_lend_pop(struct dpdk_vdpa_lend *lend)
-{
-    const struct dpdk_vdpa_lent *lent = lend_at(lend, 0);
-
-    ovs_assert(lend->n);
-    lend->n_descs -= lent->n_descs;
-    lend->n_slots -= lent->n_slots;
-    lend->n--;
-    lend->first = lend->first + 1 < lend->n_max ? lend->first + 1 : 0;
+            if (copy) {
+                rte_pktmbuf_free(pkts[i]);
+                pkts[i] = copy;
+            }
+        }
+    }
 }

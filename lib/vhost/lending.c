@@ -20,63 +20,73 @@
 #include <rte_mbuf.h>
 
 #include "util.h"
+#include "vhost/ahead.h"
 #include "vhost/chain-private.h"
 #include "vhost/lend.h"
 #include "vhost/ring.h"
 
-/* Copies the first 'len' bytes of 'chain', which has more, to 'to'.  Returns
- * in which part it goes on, and in '*rest' what is left of that. */
-static unsigned int
-chain_copy(const struct chain *chain, uint8_t *to, uint32_t len,
-           struct part *rest)
+/* Parts of the guest's that these may lie in: one that has more in them is
+ * copied. */
+#define MAX_HEAD_PARTS 8
+
+/* Copies the first 'len' bytes of what is left in 'parts', which have more, to
+ * 'to', and leaves what follows.  Returns where it goes on. */
+static inline struct part *
+parts_pull(struct part *part, uint8_t *to, uint32_t len)
+{
+    for (; OVS_UNLIKELY(part->len <= len); part++) {
+        memcpy(to, part->data, part->len);
+        to += part->len;
+        len -= part->len;
+    }
+    memcpy(to, part->data, len);
+    part->data += len;
+    part->len -= len;
+    return part;
+}
+
+/* Returns how many parts of 'chain' have something beyond the first 'len'
+ * bytes, of which it has more. */
+static inline unsigned int
+count_beyond(const struct chain *chain, uint32_t len)
 {
     unsigned int i = 0;
 
-    for (; chain->parts[i].len <= len; i++) {
-        memcpy(to, chain->parts[i].data, chain->parts[i].len);
-        to += chain->parts[i].len;
+    for (; OVS_UNLIKELY(chain->parts[i].len <= len); i++) {
         len -= chain->parts[i].len;
     }
-    memcpy(to, chain->parts[i].data, len);
-    rest->data = chain->parts[i].data + len;
-    rest->len = chain->parts[i].len - len;
-    return i;
+    return chain->n - i;
 }
 
-/* Has 'pkt', a new mbuf, be the first 'len' bytes of a packet, at 'data', and
- * says in it what 'hdr' asks for.  Returns false if that is not for a VF to
- * do: who does it has to have all of the packet. */
-static bool
-head_fill(struct rte_mbuf *pkt, const uint8_t *data, uint32_t len,
-          const struct virtio_net_hdr *hdr, uint64_t features)
+/* Says in 'pkt', the beginning of a packet, what 'hdr' asks for.  Returns
+ * false if that is not for a VF to do: who does it has to have all of the
+ * packet. */
+static inline bool
+head_describe(struct rte_mbuf *pkt, const struct virtio_net_hdr *hdr,
+              uint64_t features)
 {
     const uint64_t for_vf = RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG;
     bool asks = (hdr->gso_type != VIRTIO_NET_HDR_GSO_NONE
                  || hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM);
 
-    memcpy(rte_pktmbuf_mtod(pkt, uint8_t *), data, len);
-    pkt->data_len = pkt->pkt_len = len;
-    return (dpdk_vdpa_packet_describe(pkt, hdr, features)
-            && (!asks || pkt->ol_flags & for_vf));
+    return (!asks || (dpdk_vdpa_packet_describe(pkt, hdr, features)
+                      && pkt->ol_flags & for_vf));
 }
 
-/* Appends to 'pkt', the first one of the 'n' new mbufs at 'segs', what is in
- * 'rest' and in the parts that follow, as segments of 'lent'. */
-static void
+/* Appends to the first one of the 'n' new mbufs at 'segs' what is in 'part'
+ * and in those that follow, as segments of 'lent'. */
+static inline void
 head_append(struct rte_mbuf **segs, unsigned int n,
-            struct dpdk_vdpa_lent *lent, const struct part *rest,
-            const struct part *more, bool iova_is_va)
+            struct dpdk_vdpa_lent *lent, const struct part *part,
+            bool iova_is_va)
 {
-    const struct part *part = rest;
-
     dpdk_vdpa_lent_begin(lent, n - 1);
-    for (unsigned int i = 1; i < n; i++) {
+    for (unsigned int i = 1; i < n; i++, part++) {
         dpdk_vdpa_lent_attach(lent, segs[i], part->data, part->len,
                               (iova_is_va ? (uintptr_t) part->data
                                : RTE_BAD_IOVA));
         segs[i - 1]->next = segs[i];
         segs[0]->pkt_len += part->len;
-        part = more++;
     }
     segs[0]->nb_segs = n;
 }
@@ -100,38 +110,41 @@ chain_enter(struct dpdk_vdpa_ring *ring, struct dpdk_vdpa_lend *lend,
  * memory, which takes 'n_descs' descriptors, or null if it is to be copied. */
 static struct rte_mbuf *
 chain_lend(struct dpdk_vdpa_ring *ring, struct dpdk_vdpa_lend *lend,
-           struct rte_mempool *mp, const struct chain *chain,
-           unsigned int n_descs)
+           struct rte_mempool *mp, struct chain *chain, unsigned int n_descs)
 {
+    uint8_t header[sizeof(struct virtio_net_hdr_mrg_rxbuf)];
     struct rte_mbuf *segs[DPDK_VDPA_LEND_MAX_SEGS];
-    uint8_t head[sizeof(struct virtio_net_hdr_mrg_rxbuf)
-                 + DPDK_VDPA_RING_SHORT];
-    uint32_t head_len = ring->header_len + DPDK_VDPA_RING_SHORT;
+    struct part old[MAX_HEAD_PARTS];
     struct virtio_net_hdr hdr;
-    struct dpdk_vdpa_lent *lent;
-    struct part rest;
-    unsigned int i, n;
+    struct part *part;
+    unsigned int n;
 
-    if (chain->len <= head_len
+    if (chain->len <= ring->header_len + DPDK_VDPA_RING_SHORT
         || chain->len - ring->header_len >= MAX_PACKET_LEN
         || (rte_pktmbuf_data_room_size(mp)
-            < RTE_PKTMBUF_HEADROOM + DPDK_VDPA_RING_SHORT)) {
+            < RTE_PKTMBUF_HEADROOM + DPDK_VDPA_LENDING_HEAD)) {
         return NULL;
     }
-    i = chain_copy(chain, head, head_len, &rest);
-    n = chain->n - i + 1;
+    n = count_beyond(chain, ring->header_len + DPDK_VDPA_LENDING_HEAD) + 1;
     if (n > MIN(lend->max_segs, DPDK_VDPA_LEND_MAX_SEGS)
+        || chain->n + 1 - n >= ARRAY_SIZE(old)
         || rte_pktmbuf_alloc_bulk(mp, segs, n)) {
         return NULL;
     }
-    memcpy(&hdr, head, sizeof hdr);
-    if (!head_fill(segs[0], &head[ring->header_len], DPDK_VDPA_RING_SHORT,
-                   &hdr, ring->features)) {
+    memcpy(old, chain->parts, (chain->n + 2 - n) * sizeof *old);
+    part = parts_pull(chain->parts, header, ring->header_len);
+    memcpy(&hdr, header, sizeof hdr);
+    part = parts_pull(part, rte_pktmbuf_mtod(segs[0], uint8_t *),
+                      DPDK_VDPA_LENDING_HEAD);
+    segs[0]->data_len = segs[0]->pkt_len = DPDK_VDPA_LENDING_HEAD;
+    if (!head_describe(segs[0], &hdr, ring->features)) {
+        memcpy(chain->parts, old, (chain->n + 2 - n) * sizeof *old);
         rte_pktmbuf_free_bulk(segs, n);
         return NULL;
     }
-    lent = chain_enter(ring, lend, chain, n_descs);
-    head_append(segs, n, lent, &rest, &chain->parts[i + 1], lend->iova_is_va);
+    head_append(segs, n, chain_enter(ring, lend, chain, n_descs), part,
+                lend->iova_is_va);
+    lend->n_lent++;
     return segs[0];
 }
 
@@ -183,7 +196,7 @@ dpdk_vdpa_lending_recv(struct dpdk_vdpa_ring *ring,
 {
     uint64_t bytes_left = max_bytes(ring, mp, max);
     uint16_t first = ring->next_used;
-    unsigned int n_slots = 0;
+    unsigned int n_chains = 0, n_slots = 0;
     struct chain chain;
     uint16_t n = 0;
 
@@ -191,6 +204,9 @@ dpdk_vdpa_lending_recv(struct dpdk_vdpa_ring *ring,
     while (n < max) {
         bool done;
 
+        if (!(n_chains++ % DPDK_VDPA_AHEAD)) {
+            dpdk_vdpa_ahead_fetch(ring);
+        }
         if (!chain_read(ring, &chain, &ring->unusual)) {
             break;
         }

@@ -27,8 +27,12 @@ struct dpdk_vdpa_ring;
 struct rte_mbuf;
 struct rte_mempool;
 
+/* How much is copied of a packet that is lent, in bytes: all headers that a VF
+ * may have to write to, with two VLAN tags and the longest of IPv4 and TCP. */
+#define DPDK_VDPA_LENDING_HEAD 144
+
 /* As dpdk_vdpa_chain_recv(), but packets that are longer than
- * DPDK_VDPA_RING_SHORT are not copied: behind so many bytes they are segments
+ * DPDK_VDPA_RING_SHORT are not copied: behind their head they are segments
  * that point to the guest's memory, and nobody may write to these.  Their
  * buffers wait in 'lend', as do those of packets that are copied behind
  * them.

@@ -20,10 +20,8 @@
 #include <linux/vhost_types.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
-#include <linux/virtio_ring.h>
 #include <numaif.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <rte_config.h>
@@ -46,6 +44,7 @@
 #include "vhost/lro.h"
 #include "vhost/offer.h"
 #include "vhost/notes.h"
+#include "vhost/peek.h"
 #include "vhost/session.h"
 
 VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_vm);
@@ -53,9 +52,6 @@ VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_vm);
 /* How long a guest may refuse a packet, in ms, before it is taken to be too
  * long for it, if that cannot be told. */
 #define STUCK_TIMEOUT 1000
-
-/* Descriptors of a packed ring to be read at a time. */
-#define PACKED_CHUNK 64
 
 BUILD_ASSERT_DECL(DPDK_VDPA_BOOK_N_RINGS == 2 * DPDK_VDPA_MAX_PAIRS);
 
@@ -174,6 +170,48 @@ vm_suppress_kicks(struct dpdk_vdpa_vm *vm, int vid)
     }
 }
 
+/* What the walk asks of who has packets that are lent. */
+
+static void
+vm_call_in(void *vm_, bool by_force)
+{
+    struct dpdk_vdpa_vm *vm = vm_;
+
+    vm->callbacks->call_in(vm->aux, by_force);
+}
+
+static void
+vm_lost(void *vm_)
+{
+    struct dpdk_vdpa_vm *vm = vm_;
+
+    dpdk_vdpa_fault_keep(&vm->session.memory);
+    vm->callbacks->lost(vm->aux);
+}
+
+/* Says what memory the guest of connection 'vid' has, as far as it matters to
+ * who sends its packets, or that it has none any more. */
+static void
+vm_tell_memory(struct dpdk_vdpa_vm *vm, int vid, bool gone)
+{
+    struct dpdk_vdpa_vf_region regions[DPDK_VDPA_VF_MAX_REGIONS];
+    struct rte_vhost_memory *mem;
+    unsigned int n = 0;
+
+    if (vm->vdpa) {
+        return;
+    }
+    if (!gone && !rte_vhost_get_mem_table(vid, &mem)) {
+        for (unsigned int i = 0; i < mem->nregions; i++) {
+            regions[n].addr = mem->regions[i].mmap_addr;
+            regions[n++].len = mem->regions[i].mmap_size;
+        }
+        free(mem);
+    }
+    dpdk_vdpa_walk_set_reachable(
+        vm->session.walk, vm->callbacks->memory_changed(vm->aux, regions, n));
+}
+
 /* Vhost callbacks. */
 
 static int
@@ -193,6 +231,7 @@ vm_new_device(int vid)
     vm->vid = vid;
     atomic_store(&vm->up, true);
     vm_suppress_kicks(vm, vid);
+    vm_tell_memory(vm, vid, false);
     dpdk_vdpa_session_open_walk(&vm->session, vid);
     vm->callbacks->up(vm->aux, vm);
     if (dpdk_vdpa_book_lost_features(&vm->session.book)) {
@@ -210,6 +249,7 @@ vm_destroy_device(int vid)
         atomic_store(&vm->up, false);
         dpdk_vdpa_walk_close(vm->session.walk);
         vm->callbacks->down(vm->aux, vm);
+        vm_tell_memory(vm, vid, true);
         dpdk_vdpa_session_save(&vm->session, vid);
     }
 }
@@ -275,6 +315,9 @@ vm_pre_msg_handle(int vid, void *theirs)
     dpdk_vdpa_layout_write(theirs, &msg);
     if (why[0]) {
         vm->callbacks->refused(vm->aux, vm, why);
+    } else if (msg.request == DPDK_VDPA_MSG_SET_MEM_TABLE
+               && dpdk_vdpa_vm_is_up(vm)) {
+        vm_tell_memory(vm, vid, true);
     }
     return result;
 }
@@ -287,6 +330,10 @@ vm_post_msg_handle(int vid, void *theirs)
 
     if (vm) {
         dpdk_vdpa_layout_read(&msg, theirs);
+        if (msg.request == DPDK_VDPA_MSG_SET_MEM_TABLE
+            && dpdk_vdpa_vm_is_up(vm)) {
+            vm_tell_memory(vm, vid, false);
+        }
         dpdk_vdpa_session_post_msg(&vm->session, &msg, vid,
                                    dpdk_vdpa_vm_is_up(vm));
         atomic_store_relaxed(&vm->taken, vm->session.book.features);
@@ -525,6 +572,8 @@ dpdk_vdpa_vm_create(const struct dpdk_vdpa_vm_config *config,
         free_cacheline(vm);
         return error;
     }
+    dpdk_vdpa_walk_set_lender(vm->session.walk, &(struct dpdk_vdpa_lender) {
+        vm, vm_call_in, vm_lost });
     vm->path = xstrdup(config->path);
     vm->vhost_flags = vhost_flags(config);
     vm->session.postcopy = config->postcopy;
@@ -577,96 +626,6 @@ dpdk_vdpa_vm_destroy(struct dpdk_vdpa_vm *vm)
     seq_destroy(vm->lost_seq);
     free(vm->path);
     free_cacheline(vm);
-}
-
-/* Rings, as far as we look at them ourselves. */
-
-/* Returns true if the guest offers a descriptor of a packed ring to the
- * device whose wrap counter is 'wrap' (virtio 1.1, section 2.7.1). */
-static bool
-packed_desc_is_avail(const struct vring_packed_desc *desc, bool wrap)
-{
-    bool avail = desc->flags & (1 << VRING_PACKED_DESC_F_AVAIL);
-    bool used = desc->flags & (1 << VRING_PACKED_DESC_F_USED);
-
-    return avail == wrap && used != wrap;
-}
-
-/* Copies 'len' bytes of a ring.  The memory may be unmapped any time, so that
- * the kernel must read it for us. */
-static bool
-ring_read(const void *from, void *to, size_t len)
-{
-    struct iovec local = { to, len };
-    struct iovec remote = { CONST_CAST(void *, from), len };
-
-    return process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == len;
-}
-
-/* Returns how many descriptors the guest offers in packed ring 'vring', of
- * which the library will use the one at 'next' first ('next' being an index
- * with the wrap counter in the most significant bit), 'max' if there are
- * more. */
-static unsigned int
-packed_ring_n_avail(const struct rte_vhost_vring *vring, uint16_t next,
-                    unsigned int max)
-{
-    struct vring_packed_desc descs[PACKED_CHUNK];
-    unsigned int first = next & 0x7fff;
-    bool wrap = next >> 15;
-    unsigned int n = 0;
-
-    max = MIN(max, vring->size);
-    while (n < max && first < vring->size) {
-        unsigned int chunk = MIN(MIN(max - n, vring->size - first),
-                                 PACKED_CHUNK);
-
-        if (!ring_read(&vring->desc_packed[first], descs,
-                       chunk * sizeof *descs)) {
-            return n;
-        }
-        for (unsigned int i = 0; i < chunk; i++, n++) {
-            if (!packed_desc_is_avail(&descs[i], wrap)) {
-                return n;
-            }
-        }
-        first += chunk;
-        if (first == vring->size) {
-            first = 0;
-            wrap = !wrap;
-        }
-    }
-    return n;
-}
-
-/* The same for a split ring, where it may be too much, as a guest can say what
- * it likes. */
-static unsigned int
-split_ring_n_avail(const struct rte_vhost_vring *vring, uint16_t next,
-                   unsigned int max)
-{
-    uint16_t idx;
-
-    return (ring_read(&vring->avail->idx, &idx, sizeof idx)
-            ? MIN((uint16_t) (idx - next), max) : 0);
-}
-
-/* Returns how many descriptors the guest offers in 'ring', or 'max' if there
- * are more.  The library has functions for split rings only, and they lock out
- * PMD threads. */
-static unsigned int
-vm_ring_n_avail(struct dpdk_vdpa_vm *vm, uint16_t ring, bool packed,
-                unsigned int max)
-{
-    uint16_t next_avail, next_used;
-    struct rte_vhost_vring vring;
-
-    if (rte_vhost_get_vring_base(vm->vid, ring, &next_avail, &next_used)
-        || rte_vhost_get_vhost_vring(vm->vid, ring, &vring) || !vring.desc) {
-        return 0;
-    }
-    return (packed ? packed_ring_n_avail(&vring, next_avail, max)
-            : vring.avail ? split_ring_n_avail(&vring, next_avail, max) : 0);
 }
 
 /* Properties. */
@@ -768,6 +727,7 @@ dpdk_vdpa_vm_get_info(const struct dpdk_vdpa_vm *vm_,
     atomic_read_relaxed(&vm->numa_node, &info->numa_node);
     info->packed = info->features & (1ULL << VIRTIO_F_RING_PACKED);
     info->migrating = info->features & (1ULL << VHOST_F_LOG_ALL);
+    info->postcopy = vm->session.postcopy;
     for (unsigned int i = 0; i < DPDK_VDPA_MAX_PAIRS; i++) {
         info->n_enabled += vm_pair_enabled(vm, i);
     }
@@ -782,13 +742,19 @@ dpdk_vdpa_vm_has_packets(const struct dpdk_vdpa_vm *vm_, unsigned int pair)
 
     return (dpdk_vdpa_vm_get_info(vm, &info)
             && vm_pair_enabled(vm, pair)
-            && vm_ring_n_avail(vm, 2 * pair + 1, info.packed, 1) > 0);
+            && dpdk_vdpa_peek_n_avail(vm->vid, 2 * pair + 1, info.packed, 1));
 }
 
 void
 dpdk_vdpa_vm_set_mempool(struct dpdk_vdpa_vm *vm, struct rte_mempool *mp)
 {
     vm->mempool = mp;
+}
+
+void
+dpdk_vdpa_vm_set_lending(struct dpdk_vdpa_vm *vm, uint16_t max_segs)
+{
+    dpdk_vdpa_walk_set_lending(vm->session.walk, max_segs);
 }
 
 /* Burst functions. */
@@ -856,19 +822,29 @@ dpdk_vdpa_vm_never_fits(void *vm_, uint16_t queue, struct rte_mbuf *pkt)
         if (!refused_for_long(&vm->stuck[queue], pkt)) {
             return -1;
         }
-        n = vm_ring_n_avail(vm, ring,
-                            features & (1ULL << VIRTIO_F_RING_PACKED),
-                            needed);
+        n = dpdk_vdpa_peek_n_avail(vm->vid, ring,
+                                   features & (1ULL << VIRTIO_F_RING_PACKED),
+                                   needed);
     }
     return n >= needed ? DPDK_VDPA_DROP_OVERSIZE : -1;
 }
 
 void
-dpdk_vdpa_vm_settle(void *vm_, uint16_t queue)
+dpdk_vdpa_vm_settle(void *vm_, uint16_t queue, struct rte_mbuf **pkts,
+                    uint16_t n)
 {
     struct dpdk_vdpa_vm *vm = vm_;
 
-    dpdk_vdpa_walk_settle(vm->session.walk, 2 * queue + 1);
+    dpdk_vdpa_walk_settle(vm->session.walk, vm->vid, 2 * queue + 1,
+                          vm->mempool, pkts, n);
+}
+
+bool
+dpdk_vdpa_vm_has_lent(void *vm_, uint16_t queue)
+{
+    struct dpdk_vdpa_vm *vm = vm_;
+
+    return dpdk_vdpa_walk_has_lent(vm->session.walk, 2 * queue + 1);
 }
 
 bool

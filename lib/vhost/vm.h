@@ -27,6 +27,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "accel/vf-reach.h"
 #include "vhost/walk.h"
 #include "openvswitch/types.h"
 
@@ -56,6 +57,20 @@ struct dpdk_vdpa_vm_callbacks {
      * is relayed is wrong until the driver is loaded again.  May not wait. */
     void (*features_lost)(void *aux, struct dpdk_vdpa_vm *);
 
+    /* The guest has this memory from now on, of which packets may be lent;
+     * none if 'n' is 0, before what it had is unmapped.  Returns false if who
+     * sends the packets cannot reach it.  These may not wait for PMD threads
+     * either. */
+    bool (*memory_changed)(void *aux,
+                           const struct dpdk_vdpa_vf_region *regions,
+                           unsigned int n);
+
+    /* Who sends the guest's packets is to let go of those that he has sent,
+     * 'by_force' of all; or does not, so that the guest's memory stays mapped:
+     * see vhost/walk.h.  The former only of a VM end that lends. */
+    void (*call_in)(void *aux, bool by_force);
+    void (*lost)(void *aux);
+
     /* The front-end sent 'what', or did it to its memory, which is against the
      * protocol and could have done harm.  The connection ends.  This may not
      * wait either. */
@@ -82,6 +97,7 @@ struct dpdk_vdpa_vm_info {
     unsigned int n_enabled;     /* Queue pairs enabled. */
     bool packed;                /* Packed rings. */
     bool migrating;             /* Dirty pages are being logged. */
+    bool postcopy;              /* Post-copy live migration is offered. */
     struct dpdk_vdpa_walk_info walk;    /* Whether or not it is connected. */
     int socket_error;           /* Why nobody can be connected to, as an errno
                                  * value, or 0.  Likewise. */
@@ -163,6 +179,10 @@ bool dpdk_vdpa_vm_has_packets(const struct dpdk_vdpa_vm *, unsigned int pair);
 /* Sets where dpdk_vdpa_vm_recv() allocates.  No thread may be inside it. */
 void dpdk_vdpa_vm_set_mempool(struct dpdk_vdpa_vm *, struct rte_mempool *);
 
+/* Has packets be lent, not copied, that take at most 'max_segs' segments; none
+ * if it is 0.  Any thread. */
+void dpdk_vdpa_vm_set_lending(struct dpdk_vdpa_vm *, uint16_t max_segs);
+
 /* Burst functions for 'struct dpdk_vdpa_end', with a "struct dpdk_vdpa_vm *"
  * as 'aux' and a queue pair as 'queue'.  To be called only while the VM end is
  * up and has a mempool. */
@@ -171,7 +191,9 @@ uint16_t dpdk_vdpa_vm_recv(void *vm, uint16_t queue, struct rte_mbuf **,
 uint16_t dpdk_vdpa_vm_send(void *vm, uint16_t queue, struct rte_mbuf **,
                            uint16_t n);
 int dpdk_vdpa_vm_never_fits(void *vm, uint16_t queue, struct rte_mbuf *);
-void dpdk_vdpa_vm_settle(void *vm, uint16_t queue);
+void dpdk_vdpa_vm_settle(void *vm, uint16_t queue, struct rte_mbuf **,
+                         uint16_t n);
+bool dpdk_vdpa_vm_has_lent(void *vm, uint16_t queue);
 bool dpdk_vdpa_vm_arm(void *vm, uint16_t queue, struct dpdk_vdpa_waiter *);
 void dpdk_vdpa_vm_disarm(void *vm, uint16_t queue);
 bool dpdk_vdpa_vm_prepare_lro(void *vm, struct rte_mbuf *);

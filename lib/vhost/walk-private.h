@@ -17,7 +17,7 @@
 
 /* What those share who see to the virtqueues of a connection: vhost/walk.c
  * walks them, vhost/calls.c interrupts the guest, vhost/kicks.c is notified by
- * it. */
+ * it, vhost/recall.c gets back what is lent. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -29,7 +29,9 @@
 #include "util.h"
 #include "vhost/book.h"
 #include "vhost/ring.h"
+#include "vhost/walk.h"
 
+struct dpdk_vdpa_lend;
 struct dpdk_vdpa_notes;
 
 #define MAX_RINGS DPDK_VDPA_BOOK_N_RINGS
@@ -46,6 +48,9 @@ struct walked {
         ATOMIC(struct dpdk_vdpa_ring *) open;   /* '&ring', or null. */
         atomic_int call_fd;             /* The guest's, or -1. */
         atomic_int library_fd;          /* By which the library calls. */
+        atomic_uint16_t max_lent_segs;  /* Of a packet, 0 to lend none. */
+        atomic_bool is_recalled;        /* Not for the library: buffers are
+                                         * about to come back. */
 
         /* For who is inside, or the one that has the gate closed. */
         bool must_call;                 /* With the next burst. */
@@ -53,18 +58,22 @@ struct walked {
         uint16_t told;                  /* 'next_used' when we last thought
                                          * of an interrupt. */
         unsigned int n_asked;           /* dpdk_vdpa_walk_ask_library(). */
+        struct dpdk_vdpa_lend *lend;    /* Of a ring that the guest sends with,
+                                         * once it is open. */
         struct dpdk_vdpa_ring ring;
 
         /* For the PMD thread. */
         unsigned int n_answered;        /* Of 'n_asked'. */
         unsigned int n_lost;            /* Packets to be counted still. */
         bool library_behind;            /* It must learn about interrupts. */
+        bool lends;                     /* Or something is lent still. */
 
         /* So many bursts go at once to the library, or else to vhost/chain.h
          * or vhost/scatter.h, without a look by who would leave them. */
         uint8_t n_detour;
         bool detour_is_library;
         atomic_uint64_t n_library;      /* Packets of the library's. */
+        atomic_uint64_t n_lent;         /* That were lent. */
     );
 };
 
@@ -73,7 +82,11 @@ struct dpdk_vdpa_walk {
     const struct dpdk_vdpa_book *book;
     struct dpdk_vdpa_notes *notes;      /* Each ring's for who is inside. */
 
+    struct dpdk_vdpa_lender lender;
+
     /* For the thread that handles messages. */
+    int vid;                            /* Of the connection. */
+    bool reachable;                     /* Its memory can be lent. */
     struct dpdk_vdpa_memory memory;     /* Read by who is inside. */
     atomic_uint64_t features;           /* Read by PMD threads. */
     int old_fds[MAX_OLD_FDS];
@@ -100,6 +113,16 @@ walked_leave(struct walked *w)
 {
     dpdk_vdpa_gate_leave(&w->inside);
 }
+
+/* Tells the library of connection 'vid' how far ring 'i' has been processed.
+ * What is lent counts as not taken. */
+void dpdk_vdpa_walked_tell(struct walked *, int vid, unsigned int i);
+
+/* Gets back all that is lent of ring 'i', or gives it up in a while from
+ * 'begin' on, in ms.  For the thread that handles messages, and has the gate
+ * closed. */
+void dpdk_vdpa_walk_recall(struct dpdk_vdpa_walk *, unsigned int i,
+                           long long int begin);
 
 /* Asks the guest of ring 'i' for no notifications any more, if it was asked
  * for them, and has who waits for them wait no longer.  For the thread that

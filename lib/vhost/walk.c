@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include <rte_config.h>
+#include <rte_eal.h>
 #include <rte_mbuf.h>
 #include <rte_vhost.h>
 
@@ -29,9 +30,12 @@
 #include "base/packet.h"
 #include "openvswitch/vlog.h"
 #include "packets.h"
+#include "timeval.h"
 #include "util.h"
 #include "vhost/book.h"
 #include "vhost/chain.h"
+#include "vhost/lend.h"
+#include "vhost/lending.h"
 #include "vhost/lro.h"
 #include "vhost/notes.h"
 #include "vhost/ring.h"
@@ -84,6 +88,9 @@ dpdk_vdpa_walk_destroy(struct dpdk_vdpa_walk *walk)
     if (walk) {
         dpdk_vdpa_walk_drop_calls(walk);
         dpdk_vdpa_walk_drop_kicks(walk);
+        for (int i = 0; i < MAX_RINGS; i++) {
+            dpdk_vdpa_lend_destroy(walk->rings[i].lend);
+        }
         free_cacheline(walk);
     }
 }
@@ -130,12 +137,15 @@ static void
 walk_close(struct dpdk_vdpa_walk *walk, unsigned int first, unsigned int end)
 {
     struct walked *closed[MAX_RINGS];
+    long long int begin = time_msec();
     unsigned int n = 0;
 
     for (unsigned int i = first; i < end; i++) {
         if (walked_is_open(&walk->rings[i])) {
             closed[n++] = &walk->rings[i];
-            atomic_store_relaxed(&walk->rings[i].open, NULL);
+            atomic_store_relaxed(&walk->rings[i].is_recalled, true);
+            atomic_store_explicit(&walk->rings[i].open, NULL,
+                                  memory_order_release);
         }
     }
     if (!n) {
@@ -144,6 +154,7 @@ walk_close(struct dpdk_vdpa_walk *walk, unsigned int first, unsigned int end)
     dpdk_vdpa_gate_barrier();
     for (unsigned int i = 0; i < n; i++) {
         dpdk_vdpa_gate_wait(&closed[i]->inside);
+        dpdk_vdpa_walk_recall(walk, closed[i] - walk->rings, begin);
         if (closed[i]->told != closed[i]->ring.next_used) {
             walked_call(closed[i]);
         }
@@ -276,6 +287,12 @@ walked_set_up(struct dpdk_vdpa_walk *walk, int vid, unsigned int i)
         return false;
     }
     walk_note(walk, i);
+    if (i % 2) {
+        dpdk_vdpa_lend_destroy(w->lend);
+        w->lend = dpdk_vdpa_lend_create(ring->size);
+        w->lend->reachable = walk->reachable;
+        w->lend->iova_is_va = rte_eal_iova_mode() == RTE_IOVA_VA;
+    }
     dpdk_vdpa_ring_suppress_kicks(ring);
     w->asks_for_kick = false;
     w->must_call = true;        /* Who was there before may not have. */
@@ -287,6 +304,7 @@ dpdk_vdpa_walk_open(struct dpdk_vdpa_walk *walk, int vid)
 {
     const struct dpdk_vdpa_book *book = walk->book;
 
+    walk->vid = vid;
     atomic_store_relaxed(&walk->features, book->features);
     /* With post-copy, memory may come only after the front-end was served. */
     if (!book->has_memory || book->postcopy
@@ -327,20 +345,28 @@ dpdk_vdpa_walk_get_info(const struct dpdk_vdpa_walk *walk_,
 
         atomic_read_relaxed(&walk->rings[i].n_library, &n);
         *(i % 2 ? &info->library_rx : &info->library_tx) += n;
+        atomic_read_relaxed(&walk->rings[i].n_lent, &n);
+        info->n_lent += n;
         info->n_kicks += dpdk_vdpa_wake_n(&walk->kicks[i]);
     }
 }
 
 /* Walking. */
 
-/* Tells the library how far the ring has been processed. */
+/* Likewise dpdk_vdpa_walked_tell(). */
 static inline void
 walked_tell(struct walked *w, int vid, unsigned int i)
 {
     const struct dpdk_vdpa_ring *ring = &w->ring;
 
-    rte_vhost_set_vring_base(vid, i, ring->next_avail, ring->next_used);
+    rte_vhost_set_vring_base(vid, i, ring->next_used, ring->next_used);
     w->library_behind = ring->event_idx;
+}
+
+void
+dpdk_vdpa_walked_tell(struct walked *w, int vid, unsigned int i)
+{
+    walked_tell(w, vid, i);
 }
 
 /* Prepares the library to go on with ring 'i'.  Returns false if it cannot
@@ -538,10 +564,65 @@ walked_recv_rest(struct walked *w, struct rte_mempool *mp,
     if (walked_is_for_library(w)) {
         return 0;
     }
-    n_got = dpdk_vdpa_chain_recv(&w->ring, mp, pkts, n);
+    n_got = (w->lends
+             ? dpdk_vdpa_lending_recv(&w->ring, w->lend, mp, pkts, n)
+             : dpdk_vdpa_chain_recv(&w->ring, mp, pkts, n));
     if (n_got && !on_detour) {
         walked_detour(w, false);
     }
+    return n_got;
+}
+
+/* Returns true if packets from 'w' are lent, or some are still. */
+static inline bool
+walked_lends(const struct walked *w_)
+{
+    struct walked *w = CONST_CAST(struct walked *, w_);
+    uint16_t max_segs;
+
+    atomic_read_relaxed(&w->max_lent_segs, &max_segs);
+    return max_segs || w->lends;
+}
+
+/* Before a look at ring 'i' whose packets are lent: gives back what the guest
+ * can have. */
+static void __rte_noinline
+walked_take_back_lent(struct walked *w, int vid, unsigned int i)
+{
+    struct dpdk_vdpa_lend *lend = w->lend;
+
+    atomic_read_relaxed(&w->max_lent_segs, &lend->max_segs);
+    lend->max_segs = lend->reachable ? lend->max_segs : 0;
+    if (dpdk_vdpa_lending_take_back(&w->ring, lend)) {
+        walked_tell(w, vid, i);
+    }
+    w->lends = lend->max_segs || lend->n;
+}
+
+/* Likewise walked_recv().  While something is lent nobody else may walk the
+ * ring, and the library not at all. */
+static uint16_t __rte_noinline
+walked_recv_lending(struct walked *w, struct rte_mempool *mp,
+                    struct rte_mbuf **pkts, uint16_t n)
+{
+    uint64_t n_lent;
+    uint16_t n_got;
+
+    if (!w->lend->n && !w->n_detour) {
+        n_got = dpdk_vdpa_ring_recv_short(&w->ring, mp, pkts, n);
+        if (n_got || !w->ring.unusual) {
+            return n_got;
+        }
+    }
+    if (w->lend->n) {
+        n_got = dpdk_vdpa_lending_recv(&w->ring, w->lend, mp, pkts, n);
+        w->ring.unusual = false;
+    } else {
+        n_got = walked_recv_rest(w, mp, pkts, n);
+    }
+    atomic_read_relaxed(&w->n_lent, &n_lent);
+    atomic_store_relaxed(&w->n_lent, n_lent + w->lend->n_lent);
+    w->lend->n_lent = 0;
     return n_got;
 }
 
@@ -551,6 +632,9 @@ static inline uint16_t
 walked_recv(struct walked *w, struct rte_mempool *mp, struct rte_mbuf **pkts,
             uint16_t n)
 {
+    if (OVS_UNLIKELY(w->lends)) {
+        return walked_recv_lending(w, mp, pkts, n);
+    }
     if (OVS_LIKELY(!w->n_detour)) {
         uint16_t n_got = dpdk_vdpa_ring_recv(&w->ring, mp, pkts, n);
 
@@ -572,10 +656,14 @@ dpdk_vdpa_walk_recv(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
     uint16_t n_got = 0;
 
     if (OVS_LIKELY(ring)) {
+        if (OVS_UNLIKELY(walked_lends(w))) {
+            walked_take_back_lent(w, vid, i);
+        }
         if (w->told != ring->next_used) {
             walked_call(w);
         }
         n_asked = w->n_asked;
+        to_library = n_asked != w->n_answered && !w->lend->n;
         if (OVS_LIKELY(n_asked == w->n_answered)) {
             bool on_detour = w->n_detour;
 
@@ -588,13 +676,21 @@ dpdk_vdpa_walk_recv(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
             /* A guest is not in a hurry to know that its buffers are free
              * again, and the barrier that a close look at its wishes needs
              * would now wait for what was written.  So if it seems to want
-             * nothing, look closely when we come by the next time. */
-            if (OVS_UNLIKELY(dpdk_vdpa_ring_may_want_call(ring, w->told))) {
+             * nothing, look closely when we come by the next time.  Nor is
+             * there anything to know if all was lent. */
+            if (OVS_UNLIKELY(dpdk_vdpa_ring_may_want_call(ring, w->told)
+                             && w->told != ring->next_used)) {
                 walked_call(w);
             }
         }
     }
     walked_leave(w);
+    if (OVS_UNLIKELY(!ring)) {
+        bool is_recalled;
+
+        atomic_read_relaxed(&w->is_recalled, &is_recalled);
+        to_library = !is_recalled;
+    }
     if (OVS_UNLIKELY(to_library)) {
         n_got = library_recv(walk, vid, i, mp, pkts, n, n_asked);
         walked_heed_library(w, is_unusual, n_got);
@@ -603,15 +699,36 @@ dpdk_vdpa_walk_recv(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
 }
 
 void
-dpdk_vdpa_walk_settle(struct dpdk_vdpa_walk *walk, uint16_t i)
+dpdk_vdpa_walk_settle(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
+                      struct rte_mempool *mp, struct rte_mbuf **pkts,
+                      uint16_t n)
 {
     struct walked *w = &walk->rings[i];
-    struct dpdk_vdpa_ring *ring = walked_enter(w);
+    struct dpdk_vdpa_ring *ring;
 
+    /* Where a gate is closed meanwhile, its memory stays until these are
+     * back. */
+    if (w->lends) {
+        dpdk_vdpa_lend_replace(mp, pkts, n);
+    }
+    ring = walked_enter(w);
+    if (ring && w->lends) {
+        walked_take_back_lent(w, vid, i);
+    }
     if (ring && w->told != ring->next_used) {
         walked_call(w);
     }
     walked_leave(w);
+}
+
+bool
+dpdk_vdpa_walk_has_lent(struct dpdk_vdpa_walk *walk, uint16_t i)
+{
+    struct walked *w = &walk->rings[i];
+    bool has_lent = walked_enter(w) && w->lends && w->lend->n;
+
+    walked_leave(w);
+    return has_lent;
 }
 
 bool

@@ -61,6 +61,34 @@ struct rte_mempool;
 struct dpdk_vdpa_walk *dpdk_vdpa_walk_create(
     const struct dpdk_vdpa_book *book, struct dpdk_vdpa_notes *notes);
 
+/* How packets are lent (vhost/lend.h) that a guest sends.  Called, with 'aux',
+ * by the thread that handles messages, which is about to change or to unmap
+ * what they point to, or by the one that ends the connection.  The library may
+ * hold locks that PMD threads take: neither may wait for them. */
+struct dpdk_vdpa_lender {
+    void *aux;
+
+    /* Has who sends the packets let go of those that he has sent; 'by_force',
+     * of all that he has. */
+    void (*call_in)(void *aux, bool by_force);
+
+    /* He does not: the guest's memory must stay mapped. */
+    void (*lost)(void *aux);
+};
+
+/* Has packets be lent from now on by the rules of 'lender'.  To be called
+ * before the first ring is open. */
+void dpdk_vdpa_walk_set_lender(struct dpdk_vdpa_walk *,
+                               const struct dpdk_vdpa_lender *lender);
+
+/* Says whether the guest's memory can be lent at all, for rings that are
+ * opened from now on.  For the thread that handles messages. */
+void dpdk_vdpa_walk_set_reachable(struct dpdk_vdpa_walk *, bool reachable);
+
+/* Has packets be lent that take at most 'max_segs' segments, none if it is 0.
+ * That a walk has a lender goes before.  Any thread. */
+void dpdk_vdpa_walk_set_lending(struct dpdk_vdpa_walk *, uint16_t max_segs);
+
 /* Destroys 'walk', which no PMD thread uses any more. */
 void dpdk_vdpa_walk_destroy(struct dpdk_vdpa_walk *);
 
@@ -121,6 +149,7 @@ struct dpdk_vdpa_walk_info {
     uint64_t library_rx;        /* Packets that came by the library instead. */
     uint64_t library_tx;        /* That it sent. */
     uint64_t n_kicks;           /* Notifications that woke a thread. */
+    uint64_t n_lent;            /* Packets that came without being copied. */
 };
 
 /* Fills in '*info'.  Any thread. */
@@ -150,9 +179,15 @@ bool dpdk_vdpa_walk_ask_for_kick(struct dpdk_vdpa_walk *, uint16_t ring,
                                  struct dpdk_vdpa_waiter *waiter);
 void dpdk_vdpa_walk_end_kick(struct dpdk_vdpa_walk *, uint16_t ring);
 
-/* Interrupts the guest of 'ring' if that is due: to be called if
- * dpdk_vdpa_walk_recv() will not be for a while. */
-void dpdk_vdpa_walk_settle(struct dpdk_vdpa_walk *, uint16_t ring);
+/* Interrupts the guest of 'ring' if that is due, and puts copies in the place
+ * of those of the 'n' packets 'pkts' from it that are lent, as far as 'mp' has
+ * mbufs: to be called if dpdk_vdpa_walk_recv() will not be for a while. */
+void dpdk_vdpa_walk_settle(struct dpdk_vdpa_walk *, int vid, uint16_t ring,
+                           struct rte_mempool *mp, struct rte_mbuf **pkts,
+                           uint16_t n);
+
+/* Returns true if something is lent of what came from 'ring'. */
+bool dpdk_vdpa_walk_has_lent(struct dpdk_vdpa_walk *, uint16_t ring);
 
 /* If the guest offers in 'ring', which it receives with, a buffer next that is
  * too short for any frame, gives it back with nothing in it and returns true.

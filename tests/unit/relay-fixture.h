@@ -56,6 +56,13 @@ struct script {
     uint64_t last_flags;
     bool lro_fails;
     unsigned int n_settled[MAX_QUEUES];
+
+    /* Lending. */
+    unsigned int n_waiting;             /* Packets, when it was settled. */
+    bool replaces;                      /* Them, then. */
+    bool has_lent;
+    unsigned int n_asked_lent;
+    unsigned int n_let_go[MAX_QUEUES];
 };
 
 static struct rte_mempool *mempool;
@@ -121,11 +128,39 @@ script_prepare_lro(void *script_, struct rte_mbuf *pkt)
 }
 
 static void
-script_settle(void *script_, uint16_t queue)
+script_settle(void *script_, uint16_t queue, struct rte_mbuf **pkts,
+              uint16_t n)
 {
     struct script *s = script_;
 
     s->n_settled[queue]++;
+    s->n_waiting = n;
+    for (uint16_t i = 0; s->replaces && i < n; i++) {
+        struct rte_mbuf *copy = rte_pktmbuf_copy(pkts[i], mempool, 0,
+                                                 UINT32_MAX);
+
+        assert_non_null(copy);
+        copy->hash.usr = pkts[i]->hash.usr;
+        rte_pktmbuf_free(pkts[i]);
+        pkts[i] = copy;
+    }
+}
+
+static bool
+script_has_lent(void *script_, uint16_t queue OVS_UNUSED)
+{
+    struct script *s = script_;
+
+    s->n_asked_lent++;
+    return s->has_lent;
+}
+
+static void
+script_let_go(void *script_, uint16_t queue)
+{
+    struct script *s = script_;
+
+    s->n_let_go[queue]++;
 }
 
 struct fixture {
@@ -144,6 +179,8 @@ script_init(struct script *s)
     s->end.send = script_send;
     s->end.never_fits = script_never_fits;
     s->end.settle = script_settle;
+    s->end.has_lent = script_has_lent;
+    s->end.let_go = script_let_go;
     s->never_fits = -1;
     s->input_len = FRAME_LEN;
     s->per_call = UINT_MAX;

@@ -193,6 +193,14 @@ front_features_lost(void *aux OVS_UNUSED, struct dpdk_vdpa_vm *vm OVS_UNUSED)
     n_lost++;
 }
 
+static bool
+front_memory_changed(void *aux OVS_UNUSED,
+                     const struct dpdk_vdpa_vf_region *regions OVS_UNUSED,
+                     unsigned int n OVS_UNUSED)
+{
+    return true;
+}
+
 /* Makes a VM end of at most 'n_pairs' queue pairs for our socket, which is in
  * 'folder', for a guest that may have an IOMMU if 'iommu'.  Its owner hears
  * 'callbacks'; in place of those that are null come some that take note at
@@ -212,6 +220,7 @@ front_vm_create(const char *folder, struct dpdk_vdpa_vm_callbacks *callbacks,
     callbacks->queue_changed = front_queue_changed;
     callbacks->migration_changed = front_migration_changed;
     callbacks->features_lost = front_features_lost;
+    callbacks->memory_changed = front_memory_changed;
     callbacks->refused = (callbacks->refused ? callbacks->refused
                           : front_refused);
     if (!dpdk_vdpa_layout_find(folder, &error)

@@ -143,6 +143,196 @@ test_room(void **state OVS_UNUSED)
     }
 }
 
+/* What somebody may keep for ever is destroyed once he does not, and not
+ * before: then the sanitizers would see it. */
+static void
+test_abandon(void **state OVS_UNUSED)
+{
+    struct dpdk_vdpa_lend *lends[3];
+    uint8_t data[SEGMENT_LEN] = { 0 };
+    struct rte_mbuf *segs[3];
+
+    for (unsigned int i = 0; i < 3; i++) {
+        lends[i] = dpdk_vdpa_lend_create(4);
+        lend_segments(dpdk_vdpa_lend_push(lends[i], 1, 1, 1), data, &segs[i],
+                      1);
+    }
+    dpdk_vdpa_lend_abandon(lends[0]);
+    dpdk_vdpa_lend_abandon(lends[1]);
+    rte_pktmbuf_free(segs[0]);
+    assert_false(dpdk_vdpa_lend_is_out(lends[0]));
+    dpdk_vdpa_lend_abandon(lends[2]);
+    assert_true(dpdk_vdpa_lend_is_out(lends[1]));
+    rte_pktmbuf_free(segs[2]);
+    rte_pktmbuf_free(segs[1]);
+    assert_true(rte_mempool_full(mempool));
+    dpdk_vdpa_lend_abandon(dpdk_vdpa_lend_create(4));
+}
+
+/* Copies in the place of packets that are lent. */
+
+#define HEAD_LEN 100
+#define REPLACED 4              /* Packets. */
+
+/* Returns a packet whose first 'HEAD_LEN' bytes are its own, and the others,
+ * in two segments, those at 'data'. */
+static struct rte_mbuf *
+lend_packet(struct dpdk_vdpa_lend *lend, unsigned int i, const uint8_t *data)
+{
+    struct dpdk_vdpa_lent *lent = dpdk_vdpa_lend_push(lend, i, 1, 1);
+    struct rte_mbuf *segs[2], *pkt = rte_pktmbuf_alloc(mempool);
+
+    assert_non_null(pkt);
+    memset(rte_pktmbuf_append(pkt, HEAD_LEN), i, HEAD_LEN);
+    lend_segments(lent, data, segs, 2);
+    pkt->next = segs[0];
+    segs[0]->next = segs[1];
+    pkt->nb_segs = 3;
+    pkt->pkt_len += 2 * SEGMENT_LEN;
+    pkt->ol_flags |= (RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_IPV4
+                      | RTE_MBUF_F_TX_IP_CKSUM);
+    pkt->l2_len = 14;
+    pkt->l3_len = 20;
+    pkt->l4_len = 20 + 4 * i;
+    pkt->tso_segsz = 500 + i;
+    pkt->vlan_tci = 7;
+    pkt->port = 3;
+    return pkt;
+}
+
+/* A packet that is in several mbufs, none of which is lent. */
+static struct rte_mbuf *
+plain_packet(void)
+{
+    struct rte_mbuf *pkt = rte_pktmbuf_alloc(mempool);
+    struct rte_mbuf *seg = rte_pktmbuf_alloc(mempool);
+
+    assert_true(pkt && seg);
+    memset(rte_pktmbuf_append(pkt, HEAD_LEN), 0xaa, HEAD_LEN);
+    memset(rte_pktmbuf_append(seg, HEAD_LEN), 0xbb, HEAD_LEN);
+    assert_int_equal(rte_pktmbuf_chain(pkt, seg), 0);
+    return pkt;
+}
+
+/* Checks what lend_packet() made, of which nothing is lent. */
+static void
+check_copy(const struct rte_mbuf *pkt, unsigned int i, const uint8_t *data)
+{
+    uint8_t copy[HEAD_LEN + 2 * SEGMENT_LEN];
+    const uint8_t *bytes;
+    const char *reason;
+
+    assert_int_equal(rte_mbuf_check(pkt, 1, &reason), 0);
+    assert_int_equal(pkt->pkt_len, sizeof copy);
+    for (const struct rte_mbuf *seg = pkt; seg; seg = seg->next) {
+        assert_true(RTE_MBUF_DIRECT(seg));
+        assert_ptr_equal(seg->pool, mempool);
+    }
+    bytes = rte_pktmbuf_read(pkt, 0, sizeof copy, copy);
+    for (unsigned int j = 0; j < HEAD_LEN; j++) {
+        assert_int_equal(bytes[j], i);
+    }
+    assert_memory_equal(&bytes[HEAD_LEN], data, 2 * SEGMENT_LEN);
+    assert_int_equal(pkt->ol_flags, (RTE_MBUF_F_TX_TCP_SEG
+                                     | RTE_MBUF_F_TX_IPV4
+                                     | RTE_MBUF_F_TX_IP_CKSUM));
+    assert_int_equal(pkt->l2_len, 14);
+    assert_int_equal(pkt->l3_len, 20);
+    assert_int_equal(pkt->l4_len, 20 + 4 * i);
+    assert_int_equal(pkt->tso_segsz, 500 + i);
+    assert_int_equal(pkt->vlan_tci, 7);
+    assert_int_equal(pkt->port, 3);
+}
+
+/* Has the mempool keep 'n' mbufs only.  Returns how many are at 'others'. */
+static unsigned int
+leave_mbufs(unsigned int n, struct rte_mbuf **others)
+{
+    unsigned int n_others = rte_mempool_avail_count(mempool) - n;
+
+    assert_int_equal(rte_pktmbuf_alloc_bulk(mempool, others, n_others), 0);
+    return n_others;
+}
+
+static void
+test_replace(void **state OVS_UNUSED)
+{
+    struct dpdk_vdpa_lend *lend = dpdk_vdpa_lend_create(16);
+    struct rte_mbuf *pkts[REPLACED], *kept[REPLACED], *others[N_MBUFS];
+    uint8_t data[2 * SEGMENT_LEN];
+    unsigned int n;
+
+    for (unsigned int i = 0; i < sizeof data; i++) {
+        data[i] = 3 * i;
+    }
+    for (unsigned int i = 0; i < REPLACED; i++) {
+        pkts[i] = i == 1 ? plain_packet() : lend_packet(lend, i, data);
+    }
+    memcpy(kept, pkts, sizeof kept);
+
+    /* There are no mbufs. */
+    n = leave_mbufs(0, others);
+    dpdk_vdpa_lend_replace(mempool, pkts, REPLACED);
+    assert_memory_equal(pkts, kept, sizeof pkts);
+    assert_int_equal(lend->n, 3);
+    check_first(lend, -1);
+    rte_pktmbuf_free_bulk(others, n);
+
+    /* Only those that are asked for. */
+    dpdk_vdpa_lend_replace(mempool, pkts, 0);
+    dpdk_vdpa_lend_replace(mempool, &pkts[2], 1);
+    assert_ptr_equal(pkts[0], kept[0]);
+    assert_ptr_equal(pkts[3], kept[3]);
+    assert_ptr_not_equal(pkts[2], kept[2]);
+    check_copy(pkts[2], 2, data);
+    check_first(lend, -1);
+
+    /* There is one mbuf.  That is enough, as each gives some back. */
+    n = leave_mbufs(1, others);
+    dpdk_vdpa_lend_replace(mempool, pkts, REPLACED);
+    rte_pktmbuf_free_bulk(others, n);
+    check_copy(pkts[0], 0, data);
+    check_copy(pkts[2], 2, data);
+    check_copy(pkts[3], 3, data);
+    assert_ptr_equal(pkts[1], kept[1]);
+    assert_int_equal(pkts[1]->nb_segs, 2);
+    assert_int_equal(pkts[1]->pkt_len, 2 * HEAD_LEN);
+
+    /* Nobody needs the guest's bytes any more. */
+    assert_false(dpdk_vdpa_lend_is_out(lend));
+    for (unsigned int i = 0; i < REPLACED; i++) {
+        if (i != 1) {
+            check_first(lend, i);
+            dpdk_vdpa_lend_pop(lend);
+        }
+    }
+    rte_pktmbuf_free_bulk(pkts, REPLACED);
+    assert_true(rte_mempool_full(mempool));
+    dpdk_vdpa_lend_destroy(lend);
+}
+
+/* Who else has memory of his own behind an mbuf is none of it. */
+static void
+others_freed(void *addr OVS_UNUSED, void *opaque OVS_UNUSED)
+{
+}
+
+static void
+test_replace_not(void **state OVS_UNUSED)
+{
+    struct rte_mbuf_ext_shared_info shinfo = { .free_cb = others_freed };
+    struct rte_mbuf *pkt = rte_pktmbuf_alloc(mempool), *kept = pkt;
+    uint8_t data[SEGMENT_LEN];
+
+    assert_non_null(pkt);
+    rte_mbuf_ext_refcnt_set(&shinfo, 1);
+    rte_pktmbuf_attach_extbuf(pkt, data, RTE_BAD_IOVA, sizeof data, &shinfo);
+    pkt->data_len = pkt->pkt_len = sizeof data;
+    dpdk_vdpa_lend_replace(mempool, &pkt, 1);
+    assert_ptr_equal(pkt, kept);
+    rte_pktmbuf_free(pkt);
+}
+
 /* Threads that free segments, each what it finds in a slot of its own or of
  * the others', in whatever order. */
 
@@ -283,6 +473,9 @@ main(void)
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_clone),
         cmocka_unit_test(test_room),
+        cmocka_unit_test(test_abandon),
+        cmocka_unit_test(test_replace),
+        cmocka_unit_test(test_replace_not),
         cmocka_unit_test(test_threads),
     };
 

@@ -109,7 +109,7 @@ send_one(struct model *m, unsigned int n, uint32_t max_len)
 static bool
 is_lent(const struct rte_mbuf *pkt)
 {
-    if (!pkt->next || pkt->data_len != DPDK_VDPA_RING_SHORT) {
+    if (!pkt->next || pkt->data_len != DPDK_VDPA_LENDING_HEAD) {
         return false;
     }
     assert_true(RTE_MBUF_DIRECT(pkt));

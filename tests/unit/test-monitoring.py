@@ -44,6 +44,7 @@ def test_metrics():
     port["vm_to_vf"]["drops"]["policed"] = 3
     port["queues"]["1"]["vm_to_vf"]["stalled"] = 1
     port["status"]["config_error"] = "x"
+    port["zero_copy_packets"] = 5
     with Server({"vdpa\"0": port}) as server:
         args = ["--once", "--prometheus", "--socket=" + server.path]
         status, out, err = run(*args)
@@ -54,6 +55,7 @@ def test_metrics():
                 '# TYPE dpdkvdpa_dropped_packets_total counter',
                 'dpdkvdpa_dropped_packets_total{port="vdpa\\"0",'
                 'direction="vm_to_vf",reason="policed"} 3',
+                'dpdkvdpa_zero_copy_packets_total{port="vdpa\\"0"} 5',
                 'dpdkvdpa_queue_stalled{port="vdpa\\"0",'
                 'direction="vm_to_vf",queue="1"} 1',
                 'dpdkvdpa_queue_stalled{port="vdpa\\"0",'

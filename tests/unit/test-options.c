@@ -89,6 +89,14 @@ static const struct test_case cases[] = {
     { .options = { PATH, VF, { "n_rxq_desc", "1" },
                    { "n_txq_desc", "32768" } },
       .result = PARSED(.n_rx_desc = 1, .n_tx_desc = 32768) },
+    { .options = { PATH, VF, { "dq-zero-copy", "true" } },
+      .result = PARSED(.zero_copy = true) },
+    { .options = { PATH, VF, { "dq-zero-copy", "false" } },
+      .result = PARSED(.zero_copy = false) },
+    { .options = { PATH, VF, { "dq-zero-copy", "yes" } },
+      .error = { "dq-zero-copy", "\"yes\"", "\"true\" nor \"false\"" } },
+    { .options = { PATH, VF, { "dq-zero-copy", "" } },
+      .error = { "dq-zero-copy", "\"\"", "\"true\" nor \"false\"" } },
     /* Options of the representor, and unknown ones, which are logged. */
     { .options = { PATH, VF, { "n_rxq", "nonsense" }, { "vdpa-foo", "1" } },
       .result = PARSED() },
@@ -224,6 +232,7 @@ check_result(const struct dpdk_vdpa_options *got,
         fail_msg("%s: %#"PRIx64" is withheld, not %#"PRIx64, got->features,
                  got->withheld, withheld);
     }
+    assert_int_equal(got->zero_copy, expected->zero_copy);
     assert_int_equal(got->n_rx_desc, expected->n_rx_desc);
     assert_int_equal(got->n_tx_desc, expected->n_tx_desc);
 }

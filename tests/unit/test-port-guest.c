@@ -36,7 +36,8 @@ static struct dpdk_vdpa_vm_config created;
 static unsigned int n_vms;              /* There now. */
 static unsigned int n_created;
 static int n_notes;             /* Opened and not closed. */
-static uint64_t library_rx, library_tx; /* What a VM end counted. */
+static uint64_t library_rx, library_tx, n_lent;     /* What a VM end
+                                                     * counted. */
 
 static struct vdpa_port port;
 
@@ -151,7 +152,27 @@ dpdk_vdpa_vm_get_info(const struct dpdk_vdpa_vm *vm OVS_UNUSED,
     memset(info, 0, sizeof *info);
     info->walk.library_rx = library_rx;
     info->walk.library_tx = library_tx;
+    info->walk.n_lent = n_lent;
     return false;
+}
+
+void
+vdpa_lending_call_in(struct vdpa_lending *lending OVS_UNUSED,
+                     bool by_force OVS_UNUSED)
+{
+}
+
+bool
+vdpa_lending_set_memory(struct vdpa_lending *lending OVS_UNUSED,
+                        const struct dpdk_vdpa_vf_region *regions OVS_UNUSED,
+                        unsigned int n OVS_UNUSED)
+{
+    return true;
+}
+
+void
+vdpa_lending_lose_memory(struct vdpa_lending *lending OVS_UNUSED)
+{
 }
 
 struct dpdk_vdpa_notes *
@@ -311,16 +332,20 @@ test_library(void **state OVS_UNUSED)
     assert_true(vdpa_guest_repair(&port));
     library_rx = 5;
     library_tx = 70;
+    n_lent = 800;
     assert_int_equal(vdpa_guest_create(&port, "/s", &vm, &error), 0);
     assert_int_equal(vdpa_guest_replace(&port, vm, &error), 0);
     assert_int_equal(port.library_rx, 5);
     assert_int_equal(port.library_tx, 70);
+    assert_int_equal(port.lent, 800);
     library_rx = 1;
     library_tx = 2;
+    n_lent = 3;
     vdpa_guest_drop(&port);
     assert_int_equal(port.library_rx, 6);
     assert_int_equal(port.library_tx, 72);
-    library_rx = library_tx = 0;
+    assert_int_equal(port.lent, 803);
+    library_rx = library_tx = n_lent = 0;
 }
 
 /* What guests may be offered by any VF. */

@@ -77,7 +77,61 @@ dpdk_vdpa_vm_never_fits(void *vm OVS_UNUSED, uint16_t queue OVS_UNUSED,
 }
 
 void
-dpdk_vdpa_vm_settle(void *vm OVS_UNUSED, uint16_t queue OVS_UNUSED)
+dpdk_vdpa_vm_settle(void *vm OVS_UNUSED, uint16_t queue OVS_UNUSED,
+                    struct rte_mbuf **pkts OVS_UNUSED, uint16_t n OVS_UNUSED)
+{
+}
+
+bool
+dpdk_vdpa_vm_has_lent(void *vm OVS_UNUSED, uint16_t queue OVS_UNUSED)
+{
+    return false;
+}
+
+void
+dpdk_vdpa_vf_let_go(void *vf OVS_UNUSED, uint16_t queue OVS_UNUSED)
+{
+}
+
+uint16_t
+dpdk_vdpa_vf_send_lent(void *vf OVS_UNUSED, uint16_t queue OVS_UNUSED,
+                       struct rte_mbuf **pkts OVS_UNUSED,
+                       uint16_t n OVS_UNUSED)
+{
+    return 0;
+}
+
+uint16_t
+dpdk_vdpa_vf_max_lent_segs(const struct dpdk_vdpa_vf *vf OVS_UNUSED,
+                           const char **whyp)
+{
+    *whyp = "it is a stub";
+    return 0;
+}
+
+void
+vdpa_lending_init(struct vdpa_lending *lending OVS_UNUSED)
+{
+}
+
+void
+vdpa_lending_uninit(struct vdpa_lending *lending OVS_UNUSED)
+{
+}
+
+void
+vdpa_lending_hold(struct vdpa_lending *lending OVS_UNUSED)
+{
+}
+
+void
+vdpa_lending_set_vf(struct vdpa_lending *lending OVS_UNUSED,
+                    struct dpdk_vdpa_vf *vf OVS_UNUSED)
+{
+}
+
+void
+vdpa_lending_update(struct vdpa_port *port OVS_UNUSED)
 {
 }
 

@@ -203,6 +203,29 @@ test_pending(void **state)
     check_armed("0000", "0000");
 }
 
+/* What is lent the VF does not say when it has sent: who waits must look after
+ * that, too. */
+static void
+test_lent(void **state)
+{
+    struct fixture *f = *state;
+
+    f->vm.has_lent = true;
+    assert_true(arm(f, 0));     /* Nothing ever is. */
+    disarm(f, 0);
+    f->config.lends = true;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    assert_false(arm(f, 0));
+    check_armed("0000", "1010");
+    assert_int_equal(look(f, 0), 0);
+    assert_int_equal(f->vf.n_let_go[0], 1);
+    disarm(f, 0);
+    f->vm.has_lent = false;
+    assert_true(arm(f, 0));
+    check_armed("1000", "1010");
+    disarm(f, 0);
+}
+
 /* A lane that is polled rarely, because its source shows packets that it does
  * not give, would wake its thread for nothing. */
 static void
@@ -303,6 +326,7 @@ main(void)
         TEST(test_look),
         TEST(test_not_all),
         TEST(test_pending),
+        TEST(test_lent),
         TEST(test_backoff),
         TEST(test_configure),
         TEST(test_nudge),

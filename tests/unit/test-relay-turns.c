@@ -248,6 +248,98 @@ test_settle(void **state)
     assert_int_equal(f->vm.n_settled[0], 5);
 }
 
+/* It gets the packets that wait, and may put others in their place. */
+static void
+test_settle_replaces(void **state)
+{
+    struct fixture *f = *state;
+
+    f->vm.replaces = true;
+    f->vm.n_input[0] = 5;
+    f->vf.room[0] = 2;
+    poll_one(f, 0);
+    assert_int_equal(f->vm.n_settled[0], 1);
+    assert_int_equal(f->vm.n_waiting, 3);
+    f->vf.room[0] = 1;
+    poll_one(f, 0);
+    assert_int_equal(f->vm.n_waiting, 2);
+    f->config.paused = true;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    assert_int_equal(f->vm.n_settled[0], 3);
+    assert_int_equal(f->vm.n_waiting, 2);
+    f->config.paused = false;
+    f->vf.room[0] = UINT_MAX;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    poll_one(f, 0);
+    check_in_order(&f->vf, 0, 5);
+    check_conservation(f);
+    f->config.paused = true;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    assert_int_equal(f->vm.n_waiting, 0);
+}
+
+/* A VF is called for what it has sent while the guest sends nothing, if there
+ * is something that was lent to it: the queue of the VF where that went. */
+static void
+test_let_go(void **state)
+{
+    struct fixture *f = *state;
+    unsigned int n[2] = { 0, 0 };
+
+    f->config.n_vf_pairs = 2;
+    f->config.vm_enabled[1] = f->config.vm_enabled[2] = true;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    f->vm.has_lent = true;
+    poll_one(f, 0);
+    assert_int_equal(f->vm.n_asked_lent, 0);    /* Nothing ever is. */
+
+    f->config.lends = true;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    f->vm.has_lent = false;
+    poll_one(f, 0);
+    assert_int_equal(f->vm.n_asked_lent, 3);
+    f->vm.has_lent = true;
+    poll_one(f, 0);
+    assert_int_equal(f->vf.n_let_go[0], 2);     /* The guest's 0 and 2. */
+    assert_int_equal(f->vf.n_let_go[1], 1);
+
+    /* Who has something to send need not be called. */
+    f->vm.n_asked_lent = 0;
+    for (int i = 0; i < 3; i++) {
+        f->vm.n_input[i] = 1;
+    }
+    assert_int_equal(poll_one(f, 0), 3);
+    assert_int_equal(f->vm.n_asked_lent, 0);
+    f->vf.room[0] = f->vf.room[1] = 0;
+    for (int i = 0; i < 2; i++) {
+        f->vm.n_input[i] = 1;
+    }
+    assert_int_equal(poll_one(f, 0), 2);
+    f->vm.n_asked_lent = 0;
+    for (int i = 0; i < 2; i++) {
+        n[i] = f->vf.n_let_go[i];
+    }
+    poll_one(f, 0);
+    /* The guest's queue 2 waits for its turn at that of the VF. */
+    assert_int_equal(f->vm.n_asked_lent, 1);
+    assert_int_equal(f->vf.n_let_go[0], n[0] + 1);
+    assert_int_equal(f->vf.n_let_go[1], n[1]);
+
+    /* What the VF sends is not lent. */
+    assert_int_equal(f->vf.n_asked_lent, 0);
+    assert_int_equal(f->vm.n_let_go[0], 0);
+
+    /* Nor is anybody called who is not there. */
+    f->vf.room[0] = f->vf.room[1] = UINT_MAX;
+    poll_one(f, 0);
+    f->config.vf = NULL;
+    dpdk_vdpa_relay_configure(f->relay, &f->config);
+    f->vm.n_asked_lent = 0;
+    poll_one(f, 0);
+    assert_int_equal(f->vm.n_asked_lent, 0);
+    check_conservation(f);
+}
+
 /* A configuration that is in force already disturbs nobody: a lane that is
  * left alone for its idleness stays so. */
 static void
@@ -338,6 +430,8 @@ main(void)
         TEST(test_busy_and_extras),
         TEST(test_more),
         TEST(test_settle),
+        TEST(test_settle_replaces),
+        TEST(test_let_go),
         TEST(test_same_configuration),
         TEST(test_shared_queue),
     };

@@ -165,6 +165,12 @@ vdpa_report_get_library(const struct vdpa_port *p OVS_UNUSED, uint64_t *rx,
 }
 
 uint64_t
+vdpa_report_n_lent(const struct vdpa_port *p OVS_UNUSED)
+{
+    return UINT64_MAX;
+}
+
+uint64_t
 vdpa_total_drops(const struct dpdk_vdpa_counters *c OVS_UNUSED)
 {
     return UINT64_MAX;

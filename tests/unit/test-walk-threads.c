@@ -18,6 +18,8 @@
 
 #include "tests/unit/walk-fixture.h"
 
+#include "random.h"
+
 /* For test_close_waits(). */
 static atomic_bool is_inside, has_closed, closed_too_early, has_left;
 
@@ -286,6 +288,180 @@ test_stress(void **state)
     f->stress = NULL;
 }
 
+/* Lending: one thread walks and frees packets late, the other one closes the
+ * ring and opens it again, and is the guest, who overwrites what is back. */
+
+#define LEND_ROUNDS 1000
+#define LEND_LEN 500            /* Bytes of a packet. */
+#define LEND_MAX_HELD 64
+
+struct lend_stress {
+    struct stress stress;
+    pthread_mutex_t lock;       /* Of what follows. */
+    struct rte_mbuf *held[LEND_MAX_HELD];
+    unsigned int n_held;
+    unsigned int n_freed;       /* Packets, in order from here on. */
+    unsigned int n_called;      /* lend_call_in() by who closes. */
+    unsigned int n_lost;
+};
+
+/* Lets go of the oldest packet, whose bytes must still be those that the guest
+ * sent. */
+static void
+lend_free_one(struct lend_stress *s)
+{
+    struct rte_mbuf *pkt = s->held[0];
+    uint8_t copy[LEND_LEN];
+    const uint8_t *data = rte_pktmbuf_read(pkt, 0, LEND_LEN, copy);
+    bool good = pkt->pkt_len == LEND_LEN;
+
+    for (unsigned int i = 0; good && i < LEND_LEN; i++) {
+        good = data[i] == guest_pattern(s->n_freed, i);
+    }
+    if (!good) {
+        atomic_store(&s->stress.failed, true);
+    }
+    rte_pktmbuf_free(pkt);
+    memmove(s->held, &s->held[1], --s->n_held * sizeof *s->held);
+    s->n_freed++;
+}
+
+/* The sender lets go of a few at a time. */
+static void
+lend_call_in(void *s_, bool by_force OVS_UNUSED)
+{
+    struct lend_stress *s = s_;
+
+    pthread_mutex_lock(&s->lock);
+    s->n_called++;
+    for (unsigned int i = random_range(4); i && s->n_held; i--) {
+        lend_free_one(s);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void
+lend_lost(void *s_)
+{
+    struct lend_stress *s = s_;
+
+    s->n_lost++;
+}
+
+static void *
+lend_main(void *s_)
+{
+    struct lend_stress *s = s_;
+    struct fixture *f = s->stress.f;
+    bool stop = false;
+
+    for (unsigned int i = 0; !stop; i++) {
+        struct rte_mbuf *pkts[8];
+        unsigned int n, orig;
+
+        n = dpdk_vdpa_walk_recv(f->walk, VID, 1, mempool, pkts,
+                                1 + i % ARRAY_SIZE(pkts));
+        atomic_add_relaxed(&s->stress.n_got, n, &orig);
+        pthread_mutex_lock(&s->lock);
+        memcpy(&s->held[s->n_held], pkts, n * sizeof *pkts);
+        s->n_held += n;
+        while (s->n_held > LEND_MAX_HELD - ARRAY_SIZE(pkts)
+               || (s->n_held && random_range(4) == 0)) {
+            lend_free_one(s);
+        }
+        if (i % 64 == 0) {
+            dpdk_vdpa_walk_settle(f->walk, VID, 1, mempool, s->held,
+                                  s->n_held);
+        }
+        pthread_mutex_unlock(&s->lock);
+        atomic_read_relaxed(&s->stress.stop, &stop);
+    }
+    return NULL;
+}
+
+/* The guest takes back what it can, and sends as much again. */
+static unsigned int
+lend_guest(struct fixture *f, unsigned int *n_back)
+{
+    struct guest *g = &f->guests[1];
+    unsigned int n = 0;
+    uint32_t id, len;
+    uint16_t flags;
+
+    while (guest_take_back(g, &id, &len, &flags)) {
+        assert_int_equal(id, guest_id(g, *n_back));
+        memset(guest_at(g, guest_buf(*n_back)), 0xee, GUEST_BUF_SIZE);
+        ++*n_back;
+        n++;
+    }
+    while (g->n_offered - *n_back < 2 * LEND_MAX_HELD) {
+        guest_send(g, guest_buf(g->n_offered), HEADER_LEN, g->n_offered,
+                   LEND_LEN);
+    }
+    return n;
+}
+
+static void
+test_lend_stress(void **state)
+{
+    struct fixture *f = *state;
+    struct lend_stress *s = xzalloc(sizeof *s);
+    struct dpdk_vdpa_walk_info info;
+    unsigned int n_back = 0;
+    pthread_t thread;
+    bool failed;
+
+    s->stress.f = f;
+    pthread_mutex_init(&s->stress.lock, NULL);
+    pthread_mutex_init(&s->lock, NULL);
+    f->stress = &s->stress;
+    dpdk_vdpa_walk_set_lender(f->walk, &(struct dpdk_vdpa_lender) {
+        s, lend_call_in, lend_lost });
+    dpdk_vdpa_walk_set_reachable(f->walk, true);
+    assert_int_equal(pthread_create(&thread, NULL, lend_main, s), 0);
+    for (int i = 0; i < LEND_ROUNDS; i++) {
+        unsigned int n_got = stress_count(&s->stress.n_got);
+        unsigned int n = 0;
+
+        /* Now and then nothing is lent, also with the ring open. */
+        dpdk_vdpa_walk_set_lending(f->walk, i % 5 ? 8 : 0);
+        lend_guest(f, &n_back);
+        walk_open(f);
+        stress_wait(&s->stress.n_got, n_got, 1 + i % 3);
+        while (i % 2 && n < 5) {
+            n += lend_guest(f, &n_back);
+            sched_yield();
+        }
+        dpdk_vdpa_walk_set_lending(f->walk, i % 3 ? 8 : 0);
+        dpdk_vdpa_walk_close(f->walk);
+
+        /* All that was taken is back. */
+        lend_guest(f, &n_back);
+        stress_wait(&s->stress.n_got, 0, n_back);
+        assert_int_equal(n_back, stress_count(&s->stress.n_got));
+        assert_int_equal(f->guests[1].next_used, f->used[1]);
+        assert_int_equal(f->guests[1].next_used, f->avail[1]);
+        if (i % 7 == 0) {
+            stress_wait(&s->stress.n_library,
+                        stress_count(&s->stress.n_library), 2);
+        }
+    }
+    atomic_store_relaxed(&s->stress.stop, true);
+    pthread_join(thread, NULL);
+    while (s->n_held) {
+        lend_free_one(s);
+    }
+    atomic_read(&s->stress.failed, &failed);
+    assert_false(failed);
+    assert_int_equal(s->n_freed, n_back);
+    assert_int_equal(s->n_lost, 0);
+    assert_true(s->n_called > LEND_ROUNDS / 10);
+    dpdk_vdpa_walk_get_info(f->walk, &info);
+    assert_true(info.n_lent > LEND_ROUNDS);
+    f->stress = NULL;
+    free(s);
+}
+
 int
 main(void)
 {
@@ -293,6 +469,8 @@ main(void)
         TEST(test_close_waits),
         TEST_OF(test_stress, "split", 0),
         TEST_OF(test_stress, "packed", 2),
+        TEST_OF(test_lend_stress, "split", 0),
+        TEST_OF(test_lend_stress, "packed", 2),
     };
 
     return cmocka_run_group_tests_name("walk-threads", tests, setup_eal, NULL);

@@ -534,13 +534,13 @@ test_calls_late(void **state)
         if (round == 0) {
             assert_int_equal(n_late_calls(f), 1);
         } else if (round == 1) {
-            dpdk_vdpa_walk_settle(f->walk, 1);
+            dpdk_vdpa_walk_settle(f->walk, VID, 1, mempool, NULL, 0);
             assert_int_equal(n_calls(f, 1), 1);
-            dpdk_vdpa_walk_settle(f->walk, 1);
+            dpdk_vdpa_walk_settle(f->walk, VID, 1, mempool, NULL, 0);
         } else {
             dpdk_vdpa_walk_close(f->walk);
             assert_int_equal(n_calls(f, 1), 1);
-            dpdk_vdpa_walk_settle(f->walk, 1);
+            dpdk_vdpa_walk_settle(f->walk, VID, 1, mempool, NULL, 0);
         }
         assert_int_equal(n_calls(f, 1), 0);
     }

@@ -46,6 +46,11 @@ const struct vdpa_direction vdpa_directions[DPDK_VDPA_N_DIRECTIONS] = {
     [DPDK_VDPA_VF_TO_VM] = { "vf", "vm", "" },
 };
 
+void
+vdpa_lending_update(struct vdpa_port *p OVS_UNUSED)
+{
+}
+
 unsigned int
 dpdk_vdpa_relay_n_lanes(const struct dpdk_vdpa_relay *relay OVS_UNUSED)
 {

@@ -41,6 +41,7 @@ PORT = {
                "ring": "split", "accelerator": "net_x,a=\"b\\c\""},
     "vm_to_vf": direction(0), "vf_to_vm": direction(0),
     "library": {"rx_packets": 0, "tx_packets": 0},
+    "zero_copy_packets": 0,
     "events": {"connected": 1, "refused": 0},
     "memory": {"pool": "p", "packets": 1000, "in_use": 250, "bytes": 5},
     "vf": {"rx_missed": 0},

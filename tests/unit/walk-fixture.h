@@ -57,7 +57,7 @@ static uint16_t script_enqueue(int vid, uint16_t i, struct rte_mbuf **,
 
 #define VID 7
 #define N_RINGS 4               /* Of which the first two are used. */
-#define N_MBUFS 255
+#define N_MBUFS 511
 #define BURST 32
 #define HEADER_LEN 12
 

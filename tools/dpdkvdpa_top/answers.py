@@ -48,7 +48,8 @@ def queues(value):
 
 def clean(answer):
     """Returns an answer about a port, with what is known of it."""
-    port = numbers({key: answer.get(key) for key in ("time", "n_queues")})
+    port = numbers({key: answer.get(key) for key in
+                    ("time", "n_queues", "zero_copy_packets")})
     port["status"] = {visible(key): visible(text) for key, text
                       in members(answer.get("status"))
                       if isinstance(text, str)}

@@ -124,6 +124,9 @@ def metrics(sample):
     m.add("library_packets_total", "counter",
           "Packets that went by the vhost library, at twice the cost.",
           of_library(ports))
+    m.add("zero_copy_packets_total", "counter",
+          "Packets from the guest that were not copied.",
+          of_ports(ports, "zero_copy_packets"))
     m.add("retries_total", "counter",
           "Immediate retries towards a queue that was full.",
           of_directions(ports, "retries"))
