@@ -26,7 +26,8 @@ system_testsuite_at = \
 	tests/system/system-ovn.at \
 	tests/system/system-relay.at \
 	tests/system/system-sleep.at \
-	tests/system/system-watch.at
+	tests/system/system-watch.at \
+	tests/system/system-zero-copy.at
 
 # Also used by quickstart, the benchmarks and the soak test.
 system_testsuite_libs = \
@@ -64,6 +65,7 @@ tools_vhost_user_frontend_SOURCES = \
 	tools/frontend-memory.c \
 	tools/frontend-messages.c \
 	tools/frontend-peer.c \
+	tools/frontend-reuse.c \
 	tools/frontend-ring.c \
 	tools/frontend-rings.c \
 	tools/frontend-served.c \

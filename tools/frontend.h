@@ -285,6 +285,7 @@ int scenario_kicks(struct peer *, int argc, char *argv[]);
 /* Likewise for 'n' of them. */
 int scenario_firsts(struct peer *, unsigned int n);
 int scenario_singles(struct peer *, unsigned int n, int argc, char *argv[]);
+int scenario_reuse(struct peer *, unsigned int n, int argc, char *argv[]);
 
 /* Ends the traffic of scenario_rings() and the like: set by SIGTERM. */
 extern volatile bool stopping;

@@ -106,7 +106,10 @@ usage(void)
          "  singles [N [MS]] N times, 1000, be silent until the back-end wants\n"
          "                   notifications, or for MS, 20, and up to MS more,\n"
          "                   then send a packet, and say how long it takes to\n"
-         "                   come back, or to a second SOCKET");
+         "                   come back, or to a second SOCKET\n"
+         "  reuse [MB]       send so much, 20, in packets of changing sizes, and\n"
+         "                   write over each buffer that is given back: all must\n"
+         "                   come back, or to a second SOCKET, as it was sent");
     for (size_t i = 0; i < N_SCENARIOS; i++) {
         printf("  %s\n", scenarios[i].help);
     }
@@ -289,6 +292,8 @@ run(const char *name, bool check, int argc, char *argv[])
         return scenario_firsts(peers, n_peers);
     } else if (!strcmp(name, "singles")) {
         return scenario_singles(peers, n_peers, argc, argv);
+    } else if (!strcmp(name, "reuse")) {
+        return scenario_reuse(peers, n_peers, argc, argv);
     }
     for (size_t i = 0; i < N_SCENARIOS; i++) {
         if (!strcmp(name, scenarios[i].name)) {

@@ -88,7 +88,8 @@ check_add()
     options[vdpa-accelerator-devargs]=$(nic_vf "$n")
     options[dpdk-devargs]=$(nic_rep "$n")
     local columns=()
-    for arg in "$@"; do
+    # shellcheck disable=SC2086 # These are words.
+    for arg in ${VDPA_OPTIONS-} "$@"; do
         case $arg in
         other:*) columns+=("${arg#other:}"); continue ;;
         esac
