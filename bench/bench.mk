@@ -110,7 +110,8 @@ bench/ring-cost: bench/ring-cost.c lib/base/headers.h lib/base/packet.c \
 		lib/base/packet.h lib/base/segment.c lib/base/segment.h \
 		lib/vhost/ahead.c lib/vhost/ahead.h \
 		lib/vhost/chain.c lib/vhost/chain-private.h \
-		lib/vhost/chain.h lib/vhost/ring.c \
+		lib/vhost/chain.h lib/vhost/lend.c lib/vhost/lend.h \
+		lib/vhost/lending.c lib/vhost/lending.h lib/vhost/ring.c \
 		lib/vhost/ring.h lib/vhost/scatter.c lib/vhost/scatter.h \
 		tests/unit/test-guest.h
 	@$(MKDIR_P) $(@D)

@@ -47,7 +47,7 @@ USAGE
 }
 
 STAGES="base latency packed unmerged ring1024 queues jumbo ports idle"
-STAGES+=" simulated tcp-like tcp"
+STAGES+=" simulated tcp-like zero-copy tcp"
 MORE_STAGES="scale"
 QUICK_STAGES="base packed latency tcp-like"
 
@@ -288,6 +288,34 @@ tcp_like_rings()
             -- ours testpmd
 }
 
+# stage_zero_copy: what a guest sends and nobody copies.  The VF keeps the last 64
+# frames, as a NIC does.
+stage_zero_copy()
+{
+    local three=(ours zero_copy testpmd) status
+    step "dq-zero-copy: 64 bytes and more"
+    systems 1 1 1500 "${three[@]}" \
+        && guests 1 1 1500 "${SPLIT[@]}" -- "${three[@]}" \
+        && measure zero-copy --keep 64 --sizes 64,256,512,1500 \
+            --directions guest-to-vf -- "${three[@]}" || return 1
+    systems_stop
+    step "dq-zero-copy: 9000 bytes"
+    systems 1 1 9000 "${three[@]}" \
+        && guests 1 1 9000 "${SPLIT[@]}" -- "${three[@]}" \
+        && measure zero-copy --keep 64 --sizes 9000 --directions guest-to-vf \
+            -- "${three[@]}" || return 1
+    systems_stop
+    step "dq-zero-copy: what a Linux guest's TCP is made of"
+    export BENCH_TCP=yes
+    systems 1 1 1500 "${three[@]}" \
+        && guests 1 1 1500 packed_vq=0 -- "${three[@]}" \
+        && measure zero-copy --hold --keep 64 --sizes csum,tso-table,tso-chain \
+            --directions guest-to-vf -- "${three[@]}"
+    status=$?
+    BENCH_TCP=
+    return "$status"
+}
+
 stage_tcp()
 {
     local name
@@ -380,7 +408,7 @@ fi
 if wanted ports idle; then
     stage ports
 fi
-for name in queues jumbo simulated tcp-like tcp $MORE_STAGES; do
+for name in queues jumbo simulated tcp-like zero-copy tcp $MORE_STAGES; do
     if wanted "$name"; then
         stage "$name"
     fi

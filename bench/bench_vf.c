@@ -457,14 +457,60 @@ write_frame(struct rte_mempool *mempool __rte_unused, void *aux __rte_unused,
 static int
 bench_start(struct rte_eth_dev *dev)
 {
+	uint16_t i;
+
+	for (i = 0; i < dev->data->nb_tx_queues; i++)
+		dev->data->tx_queue_state[i] = RTE_ETH_QUEUE_STATE_STARTED;
 	dev->data->dev_link.link_status = RTE_ETH_LINK_UP;
 	return 0;
+}
+
+/* Frees what is kept; returns how many frames that is. */
+static int
+drop_kept(struct bench_dev *dev)
+{
+	int n = 0;
+	unsigned int i;
+
+	for (i = 0; i < MAX_KEPT; i++) {
+		if (dev->kept[i] != NULL) {
+			rte_pktmbuf_free(dev->kept[i]);
+			dev->kept[i] = NULL;
+			n++;
+		}
+	}
+	return n;
 }
 
 static int
 bench_stop(struct rte_eth_dev *dev)
 {
+	drop_kept(dev->data->dev_private);
 	dev->data->dev_link.link_status = RTE_ETH_LINK_DOWN;
+	return 0;
+}
+
+/* Who asks for it knows what was sent. */
+static int
+bench_tx_done_cleanup(void *queue_, uint32_t n __rte_unused)
+{
+	struct bench_queue *queue = queue_;
+
+	return drop_kept(queue->dev);
+}
+
+static int
+bench_tx_queue_stop(struct rte_eth_dev *dev, uint16_t i)
+{
+	drop_kept(dev->data->dev_private);
+	dev->data->tx_queue_state[i] = RTE_ETH_QUEUE_STATE_STOPPED;
+	return 0;
+}
+
+static int
+bench_tx_queue_start(struct rte_eth_dev *dev, uint16_t i)
+{
+	dev->data->tx_queue_state[i] = RTE_ETH_QUEUE_STATE_STARTED;
 	return 0;
 }
 
@@ -595,6 +641,9 @@ static const struct eth_dev_ops bench_ops = {
 	.dev_infos_get = bench_infos_get,
 	.rx_queue_setup = bench_rx_queue_setup,
 	.tx_queue_setup = bench_tx_queue_setup,
+	.tx_queue_start = bench_tx_queue_start,
+	.tx_queue_stop = bench_tx_queue_stop,
+	.tx_done_cleanup = bench_tx_done_cleanup,
 	.link_update = bench_link_update,
 	.stats_get = bench_stats_get_op,
 	.stats_reset = bench_stats_reset,

@@ -36,6 +36,8 @@
 #include <rte_mbuf.h>
 
 #include "vhost/chain.h"
+#include "vhost/lend.h"
+#include "vhost/lending.h"
 #include "vhost/notes.h"
 #include "vhost/ring.h"
 #include "vhost/scatter.h"
@@ -295,6 +297,42 @@ run_recv(const struct figure *f, bool packed)
     return N_BURSTS * f->burst;
 }
 
+/* The packets are lent, and their buffers given back by the next look. */
+static unsigned int
+run_lend(const struct figure *f, bool packed)
+{
+    struct dpdk_vdpa_lend *lend = dpdk_vdpa_lend_create(2 * RING_SIZE);
+    struct rte_mbuf *pkts[MAX_BURST];
+
+    lend->max_segs = DPDK_VDPA_LEND_MAX_SEGS;
+    ring_create(f, packed);
+    for (unsigned int i = 0; i < f->burst; i++) {
+        place_fill(f, i);
+    }
+    for (int i = 0; i < N_BURSTS; i++) {
+        unsigned int got;
+
+        for (unsigned int j = 0; j < f->burst; j++) {
+            guest_offer_packet(f, j);
+        }
+        CALLGRIND_TOGGLE_COLLECT;
+        got = dpdk_vdpa_lending_recv(&ring, lend, mempool, pkts, MAX_BURST);
+        CALLGRIND_TOGGLE_COLLECT;
+        check_received(f, pkts, got);
+        if (lend->n != got) {
+            ovs_fatal(0, "ring-cost: %s: packets were copied", f->name);
+        }
+        rte_pktmbuf_free_bulk(pkts, got);
+        CALLGRIND_TOGGLE_COLLECT;
+        dpdk_vdpa_lending_take_back(&ring, lend);
+        CALLGRIND_TOGGLE_COLLECT;
+        guest_take_all();
+    }
+    guest_destroy(&guest);
+    dpdk_vdpa_lend_destroy(lend);
+    return N_BURSTS * f->burst;
+}
+
 static unsigned int
 run_idle(const struct figure *f, bool packed)
 {
@@ -395,6 +433,11 @@ static const struct figure figures[] = {
       .head_len = TCP_HEADERS_LEN, .part_len = PAGE_LEN, .indirect = true },
     { "recv-tso-chain", run_recv, TSO },
     { "recv-tso-table", run_recv, TSO, .indirect = true },
+    { "lend", run_lend, .burst = 32, .frame_len = 1514 },
+    { "lend-csum-table", run_lend, CSUM, .frame_len = 1514,
+      .head_len = TCP_HEADERS_LEN, .part_len = PAGE_LEN, .indirect = true },
+    { "lend-tso-chain", run_lend, TSO },
+    { "lend-tso-table", run_lend, TSO, .indirect = true },
     { "send", run_send, .burst = 32, .frame_len = 64 },
     { "send-mergeable", run_send, .burst = 32, .frame_len = 1514,
       .part_len = 1536, .features = 1ULL << VIRTIO_NET_F_MRG_RXBUF },

@@ -17,6 +17,7 @@
 # system_use(), and in it a control block, "ctl" (see bench_vf.h).  The kinds:
 #
 #   ours        our ovs-vswitchd with dpdkvdpa ports that relay
+#   zero_copy   the same, which do not copy what is long and comes from the guest
 #   testpmd     dpdk-testpmd with net_vhost, io forwarding
 #   switching   our ovs-vswitchd that switches dpdkvhostuserclient to dpdk
 #   floor       rte_vhost alone
@@ -36,6 +37,7 @@
 declare -A SYSTEM_ENV=()
 SYSTEMS=()
 : "${BENCH_SIM:=}" "${BENCH_TCP:=}"
+BENCH_OPTIONS=()
 
 # The core that is measured, and the one for everything else.
 MEASURED_CORE=1
@@ -166,12 +168,21 @@ system_start_ours()
             type=dpdkvdpa mtu_request="$mtu" \
             options:vdpa-socket-path="$VDPA_ENV/$i.sock" \
             options:vdpa-sw=true options:vdpa-max-queues="$queues" \
-            "${lro[@]}" \
+            "${lro[@]}" "${BENCH_OPTIONS[@]}" \
             options:vdpa-accelerator-devargs="\"$vf\"" \
             options:dpdk-devargs="\"$(system_rep "$i")\"" || return 1
         system_port_ok "vdpa$i" "$mtu" || return 1
     done
     [ -z "$BENCH_SIM" ] || { system_bench_port && system_flows vdpa0 bench0; }
+}
+
+system_start_zero_copy()
+{
+    BENCH_OPTIONS=(options:dq-zero-copy=true)
+    system_start_ours "$@"
+    local status=$?
+    BENCH_OPTIONS=()
+    return "$status"
 }
 
 # system_bench_port: adds net_benchvf as what is behind the representor of a VF
