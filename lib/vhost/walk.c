@@ -688,7 +688,8 @@ dpdk_vdpa_walk_recv(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
     if (OVS_UNLIKELY(!ring)) {
         bool is_recalled;
 
-        atomic_read_relaxed(&w->is_recalled, &is_recalled);
+        atomic_read_explicit(&w->is_recalled, &is_recalled,
+                             memory_order_acquire);
         to_library = !is_recalled;
     }
     if (OVS_UNLIKELY(to_library)) {
