@@ -1,6 +1,8 @@
 # The plugin.  Its objects are named one by one on the link line of
 # vswitchd/ovs-vswitchd, not through an archive: nothing in OVS refers to them.
 vdpa_sources = \
+	lib/accel/dma.c \
+	lib/accel/dma.h \
 	lib/accel/pool.c \
 	lib/accel/pool.h \
 	lib/accel/vdpa.c \
@@ -51,6 +53,9 @@ vdpa_sources = \
 	lib/port/copies.h \
 	lib/port/device.c \
 	lib/port/device.h \
+	lib/port/dmas-port.c \
+	lib/port/dmas.c \
+	lib/port/dmas.h \
 	lib/port/events.c \
 	lib/port/events.h \
 	lib/port/features.c \
@@ -101,6 +106,8 @@ vdpa_sources = \
 	lib/vhost/chain-private.h \
 	lib/vhost/connector.c \
 	lib/vhost/connector.h \
+	lib/vhost/dmas.c \
+	lib/vhost/dmas.h \
 	lib/vhost/door.c \
 	lib/vhost/door.h \
 	lib/vhost/files.c \
@@ -145,6 +152,7 @@ vdpa_sources = \
 	lib/vhost/send.h \
 	lib/vhost/session.c \
 	lib/vhost/session.h \
+	lib/vhost/stuck.h \
 	lib/vhost/undo.c \
 	lib/vhost/undo.h \
 	lib/vhost/vm.c \

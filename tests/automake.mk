@@ -7,6 +7,8 @@ unit_tests = \
 	tests/unit/test-chain \
 	tests/unit/test-claim \
 	tests/unit/test-connector \
+	tests/unit/test-dmas \
+	tests/unit/test-dmas-rings \
 	tests/unit/test-door \
 	tests/unit/test-events \
 	tests/unit/test-fault \
@@ -80,10 +82,15 @@ LDADD = \
 unit_port_CFLAGS = $(AM_CFLAGS) -Wno-thread-safety
 
 # What a test includes itself is not named here.
+dmas_sources = lib/accel/dma.c lib/port/dmas.c
+tests_unit_test_accelerator_SOURCES = tests/unit/test-accelerator.c \
+	$(dmas_sources)
 tests_unit_test_accelerator_CFLAGS = $(unit_port_CFLAGS)
+tests_unit_test_accelerator_vf_SOURCES = tests/unit/test-accelerator-vf.c \
+	$(dmas_sources)
 tests_unit_test_accelerator_vf_CFLAGS = $(unit_port_CFLAGS)
 
-tests_unit_test_apply_SOURCES = tests/unit/test-apply.c \
+tests_unit_test_apply_SOURCES = tests/unit/test-apply.c $(dmas_sources) \
 	lib/port/features.c lib/port/options.c
 tests_unit_test_apply_CFLAGS = $(unit_port_CFLAGS)
 
@@ -96,6 +103,12 @@ tests_unit_test_chain_SOURCES = tests/unit/test-chain.c \
 
 tests_unit_test_connector_SOURCES = tests/unit/test-connector.c \
 	lib/vhost/connector.c
+
+tests_unit_test_dmas_SOURCES = tests/unit/test-dmas.c $(dmas_sources)
+
+tests_unit_test_dmas_rings_SOURCES = tests/unit/test-dmas-rings.c \
+	lib/base/packet.c lib/base/segment.c lib/vhost/book.c \
+	lib/vhost/lro.c
 
 tests_unit_test_door_SOURCES = tests/unit/test-door.c lib/vhost/book.c \
 	lib/vhost/door.c lib/vhost/files.c lib/vhost/merge.c
@@ -135,7 +148,7 @@ tests_unit_test_merge_SOURCES = tests/unit/test-merge.c lib/vhost/book.c \
 
 tests_unit_test_numa_SOURCES = tests/unit/test-numa.c lib/port/numa.c
 
-tests_unit_test_options_SOURCES = tests/unit/test-options.c \
+tests_unit_test_options_SOURCES = tests/unit/test-options.c $(dmas_sources) \
 	lib/port/features.c lib/port/options.c
 
 tests_unit_test_packet_SOURCES = tests/unit/test-packet.c \
@@ -151,7 +164,8 @@ tests_unit_test_policing_CFLAGS = $(unit_port_CFLAGS)
 tests_unit_test_port_SOURCES = tests/unit/test-port.c lib/dpdk-vdpa-relay.c \
 	lib/base/packet.c lib/base/policer.c lib/port/policing.c \
 	lib/base/wake.c lib/port/events.c lib/port/features.c \
-	lib/port/options.c lib/relay/assign.c lib/relay/rest.c
+	lib/port/options.c lib/relay/assign.c lib/relay/rest.c \
+	$(dmas_sources)
 tests_unit_test_port_CFLAGS = $(unit_port_CFLAGS)
 
 tests_unit_test_port_guest_SOURCES = tests/unit/test-port-guest.c \
@@ -187,6 +201,7 @@ vhost_sources = \
 	lib/vhost/calls.c \
 	lib/vhost/chain.c \
 	lib/vhost/connector.c \
+	lib/vhost/dmas.c \
 	lib/vhost/door.c \
 	lib/vhost/files.c \
 	lib/vhost/guard.c \

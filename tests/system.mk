@@ -8,6 +8,7 @@ EXTRA_DIST += \
 system_testsuite_at = \
 	tests/system/system-testsuite.at \
 	tests/system/system-macros.at \
+	tests/system/system-dmas.at \
 	tests/system/system-driver.at \
 	tests/system/system-capture.at \
 	tests/system/system-desktop.at \

@@ -32,6 +32,7 @@
 #include "ovs-atomic.h"
 #include "packets.h"
 #include "util.h"
+#include "vhost/dmas.h"
 #include "vhost/lend.h"
 
 VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_vf);
@@ -286,8 +287,9 @@ vf_eth_conf(const struct rte_eth_dev_info *info,
 
 /* Returns how many mbufs a VF with 'plan' and 'config' may have in use: all
  * descriptors, and what waits in lanes, in both directions.  What the guest is
- * to receive is copied, so that nothing else holds any.  Three for a packet
- * that is not cut: it may be too long, until it is dropped (vhost/chain.h). */
+ * to receive is copied, so that nothing else holds any but DMA engines.  Three
+ * for a packet that is not cut: it may be too long, until it is dropped
+ * (vhost/chain.h). */
 static unsigned int
 count_mbufs(const struct plan *plan, const struct dpdk_vdpa_vf_config *config)
 {
@@ -300,7 +302,9 @@ count_mbufs(const struct plan *plan, const struct dpdk_vdpa_vf_config *config)
         /* With one more packet that is just replaced by a copy. */
         n_from_guest = MAX(n_from_guest, DPDK_VDPA_LEND_MAX_SEGS) + 2;
     }
-    return (config->n_used
+    return (config->n_engines * MAX(n_from_guest, n_to_guest)
+            * DPDK_VDPA_DMAS_IN_FLIGHT
+            + config->n_used
             * (plan->rxq_size + plan->txq_size
                + (n_from_guest + n_to_guest) * DPDK_VDPA_BURST));
 }

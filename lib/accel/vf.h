@@ -45,6 +45,8 @@ struct dpdk_vdpa_vf_config {
     bool lro;                   /* Put received TCP segments together, which
                                  * takes dpdk_vdpa_vf_has_lro(). */
     bool zero_copy;             /* Be lent packets, if it can. */
+    unsigned int n_engines;     /* DMA engines that copy to and from the
+                                 * guest. */
     unsigned int n_threads;     /* So many threads may come to poll it. */
 };
 

@@ -152,8 +152,10 @@ configure_vf(const struct dpdk_vdpa_vf *vf,
     config->n_rx_desc = options->n_rx_desc;
     config->n_tx_desc = options->n_tx_desc;
     config->zero_copy = options->zero_copy;
+    config->n_engines = options->dmas.n;
     config->n_used = MIN(config->n_used, config->n_pairs);
-    return error;
+    return error ? error : vdpa_dmas_check(&options->dmas, config->n_pairs,
+                                           errp);
 }
 
 /* Returns how many queue pairs the guest of 'port' uses, but 1 if there is
@@ -508,7 +510,8 @@ apply_queues(struct vdpa_port *port, const struct dpdk_vdpa_options *new,
     if (error || (config.n_pairs == port->good.n_pairs
                   && config.n_rx_desc == port->good.n_rx_desc
                   && config.n_tx_desc == port->good.n_tx_desc
-                  && config.zero_copy == port->good.zero_copy)) {
+                  && config.zero_copy == port->good.zero_copy
+                  && config.n_engines == port->good.n_engines)) {
         return error;
     }
     return restart_vf(port, &config, errp);

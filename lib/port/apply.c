@@ -27,6 +27,7 @@
 #include "port/accelerator.h"
 #include "port/claim.h"
 #include "port/device.h"
+#include "port/dmas.h"
 #include "port/guest.h"
 #include "port/options.h"
 #include "port/port.h"
@@ -63,9 +64,11 @@ apply_options(struct vdpa_port *port, struct dpdk_vdpa_options *new,
 {
     struct dpdk_vdpa_vm *vm = NULL;
     uint64_t withheld = port->withheld;
-    int error = 0;
+    struct vdpa_dmas dmas = port->dmas;
+    int error = vdpa_dmas_claim(&new->dmas, port->name, errp);
 
-    if (port->vm && strcmp(new->socket_path, dpdk_vdpa_vm_path(port->vm))) {
+    if (!error && port->vm
+        && strcmp(new->socket_path, dpdk_vdpa_vm_path(port->vm))) {
         error = vdpa_guest_create(port, new->socket_path, &vm, errp);
     }
     if (error) {
@@ -77,9 +80,11 @@ apply_options(struct vdpa_port *port, struct dpdk_vdpa_options *new,
         return error;
     }
     port->withheld = new->withheld;
+    port->dmas = new->dmas;
     error = apply_to_guest(port, vm, new->socket_path, errp);
     if (error) {
         port->withheld = withheld;
+        port->dmas = dmas;
         return error;
     }
     if (withheld != new->withheld) {

@@ -25,6 +25,7 @@
 #include "accel/vdpa.h"
 #include "accel/vf.h"
 #include "openvswitch/dynamic-string.h"
+#include "port/dmas.h"
 #include "port/features.h"
 #include "port/port.h"
 #include "seam/compat-ovs.h"
@@ -152,6 +153,16 @@ guest_lost(void *port_)
                     "guest's memory stays mapped until ovs-vswitchd ends");
 }
 
+static void
+guest_dma_failed(void *port_, unsigned int ring)
+{
+    struct vdpa_port *port = port_;
+
+    vdpa_port_event(port, "the DMA engine of %cxq%u does not finish",
+                    ring % 2 ? 'r' : 't', ring / 2);
+    vdpa_port_wake_main(port);
+}
+
 static const struct dpdk_vdpa_vm_callbacks guest_callbacks = {
     .up = guest_up,
     .down = guest_down,
@@ -161,6 +172,7 @@ static const struct dpdk_vdpa_vm_callbacks guest_callbacks = {
     .memory_changed = guest_memory_changed,
     .call_in = guest_call_in,
     .lost = guest_lost,
+    .dma_failed = guest_dma_failed,
     .refused = guest_refused,
 };
 
@@ -227,6 +239,8 @@ guest_start(struct vdpa_port *port, struct dpdk_vdpa_vm *vm, char **errp)
     if (port->hw) {
         dpdk_vdpa_vm_set_vdpa(vm, dpdk_vdpa_hw_device(port->hw),
                               guest_is_served, port->hw);
+    } else {
+        vdpa_dmas_equip(port, vm);
     }
     return dpdk_vdpa_vm_start(vm, errp);
 }
@@ -254,6 +268,7 @@ guest_destroy(struct vdpa_port *port, struct dpdk_vdpa_vm *vm)
         port->library_rx += info.walk.library_rx;
         port->library_tx += info.walk.library_tx;
         port->lent += info.walk.n_lent;
+        vdpa_dmas_count(vm, &port->dma_rx, &port->dma_tx);
     }
     dpdk_vdpa_vm_destroy(vm);
 }
@@ -273,6 +288,8 @@ vdpa_guest_replace(struct vdpa_port *port, struct dpdk_vdpa_vm *vm,
     vdpa_port_set_ends(port, port->vf, vm);
     guest_destroy(port, old);
     guest_hold_notes(port, vm);
+    free(port->vm_dmas);
+    port->vm_dmas = nullable_xstrdup(port->dmas.text);
     vdpa_port_set_reason(port, VDPA_REASON_GUEST, NULL);
     vdpa_port_set_reason(port, VDPA_REASON_FEATURES, NULL);
     return 0;
@@ -361,6 +378,10 @@ vdpa_guest_adapt(struct vdpa_port *port, char **errp)
 
     guest_set_offer(port, port->vm);
     guest_check_kept(port);
+    if (!port->hw
+        && !nullable_string_is_equal(port->vm_dmas, port->dmas.text)) {
+        return guest_reconnect(port, "vdpa-dmas has changed", errp);
+    }
     if (!dpdk_vdpa_vm_get_offer(port->vm, &offer)) {
         return 0;
     }
@@ -413,6 +434,7 @@ vdpa_guest_admin_changed(struct vdpa_port *port)
 void
 vdpa_guest_run(struct vdpa_port *port)
 {
+    vdpa_dmas_run(port);
     if (port->vm) {
         dpdk_vdpa_vm_run(port->vm);
         if (port->reasons[VDPA_REASON_FEATURES]) {

@@ -202,7 +202,7 @@ warn_unknown(const char *name, const struct smap *args)
 {
     static const char *const known[] = {
         "vdpa-socket-path", "vdpa-accelerator-devargs", "vdpa-sw",
-        "vdpa-max-queues", "vdpa-stall-timeout", "vdpa-features",
+        "vdpa-max-queues", "vdpa-stall-timeout", "vdpa-features", "vdpa-dmas",
     };
     const struct smap_node *node;
 
@@ -217,8 +217,8 @@ warn_unknown(const char *name, const struct smap *args)
 
             VLOG_WARN_RL(&rl, "%s: unknown option \"%s\" is ignored; did you "
                          "mean vdpa-socket-path, vdpa-accelerator-devargs, "
-                         "vdpa-sw, vdpa-max-queues, vdpa-stall-timeout or "
-                         "vdpa-features?", name, node->key);
+                         "vdpa-sw, vdpa-max-queues, vdpa-stall-timeout, "
+                         "vdpa-features or vdpa-dmas?", name, node->key);
         }
     }
 }
@@ -248,7 +248,9 @@ dpdk_vdpa_options_parse(const char *name, const struct smap *args,
         || parse_uint(args, "vdpa-stall-timeout", 0, MAX_STALL_TIMEOUT,
                       &options->stall_timeout, errp)
         || vdpa_features_parse(smap_get(args, "vdpa-features"),
-                               &options->withheld, errp)) {
+                               &options->withheld, errp)
+        || vdpa_dmas_parse(smap_get(args, "vdpa-dmas"), &options->dmas,
+                           errp)) {
         goto error;
     }
     options->features = nullable_xstrdup(smap_get(args, "vdpa-features"));
@@ -266,5 +268,6 @@ dpdk_vdpa_options_destroy(struct dpdk_vdpa_options *options)
     free(options->devargs);
     free(options->vf_devargs);
     free(options->features);
+    vdpa_dmas_destroy(&options->dmas);
     memset(options, 0, sizeof *options);
 }

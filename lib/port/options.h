@@ -20,6 +20,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "port/dmas.h"
+
 struct smap;
 
 /* Queue pairs offered to the guest if the user does not say and the VF has as
@@ -47,6 +49,7 @@ struct dpdk_vdpa_options {
     uint64_t withheld;          /* The virtio features that are not offered
                                  * for that. */
     bool zero_copy;             /* dq-zero-copy. */
+    struct vdpa_dmas dmas;      /* vdpa-dmas. */
     unsigned int n_rx_desc;     /* n_rxq_desc and n_txq_desc, 0 if not */
     unsigned int n_tx_desc;     /* given. */
 };

@@ -457,6 +457,7 @@ vdpa_port_free(struct vdpa_port *port)
     vdpa_lending_uninit(&port->lending);
     ovs_mutex_destroy(&port->events_mutex);
     dpdk_vdpa_options_destroy(&port->options);
+    free(port->vm_dmas);
     dpdk_vdpa_notes_close(port->notes);
     for (int i = 0; i < VDPA_N_REASONS; i++) {
         free(port->reasons[i]);

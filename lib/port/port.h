@@ -84,6 +84,7 @@ enum vdpa_reason {
                                  * uses. */
     VDPA_REASON_FEATURES,       /* The guest has features that it is not to be
                                  * offered. */
+    VDPA_REASON_DMA,            /* A DMA engine has failed. */
     VDPA_REASON_OPTION,         /* An option of the representor without which
                                  * the port does. */
     VDPA_REASON_POLICING,       /* A QoS that cannot be in force, or not for
@@ -144,6 +145,9 @@ struct vdpa_port {
     unsigned int n_pairs_wanted VDPA_OWNED;     /* That the VF should have. */
     long long int pairs_due VDPA_OWNED; /* When it is to get them, in ms, or
                                          * LLONG_MAX. */
+    struct vdpa_dmas dmas VDPA_OWNED;   /* Those of options, or of options that
+                                         * are just coming into force. */
+    char *vm_dmas VDPA_OWNED;   /* Their 'text' when the VM end began. */
     enum vdpa_accel accel VDPA_OWNED;
     struct vdpa_claim *claim VDPA_OWNED;        /* On the device, if there is
                                                  * one. */
@@ -158,6 +162,8 @@ struct vdpa_port {
     uint64_t library_rx VDPA_OWNED;
     uint64_t library_tx VDPA_OWNED;
     uint64_t lent VDPA_OWNED;   /* From guests, likewise, not copied. */
+    uint64_t dma_rx VDPA_OWNED; /* Likewise, copied by DMA engines: from */
+    uint64_t dma_tx VDPA_OWNED; /* guests and to them. */
 
     /* The CPU of each poller, -1 before its first poll.  The elements are
      * written by the pollers. */

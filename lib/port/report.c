@@ -30,6 +30,7 @@
 #include "ovs-numa.h"
 #include "packets.h"
 #include "port/capture.h"
+#include "port/dmas.h"
 #include "port/numa.h"
 #include "port/port.h"
 #include "port/rxqs.h"
@@ -91,6 +92,13 @@ report_vm_status(const struct vdpa_port *port, struct smap *args)
         smap_add_format(args, "zero_copy", "%s%s", why ? "no: " : "yes",
                         why ? why : "");
     }
+    if (port->dmas.n) {
+        struct ds ds = DS_EMPTY_INITIALIZER;
+
+        vdpa_dmas_format(port, "; ", &ds);
+        smap_add(args, "dmas", ds_cstr(&ds));
+        ds_destroy(&ds);
+    }
     report_numa(port, info.numa_node, args);
 }
 
@@ -127,6 +135,9 @@ vdpa_report_config(const struct vdpa_port *port, struct smap *args)
     }
     if (o->zero_copy) {
         smap_add(args, "dq-zero-copy", "true");
+    }
+    if (o->dmas.text) {
+        smap_add(args, "vdpa-dmas", o->dmas.text);
     }
     smap_add_format(args, "tx-retries-max", "%u", o->tx_retries_max);
     smap_add_format(args, "vdpa-stall-timeout", "%u", o->stall_timeout);
@@ -332,6 +343,16 @@ vdpa_report_get_library(const struct vdpa_port *port, uint64_t *rx,
     }
 }
 
+void
+vdpa_report_get_dma(const struct vdpa_port *port, uint64_t *rx, uint64_t *tx)
+{
+    *rx = port->dma_rx;
+    *tx = port->dma_tx;
+    if (port->vm) {
+        vdpa_dmas_count(port->vm, rx, tx);
+    }
+}
+
 uint64_t
 vdpa_report_n_lent(const struct vdpa_port *port)
 {
@@ -350,7 +371,7 @@ static void
 report_event_stats(struct vdpa_port *port, struct netdev_custom_stats *stats)
     OVS_REQUIRES(vdpa_port_owned)
 {
-    size_t n = stats->size + 3 + DPDK_VDPA_N_EVENT_KINDS;
+    size_t n = stats->size + 5 + DPDK_VDPA_N_EVENT_KINDS;
     uint64_t rx, tx;
 
     stats->counters = xrealloc(stats->counters, n * sizeof *stats->counters);
@@ -358,6 +379,9 @@ report_event_stats(struct vdpa_port *port, struct netdev_custom_stats *stats)
     add_counter(stats, rx, "vm_rx_library_packets");
     add_counter(stats, tx, "vm_tx_library_packets");
     add_counter(stats, vdpa_report_n_lent(port), "vm_rx_zero_copy_packets");
+    vdpa_report_get_dma(port, &rx, &tx);
+    add_counter(stats, rx, "vm_rx_dma_packets");
+    add_counter(stats, tx, "vm_tx_dma_packets");
     ovs_mutex_lock(&port->events_mutex);
     for (int i = 0; i < DPDK_VDPA_N_EVENT_KINDS; i++) {
         add_counter(stats, port->events.counts[i], "event_%s",
@@ -434,6 +458,23 @@ vdpa_report_stats(struct vdpa_port *port, struct netdev_custom_stats *stats)
 
 /* dpdkvdpa/show. */
 
+/* Says what DMA engines copy. */
+static void
+show_dmas(const struct vdpa_port *port, struct ds *out)
+    OVS_REQUIRES(vdpa_port_owned)
+{
+    uint64_t rx, tx;
+
+    if (port->dmas.n) {
+        vdpa_report_get_dma(port, &rx, &tx);
+        ds_put_format(out, "    vdpa-dmas: packets copied by DMA engines: "
+                      "%"PRIu64" from the guest, %"PRIu64" to it\n      ", rx,
+                      tx);
+        vdpa_dmas_format(port, "\n      ", out);
+        ds_put_char(out, '\n');
+    }
+}
+
 static void
 show_vm(const struct vdpa_port *port, struct ds *out)
     OVS_REQUIRES(vdpa_port_owned)
@@ -467,6 +508,7 @@ show_vm(const struct vdpa_port *port, struct ds *out)
                       vdpa_report_n_lent(port),
                       why ? "; now all are copied, as " : "", why ? why : "");
     }
+    show_dmas(port, out);
 }
 
 /* Says how much memory the VF has for packets, and what of it is in use. */

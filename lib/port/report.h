@@ -51,6 +51,11 @@ void vdpa_report_get_library(const struct vdpa_port *, uint64_t *rx,
                              uint64_t *tx)
     OVS_REQUIRES(vdpa_port_owned);
 
+/* Stores how many packets DMA engines have copied: from guests, and to
+ * them. */
+void vdpa_report_get_dma(const struct vdpa_port *, uint64_t *rx, uint64_t *tx)
+    OVS_REQUIRES(vdpa_port_owned);
+
 /* Returns how many packets of guests of 'port' were not copied. */
 uint64_t vdpa_report_n_lent(const struct vdpa_port *)
     OVS_REQUIRES(vdpa_port_owned);

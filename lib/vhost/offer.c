@@ -21,6 +21,8 @@
 #include <rte_config.h>
 #include <rte_vhost.h>
 
+#include "vhost/guard.h"
+
 /* Features that need help beyond the virtqueues. */
 #define OFFLOAD_FEATURES                                                     \
     (1ULL << VIRTIO_NET_F_CSUM                                               \
@@ -55,4 +57,27 @@ dpdk_vdpa_offer_make(struct dpdk_vdpa_offer *offer, const char *path)
     offer->now = dpdk_vdpa_offer_next(offer);
     offer->withheld_then = offer->withheld;
     return !rte_vhost_driver_disable_features(path, ~offer->now);
+}
+
+/* Who sets features has the library take connections that come for those of
+ * something else than a network device, which it serves no more; but this one
+ * has come. */
+bool
+dpdk_vdpa_offer_add(struct dpdk_vdpa_offer *offer, const char *path,
+                    uint64_t features)
+{
+    offer->available |= features;
+    offer->now |= features & ~offer->withheld_then;
+    return !rte_vhost_driver_set_features(path, offer->now);
+}
+
+void
+dpdk_vdpa_offer_protocol(const char *path)
+{
+    uint64_t features;
+
+    if (!rte_vhost_driver_get_protocol_features(path, &features)) {
+        rte_vhost_driver_set_protocol_features(
+            path, features & DPDK_VDPA_GUARD_PROTOCOL);
+    }
 }

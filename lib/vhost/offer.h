@@ -43,4 +43,14 @@ uint64_t dpdk_vdpa_offer_next(const struct dpdk_vdpa_offer *);
  * false if it fails to. */
 bool dpdk_vdpa_offer_make(struct dpdk_vdpa_offer *, const char *path);
 
+/* Has the library, which has connected to 'path' and not read from there yet,
+ * offer 'features' in addition, unless they are withheld.  Returns false if it
+ * fails to. */
+bool dpdk_vdpa_offer_add(struct dpdk_vdpa_offer *, const char *path,
+                         uint64_t features);
+
+/* Takes away what the library, which has not started 'path', offers of the
+ * protocol and the guard (vhost/guard.h) refuses. */
+void dpdk_vdpa_offer_protocol(const char *path);
+
 #endif /* vhost/offer.h */

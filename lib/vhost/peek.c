@@ -17,6 +17,8 @@
 #include "vhost/peek.h"
 
 #include <linux/virtio_ring.h>
+#include <numaif.h>
+#include <stdlib.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -110,4 +112,23 @@ dpdk_vdpa_peek_n_avail(int vid, uint16_t ring, bool packed, unsigned int max)
     }
     return (packed ? packed_ring_n_avail(&vring, next_avail, max)
             : vring.avail ? split_ring_n_avail(&vring, next_avail, max) : 0);
+}
+
+int
+dpdk_vdpa_peek_numa_node(int vid)
+{
+    struct rte_vhost_memory *mem;
+    int node = -1;
+
+    if (rte_vhost_get_mem_table(vid, &mem)) {
+        return -1;
+    }
+    if (!mem->nregions
+        || get_mempolicy(&node, NULL, 0,
+                         (void *) (uintptr_t) mem->regions[0].host_user_addr,
+                         MPOL_F_NODE | MPOL_F_ADDR)) {
+        node = -1;
+    }
+    free(mem);
+    return node;
 }

@@ -27,4 +27,8 @@
 unsigned int dpdk_vdpa_peek_n_avail(int vid, uint16_t ring, bool packed,
                                     unsigned int max);
 
+/* Returns the NUMA node of the guest's memory, or -1.  For the thread that
+ * handles the connection's messages. */
+int dpdk_vdpa_peek_numa_node(int vid);
+
 #endif /* vhost/peek.h */

@@ -26,6 +26,7 @@
 
 #include "openvswitch/vlog.h"
 #include "util.h"
+#include "vhost/dmas.h"
 #include "vhost/guard.h"
 #include "vhost/mapping.h"
 #include "vhost/positions.h"
@@ -69,6 +70,27 @@ session_close_walk(struct dpdk_vdpa_session *s,
     } else {
         dpdk_vdpa_walk_close(s->walk);
     }
+}
+
+/* Has DMA engines let go of what 'msg' may change.  Returns false, with what
+ * is wrong in 'why', if one does not. */
+static bool
+session_close_dmas(struct dpdk_vdpa_session *s,
+                   const struct dpdk_vdpa_msg *msg, char *why, size_t size)
+{
+    unsigned int first = 0, end = DPDK_VDPA_BOOK_N_RINGS;
+
+    if (!s->dmas || !dpdk_vdpa_dmas_concern(msg)) {
+        return true;
+    }
+    if (dpdk_vdpa_msg_ring(msg, &first)) {
+        end = first + 1;
+    }
+    if (!dpdk_vdpa_dmas_close(s->dmas, s->vid, first, end, true)) {
+        ovs_strlcpy(why, "anything while a DMA engine does not finish", size);
+        return false;
+    }
+    return true;
 }
 
 /* Returns true if the library has memory of its own to take note of other
@@ -340,6 +362,12 @@ dpdk_vdpa_session_pre_msg(struct dpdk_vdpa_session *s,
     result = session_handle_msg(s, msg);
     if (result == RTE_VHOST_MSG_RESULT_NOT_HANDLED) {
         session_close_walk(s, msg);
+        if (!session_close_dmas(s, msg, why, size)) {
+            dpdk_vdpa_msg_close_fds(msg);
+            msg->flags &= ~DPDK_VDPA_MSG_NEED_REPLY;
+            return RTE_VHOST_MSG_RESULT_ERR;
+        }
+        s->moves_memory = msg->request == DPDK_VDPA_MSG_SET_MEM_TABLE;
         dpdk_vdpa_book_begin(&s->book, msg);
         dpdk_vdpa_mapping_begin(&s->memory, msg);
     }
@@ -453,7 +481,10 @@ dpdk_vdpa_session_post_msg(struct dpdk_vdpa_session *s,
         dpdk_vdpa_walk_ask_library(s->walk);
         break;
     }
-    s->handling = false;
+    s->handling = s->moves_memory = false;
+    if (s->dmas && dpdk_vdpa_dmas_concern(msg)) {
+        dpdk_vdpa_dmas_open(s->dmas, &s->book, vid);
+    }
     if (is_up) {
         dpdk_vdpa_session_open_walk(s, vid);
     }
@@ -474,10 +505,14 @@ dpdk_vdpa_session_save(struct dpdk_vdpa_session *s, int vid)
 }
 
 bool
-dpdk_vdpa_session_begin(struct dpdk_vdpa_session *s)
+dpdk_vdpa_session_begin(struct dpdk_vdpa_session *s, int vid)
 {
     dpdk_vdpa_book_init(&s->book, s->postcopy);
-    s->handling = false;
+    s->vid = vid;
+    if (s->dmas) {
+        dpdk_vdpa_dmas_begin(s->dmas);
+    }
+    s->handling = s->moves_memory = false;
     s->ufd = -1;
     if (!dpdk_vdpa_door_open(&s->door, MESSAGE_TIMEOUT)) {
         return false;

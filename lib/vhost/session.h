@@ -33,6 +33,7 @@
 #include "vhost/insert.h"
 #include "vhost/message.h"
 
+struct dpdk_vdpa_dmas;
 struct dpdk_vdpa_notes;
 struct dpdk_vdpa_walk;
 
@@ -40,6 +41,8 @@ struct dpdk_vdpa_session {
     /* Constant while there is a connection. */
     struct dpdk_vdpa_walk *walk;
     struct dpdk_vdpa_notes *notes;
+    struct dpdk_vdpa_dmas *dmas;        /* Null if no ring has an engine. */
+    int vid;
     bool hw;                    /* A vDPA device is to serve the rings. */
     bool (*is_served)(const void *hw);  /* It does just now. */
     const void *aux;            /* Passed to 'is_served'. */
@@ -54,14 +57,15 @@ struct dpdk_vdpa_session {
     int ufd;                    /* The library's userfaultfd, or -1. */
     bool wants_answer;          /* To the message that is being handled. */
     bool handling;              /* A message that may change virtqueues. */
+    bool moves_memory;          /* The library handles SET_MEM_TABLE. */
 
     /* Queue pairs to offer.  Written by the main thread. */
     atomic_uint max_pairs;
 };
 
-/* Begins a session for the connection that this thread is just making, with
- * the door held.  Returns false if it cannot be had. */
-bool dpdk_vdpa_session_begin(struct dpdk_vdpa_session *);
+/* Begins a session for connection 'vid', which this thread is just making,
+ * with the door held.  Returns false if it cannot be had. */
+bool dpdk_vdpa_session_begin(struct dpdk_vdpa_session *, int vid);
 
 /* Ends it, in whatever thread: nobody uses it any more. */
 void dpdk_vdpa_session_end(struct dpdk_vdpa_session *);

@@ -20,12 +20,10 @@
 #include <linux/vhost_types.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
-#include <numaif.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <rte_config.h>
-#include <rte_cycles.h>
 #include <rte_mbuf.h>
 #include <rte_vhost.h>
 
@@ -38,39 +36,27 @@
 #include "seq.h"
 #include "util.h"
 #include "vhost/connector.h"
+#include "vhost/dmas.h"
 #include "vhost/door.h"
-#include "vhost/guard.h"
 #include "vhost/layout.h"
 #include "vhost/lro.h"
 #include "vhost/offer.h"
 #include "vhost/notes.h"
 #include "vhost/peek.h"
 #include "vhost/session.h"
+#include "vhost/stuck.h"
 
 VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_vm);
-
-/* How long a guest may refuse a packet, in ms, before it is taken to be too
- * long for it, if that cannot be told. */
-#define STUCK_TIMEOUT 1000
 
 BUILD_ASSERT_DECL(DPDK_VDPA_BOOK_N_RINGS == 2 * DPDK_VDPA_MAX_PAIRS);
 
 /* Protects 'vm_list'.  A leaf: nothing is called with it held. */
 static struct ovs_mutex vm_list_mutex = OVS_MUTEX_INITIALIZER;
 
-/* The packet that a guest's receive queue refuses, and since when, in timer
- * cycles. */
-struct vm_stuck {
-    PADDED_MEMBERS(CACHE_LINE_SIZE,
-        const struct rte_mbuf *pkt;
-        uint64_t since;
-    );
-};
-
 struct dpdk_vdpa_vm {
     /* Each for the thread that sends to the queue pair, in lines of its own:
      * it is written with each burst. */
-    struct vm_stuck stuck[DPDK_VDPA_MAX_PAIRS];
+    struct dpdk_vdpa_stuck stuck[DPDK_VDPA_MAX_PAIRS];
 
     /* Constant after creation. */
     struct ovs_list list_node OVS_GUARDED_BY(vm_list_mutex);
@@ -106,7 +92,7 @@ struct dpdk_vdpa_vm {
                                          * is up. */
     atomic_int numa_node;
 };
-BUILD_ASSERT_DECL(sizeof(struct vm_stuck) % CACHE_LINE_SIZE == 0
+BUILD_ASSERT_DECL(sizeof(struct dpdk_vdpa_stuck) % CACHE_LINE_SIZE == 0
                   && offsetof(struct dpdk_vdpa_vm, stuck) == 0);
 
 static struct ovs_list vm_list OVS_GUARDED_BY(vm_list_mutex)
@@ -137,26 +123,6 @@ vm_from_vid(int vid)
     }
     ovs_mutex_unlock(&vm_list_mutex);
     return found;
-}
-
-/* Returns the NUMA node of the guest's memory, or -1. */
-static int
-guest_numa_node(int vid)
-{
-    struct rte_vhost_memory *mem;
-    int node = -1;
-
-    if (rte_vhost_get_mem_table(vid, &mem)) {
-        return -1;
-    }
-    if (!mem->nregions
-        || get_mempolicy(&node, NULL, 0,
-                         (void *) (uintptr_t) mem->regions[0].host_user_addr,
-                         MPOL_F_NODE | MPOL_F_ADDR)) {
-        node = -1;
-    }
-    free(mem);
-    return node;
 }
 
 /* Asks the guest of connection 'vid' not to notify us of what it sends: we
@@ -212,6 +178,33 @@ vm_tell_memory(struct dpdk_vdpa_vm *vm, int vid, bool gone)
         vm->session.walk, vm->callbacks->memory_changed(vm->aux, regions, n));
 }
 
+/* What befalls DMA engines: one that stalls ends the connection. */
+
+static void
+vm_dma_stalled(void *vm_)
+{
+    struct dpdk_vdpa_vm *vm = vm_;
+
+    atomic_store(&vm->lost, true);
+    seq_change(vm->lost_seq);
+}
+
+static void
+vm_dma_failed(void *vm_, unsigned int ring, bool is_stopped)
+{
+    struct dpdk_vdpa_vm *vm = vm_;
+
+    if (!is_stopped) {
+        vm_lost(vm);
+    }
+    vm->callbacks->dma_failed(vm->aux, ring);
+}
+
+static const struct dpdk_vdpa_dmas_ops vm_dmas_ops = {
+    .stalled = vm_dma_stalled,
+    .failed = vm_dma_failed,
+};
+
 /* Vhost callbacks. */
 
 static int
@@ -227,7 +220,7 @@ vm_new_device(int vid)
     }
 
     atomic_store_relaxed(&vm->features, vm->session.book.features);
-    atomic_store_relaxed(&vm->numa_node, guest_numa_node(vid));
+    atomic_store_relaxed(&vm->numa_node, dpdk_vdpa_peek_numa_node(vid));
     vm->vid = vid;
     atomic_store(&vm->up, true);
     vm_suppress_kicks(vm, vid);
@@ -249,6 +242,9 @@ vm_destroy_device(int vid)
         atomic_store(&vm->up, false);
         dpdk_vdpa_walk_close(vm->session.walk);
         vm->callbacks->down(vm->aux, vm);
+        if (vm->session.dmas) {
+            dpdk_vdpa_dmas_end(vm->session.dmas, vid);
+        }
         vm_tell_memory(vm, vid, true);
         dpdk_vdpa_session_save(&vm->session, vid);
     }
@@ -259,7 +255,9 @@ vm_vring_state_changed(int vid, uint16_t ring, int enable)
 {
     struct dpdk_vdpa_vm *vm = vm_from_vid(vid);
 
-    if (!vm || ring >= DPDK_VDPA_BOOK_N_RINGS
+    /* With DMA engines the library says of all rings that they are disabled
+     * and enabled, whatever they were, when memory is about to change. */
+    if (!vm || ring >= DPDK_VDPA_BOOK_N_RINGS || vm->session.moves_memory
         || dpdk_vdpa_book_is_enabled(&vm->session.book, ring) == !!enable) {
         return 0;
     }
@@ -354,7 +352,7 @@ vm_new_connection(int vid)
     if (!vm) {
         return -1;
     }
-    if (!dpdk_vdpa_session_begin(&vm->session)
+    if (!dpdk_vdpa_session_begin(&vm->session, vid)
         || rte_vhost_extern_callback_register(vid, &extern_ops, NULL)) {
         VLOG_ERR_RL(&rl, "%s: the connection cannot be served", vm->path);
         return -1;
@@ -428,16 +426,12 @@ vm_disconnect(struct dpdk_vdpa_vm *vm)
     dpdk_vdpa_session_end(&vm->session);
 }
 
-/* Takes away what the library offers of the protocol and the guard refuses. */
-static void
-vm_limit_protocol(struct dpdk_vdpa_vm *vm)
+/* Returns true if DMA engines may serve the next connection. */
+static bool
+vm_has_dmas(const struct dpdk_vdpa_vm *vm)
 {
-    uint64_t features;
-
-    if (!rte_vhost_driver_get_protocol_features(vm->path, &features)) {
-        rte_vhost_driver_set_protocol_features(
-            vm->path, features & DPDK_VDPA_GUARD_PROTOCOL);
-    }
+    return (vm->session.dmas && !vm->vdpa && !vm->session.postcopy
+            && !(vm->vhost_flags & RTE_VHOST_USER_IOMMU_SUPPORT));
 }
 
 /* Makes a connection, with what the guest is offered now.
@@ -447,19 +441,21 @@ vm_limit_protocol(struct dpdk_vdpa_vm *vm)
 static int
 vm_connect(struct dpdk_vdpa_vm *vm)
 {
+    bool dmas = vm_has_dmas(vm);
     int error;
 
     if (vhost_path_is_registered(vm->path)) {
         return EADDRINUSE;
     }
-    if (rte_vhost_driver_register(vm->path, vm->vhost_flags)) {
+    if (rte_vhost_driver_register(vm->path, vm->vhost_flags
+                                  | (dmas ? RTE_VHOST_USER_ASYNC_COPY : 0))) {
         return EIO;
     }
     vm->registered = true;
     atomic_store(&vm->lost, false);
     dpdk_vdpa_fault_reset(&vm->session.memory);
     rte_vhost_driver_callback_register(vm->path, &vm_vhost_ops);
-    vm_limit_protocol(vm);
+    dpdk_vdpa_offer_protocol(vm->path);
     if ((vm->vdpa
          && rte_vhost_driver_attach_vdpa_device(vm->path, vm->vdpa))
         || !dpdk_vdpa_offer_make(&vm->offer, vm->path)) {
@@ -470,6 +466,11 @@ vm_connect(struct dpdk_vdpa_vm *vm)
     vm->began = false;
     dpdk_vdpa_door_hold();
     error = rte_vhost_driver_start(vm->path) ? ECONNREFUSED : 0;
+    /* With engines the library offers no live migration.  We close them. */
+    if (!error && dmas && !dpdk_vdpa_offer_add(&vm->offer, vm->path,
+                                               1ULL << VHOST_F_LOG_ALL)) {
+        error = EIO;
+    }
     dpdk_vdpa_door_release();
     if (!error && !vm->began) {
         error = EIO;            /* It does not say that this failed. */
@@ -621,6 +622,7 @@ dpdk_vdpa_vm_destroy(struct dpdk_vdpa_vm *vm)
     ovs_mutex_lock(&vm_list_mutex);
     ovs_list_remove(&vm->list_node);
     ovs_mutex_unlock(&vm_list_mutex);
+    dpdk_vdpa_dmas_destroy(vm->session.dmas);
     dpdk_vdpa_walk_destroy(vm->session.walk);
     dpdk_vdpa_notes_close(vm->session.notes);
     seq_destroy(vm->lost_seq);
@@ -666,6 +668,24 @@ dpdk_vdpa_vm_set_vdpa(struct dpdk_vdpa_vm *vm, struct rte_vdpa_device *vdpa,
     vm->session.hw = true;
     vm->session.is_served = is_served;
     vm->session.aux = hw;
+}
+
+void
+dpdk_vdpa_vm_set_dma(struct dpdk_vdpa_vm *vm, unsigned int ring,
+                     int16_t engine)
+{
+    if (!vm->session.dmas) {
+        vm->session.dmas = dpdk_vdpa_dmas_create(vm->session.walk,
+                                                 &vm_dmas_ops, vm);
+    }
+    dpdk_vdpa_dmas_set(vm->session.dmas, ring, engine);
+}
+
+void
+dpdk_vdpa_vm_get_dma(const struct dpdk_vdpa_vm *vm, unsigned int ring,
+                     struct dpdk_vdpa_dmas_info *info)
+{
+    dpdk_vdpa_dmas_get_info(vm->session.dmas, ring, info);
 }
 
 const char *
@@ -728,6 +748,7 @@ dpdk_vdpa_vm_get_info(const struct dpdk_vdpa_vm *vm_,
     info->packed = info->features & (1ULL << VIRTIO_F_RING_PACKED);
     info->migrating = info->features & (1ULL << VHOST_F_LOG_ALL);
     info->postcopy = vm->session.postcopy;
+    info->iommu = vm->vhost_flags & RTE_VHOST_USER_IOMMU_SUPPORT;
     for (unsigned int i = 0; i < DPDK_VDPA_MAX_PAIRS; i++) {
         info->n_enabled += vm_pair_enabled(vm, i);
     }
@@ -765,8 +786,11 @@ dpdk_vdpa_vm_recv(void *vm_, uint16_t queue, struct rte_mbuf **pkts,
 {
     struct dpdk_vdpa_vm *vm = vm_;
 
-    return dpdk_vdpa_walk_recv(vm->session.walk, vm->vid, 2 * queue + 1,
-                               vm->mempool, pkts, n);
+    return (OVS_UNLIKELY(vm->session.dmas)
+            ? dpdk_vdpa_dmas_recv(vm->session.dmas, vm->vid, 2 * queue + 1,
+                                  vm->mempool, pkts, n)
+            : dpdk_vdpa_walk_recv(vm->session.walk, vm->vid, 2 * queue + 1,
+                                  vm->mempool, pkts, n));
 }
 
 uint16_t
@@ -775,24 +799,14 @@ dpdk_vdpa_vm_send(void *vm_, uint16_t queue, struct rte_mbuf **pkts,
 {
     struct dpdk_vdpa_vm *vm = vm_;
 
-    n = dpdk_vdpa_walk_send(vm->session.walk, vm->vid, 2 * queue, pkts, n);
+    n = (OVS_UNLIKELY(vm->session.dmas)
+         ? dpdk_vdpa_dmas_send(vm->session.dmas, vm->vid, 2 * queue, pkts, n)
+         : dpdk_vdpa_walk_send(vm->session.walk, vm->vid, 2 * queue, pkts,
+                               n));
     if (n) {
         vm->stuck[queue].pkt = NULL;
     }
     return n;
-}
-
-/* Returns true if 'pkt' has been asked about for STUCK_TIMEOUT. */
-static bool
-refused_for_long(struct vm_stuck *stuck, const struct rte_mbuf *pkt)
-{
-    uint64_t now = rte_get_timer_cycles();
-
-    if (stuck->pkt != pkt) {
-        stuck->pkt = pkt;
-        stuck->since = now;
-    }
-    return now - stuck->since > STUCK_TIMEOUT * rte_get_timer_hz() / 1000;
 }
 
 int
@@ -804,7 +818,8 @@ dpdk_vdpa_vm_never_fits(void *vm_, uint16_t queue, struct rte_mbuf *pkt)
     uint64_t features;
     int n;
 
-    if (!vm_pair_enabled(vm, queue)) {
+    if (!vm_pair_enabled(vm, queue)
+        || dpdk_vdpa_dmas_is_busy(vm->session.dmas, ring)) {
         return -1;
     }
     /* A packet goes into one buffer unless they are mergeable.  The library
@@ -819,7 +834,7 @@ dpdk_vdpa_vm_never_fits(void *vm_, uint16_t queue, struct rte_mbuf *pkt)
     if (n < 0) {
         /* With an IOMMU, a refusal may just mean that the library awaits the
          * front-end's translation of an address. */
-        if (!refused_for_long(&vm->stuck[queue], pkt)) {
+        if (!dpdk_vdpa_stuck_is(&vm->stuck[queue], pkt)) {
             return -1;
         }
         n = dpdk_vdpa_peek_n_avail(vm->vid, ring,
@@ -835,8 +850,11 @@ dpdk_vdpa_vm_settle(void *vm_, uint16_t queue, struct rte_mbuf **pkts,
 {
     struct dpdk_vdpa_vm *vm = vm_;
 
-    dpdk_vdpa_walk_settle(vm->session.walk, vm->vid, 2 * queue + 1,
-                          vm->mempool, pkts, n);
+    dpdk_vdpa_dmas_poll(vm->session.dmas, vm->vid, 2 * queue);
+    if (!dpdk_vdpa_dmas_is_busy(vm->session.dmas, 2 * queue + 1)) {
+        dpdk_vdpa_walk_settle(vm->session.walk, vm->vid, 2 * queue + 1,
+                              vm->mempool, pkts, n);
+    }
 }
 
 bool
@@ -852,8 +870,10 @@ dpdk_vdpa_vm_arm(void *vm_, uint16_t queue, struct dpdk_vdpa_waiter *waiter)
 {
     struct dpdk_vdpa_vm *vm = vm_;
 
-    return dpdk_vdpa_walk_ask_for_kick(vm->session.walk, 2 * queue + 1,
-                                       waiter);
+    return (!dpdk_vdpa_dmas_is_busy(vm->session.dmas, 2 * queue)
+            && !dpdk_vdpa_dmas_is_busy(vm->session.dmas, 2 * queue + 1)
+            && dpdk_vdpa_walk_ask_for_kick(vm->session.walk, 2 * queue + 1,
+                                           waiter));
 }
 
 void

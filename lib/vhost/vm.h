@@ -28,6 +28,7 @@
 #include <stdint.h>
 
 #include "accel/vf-reach.h"
+#include "vhost/dmas.h"
 #include "vhost/walk.h"
 #include "openvswitch/types.h"
 
@@ -71,6 +72,10 @@ struct dpdk_vdpa_vm_callbacks {
     void (*call_in)(void *aux, bool by_force);
     void (*lost)(void *aux);
 
+    /* The DMA engine of 'ring' does not finish what it copies: it was stopped,
+     * and is not used any more.  This may not wait either. */
+    void (*dma_failed)(void *aux, unsigned int ring);
+
     /* The front-end sent 'what', or did it to its memory, which is against the
      * protocol and could have done harm.  The connection ends.  This may not
      * wait either. */
@@ -98,6 +103,7 @@ struct dpdk_vdpa_vm_info {
     bool packed;                /* Packed rings. */
     bool migrating;             /* Dirty pages are being logged. */
     bool postcopy;              /* Post-copy live migration is offered. */
+    bool iommu;                 /* Support for an IOMMU is. */
     struct dpdk_vdpa_walk_info walk;    /* Whether or not it is connected. */
     int socket_error;           /* Why nobody can be connected to, as an errno
                                  * value, or 0.  Likewise. */
@@ -153,6 +159,15 @@ bool dpdk_vdpa_vm_get_offer(const struct dpdk_vdpa_vm *,
  * before dpdk_vdpa_vm_start(). */
 void dpdk_vdpa_vm_set_vdpa(struct dpdk_vdpa_vm *, struct rte_vdpa_device *,
                            bool (*is_served)(const void *hw), const void *hw);
+
+/* Has DMA engine 'engine' copy the packets of 'ring' (vhost/dmas.h), as far as
+ * the library allows.  To be called before dpdk_vdpa_vm_start(). */
+void dpdk_vdpa_vm_set_dma(struct dpdk_vdpa_vm *, unsigned int ring,
+                          int16_t engine);
+
+/* Fills in '*info' about the engine of 'ring'. */
+void dpdk_vdpa_vm_get_dma(const struct dpdk_vdpa_vm *, unsigned int ring,
+                          struct dpdk_vdpa_dmas_info *info);
 
 const char *dpdk_vdpa_vm_path(const struct dpdk_vdpa_vm *);
 

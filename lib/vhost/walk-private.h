@@ -17,10 +17,13 @@
 
 /* What those share who see to the virtqueues of a connection: vhost/walk.c
  * walks them, vhost/calls.c interrupts the guest, vhost/kicks.c is notified by
- * it, vhost/recall.c gets back what is lent. */
+ * it, vhost/recall.c gets back what is lent, vhost/dmas.c has engines copy. */
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#include <rte_vhost.h>
 
 #include "base/gate.h"
 #include "base/wake.h"
@@ -113,6 +116,40 @@ walked_leave(struct walked *w)
 {
     dpdk_vdpa_gate_leave(&w->inside);
 }
+
+/* Prepares the library to go on with ring 'i'.  Returns false if it cannot
+ * now.  (Nor does a ring that is disabled go to it: it might be moved just
+ * while we wait for its lock.)
+ *
+ * Whether a guest wants an interrupt it decides by what happened since it last
+ * decided, modulo 2^16 packets; so it must decide now, or it might take many
+ * packets for few. */
+static inline bool
+walked_hand_over(struct walked *w, int vid, unsigned int i)
+{
+    if (w->library_behind) {
+        if (rte_vhost_vring_call_nonblock(vid, i) == -EAGAIN) {
+            return false;
+        }
+        w->library_behind = false;
+    }
+    return true;
+}
+
+/* Returns true if packets from 'w' are lent, or some are still. */
+static inline bool
+walked_lends(const struct walked *w_)
+{
+    struct walked *w = CONST_CAST(struct walked *, w_);
+    uint16_t max_segs;
+
+    atomic_read_relaxed(&w->max_lent_segs, &max_segs);
+    return max_segs || w->lends;
+}
+
+/* Takes ring 'i' back from the library, which has nothing of it in flight. */
+void dpdk_vdpa_walk_take_back(struct dpdk_vdpa_walk *, int vid,
+                              unsigned int i);
 
 /* Tells the library of connection 'vid' how far ring 'i' has been processed.
  * What is lent counts as not taken. */

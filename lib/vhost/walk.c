@@ -369,25 +369,6 @@ dpdk_vdpa_walked_tell(struct walked *w, int vid, unsigned int i)
     walked_tell(w, vid, i);
 }
 
-/* Prepares the library to go on with ring 'i'.  Returns false if it cannot
- * now.  (Nor does a ring that is disabled go to it: it might be moved just
- * while we wait for its lock.)
- *
- * Whether a guest wants an interrupt it decides by what happened since it last
- * decided, modulo 2^16 packets; so it must decide now, or it might take many
- * packets for few. */
-static inline bool
-walked_hand_over(struct walked *w, int vid, unsigned int i)
-{
-    if (w->library_behind) {
-        if (rte_vhost_vring_call_nonblock(vid, i) == -EAGAIN) {
-            return false;
-        }
-        w->library_behind = false;
-    }
-    return true;
-}
-
 /* Prepares for a burst of the library's of '*n' packets, to be sent if 'pkts'
  * is not null: notes what it may do to packed ring 'i', and takes as much from
  * '*n' as cannot be noted, or all if there is nothing for it to do. */
@@ -449,6 +430,12 @@ walk_take_back(struct dpdk_vdpa_walk *walk, int vid, unsigned int i,
     went_on = ring && w->ring.next_used != was;
     walked_leave(w);
     return went_on;
+}
+
+void
+dpdk_vdpa_walk_take_back(struct dpdk_vdpa_walk *walk, int vid, unsigned int i)
+{
+    walk_take_back(walk, vid, i, 0, false);
 }
 
 /* Returns how far the library has processed ring 'i'. */
@@ -571,17 +558,6 @@ walked_recv_rest(struct walked *w, struct rte_mempool *mp,
         walked_detour(w, false);
     }
     return n_got;
-}
-
-/* Returns true if packets from 'w' are lent, or some are still. */
-static inline bool
-walked_lends(const struct walked *w_)
-{
-    struct walked *w = CONST_CAST(struct walked *, w_);
-    uint16_t max_segs;
-
-    atomic_read_relaxed(&w->max_lent_segs, &max_segs);
-    return max_segs || w->lends;
 }
 
 /* Before a look at ring 'i' whose packets are lent: gives back what the guest

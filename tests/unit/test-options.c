@@ -62,6 +62,7 @@ struct test_case {
                       .vf_devargs = "net_null0", \
                       .tx_retries_max = 8, .stall_timeout = 2000, \
                       __VA_ARGS__ }
+#define DMAS(VALUE) { PATH, VF, { "vdpa-dmas", VALUE } }
 #define FEATURES(VALUE) { PATH, VF, { "vdpa-features", VALUE } }
 #define WITHHELD(...) .result = PARSED(), .withheld = __VA_ARGS__
 #define F(NAME) (1ULL << VIRTIO_NET_F_##NAME)
@@ -111,6 +112,10 @@ static const struct test_case cases[] = {
       .result = RESULT("/run/s", "a0,vdpa=1,size=64,vdpa=10",
                        "a0,size=64,vdpa=10", true, 8, 2000) },
 
+    /* DMA engines. */
+    { .options = DMAS("[txq0@dma0;rxq0@0000:00:04.1;txq127@d]"),
+      .result = PARSED(.dmas = { .n = 3 }) },
+
     /* Features.  What needs one that is taken away goes with it. */
     { .options = FEATURES("-packed"),
       WITHHELD(VDPA_FEATURES_ON_REQUEST | 1ULL << VIRTIO_F_RING_PACKED) },
@@ -132,6 +137,33 @@ static const struct test_case cases[] = {
       WITHHELD(VDPA_FEATURES_ON_REQUEST) },
     { .options = FEATURES("-guest_csum"),
       WITHHELD(VDPA_FEATURES_ON_REQUEST | F(GUEST_CSUM)) },
+
+    { .options = DMAS(""), .error = { "vdpa-dmas", "\"\"", "in brackets" } },
+    { .options = DMAS("[]"), .error = { "vdpa-dmas", "[]", "in brackets" } },
+    { .options = DMAS("txq0@a"),
+      .error = { "vdpa-dmas", "txq0@a", "in brackets" } },
+    { .options = DMAS("[txq0@a;]"),
+      .error = { "vdpa-dmas", "\"\"", "txqN@ENGINE" } },
+    { .options = DMAS("[txq0@a,rxq0@a]"), .result = PARSED(.dmas = { .n = 1 })
+    },
+    { .options = DMAS("[tx0@a]"),
+      .error = { "vdpa-dmas", "\"tx0@a\"", "txqN@ENGINE" } },
+    { .options = DMAS("[txq@a]"),
+      .error = { "vdpa-dmas", "\"txq@a\"", "txqN@ENGINE" } },
+    { .options = DMAS("[txq0@]"),
+      .error = { "vdpa-dmas", "\"txq0@\"", "txqN@ENGINE" } },
+    { .options = DMAS("[txq0]"),
+      .error = { "vdpa-dmas", "\"txq0\"", "txqN@ENGINE" } },
+    { .options = DMAS("[rxq128@a]"),
+      .error = { "vdpa-dmas", "\"rxq128@a\"", "from 0 to 127" } },
+    { .options = DMAS("[rxq4294967296@a]"),
+      .error = { "vdpa-dmas", "\"rxq4294967296@a\"", "from 0 to 127" } },
+    { .options = DMAS("[txq-1@a]"),
+      .error = { "vdpa-dmas", "\"txq-1@a\"", "from 0 to 127" } },
+    { .options = DMAS("[txq0@a;txq0@b]"),
+      .error = { "vdpa-dmas", "\"txq0@b\"", "a queue that is given" } },
+    { .options = DMAS("[txq0@a;txq1@a]"),
+      .error = { "vdpa-dmas", "\"txq1@a\"", "a DMA engine that is given" } },
 
     { .options = FEATURES(""), .error = { "vdpa-features", "\"\"", "sign" } },
     { .options = FEATURES("-csum,"),
@@ -234,6 +266,7 @@ check_result(const struct dpdk_vdpa_options *got,
     }
     assert_int_equal(got->zero_copy, expected->zero_copy);
     assert_int_equal(got->n_rx_desc, expected->n_rx_desc);
+    assert_int_equal(got->dmas.n, expected->dmas.n);
     assert_int_equal(got->n_tx_desc, expected->n_tx_desc);
 }
 

@@ -33,6 +33,7 @@ static int start_error;
 
 /* What happened. */
 static struct dpdk_vdpa_vm_config created;
+static int n_equipped;
 static unsigned int n_vms;              /* There now. */
 static unsigned int n_created;
 static int n_notes;             /* Opened and not closed. */
@@ -145,6 +146,26 @@ dpdk_vdpa_vm_path(const struct dpdk_vdpa_vm *vm OVS_UNUSED)
     return "/s";
 }
 
+void
+vdpa_dmas_equip(const struct vdpa_port *p OVS_UNUSED,
+                struct dpdk_vdpa_vm *vm OVS_UNUSED)
+{
+    n_equipped++;
+}
+
+void
+vdpa_dmas_run(struct vdpa_port *p OVS_UNUSED)
+{
+}
+
+void
+vdpa_dmas_count(const struct dpdk_vdpa_vm *vm OVS_UNUSED, uint64_t *rx,
+                uint64_t *tx)
+{
+    *rx += 6;
+    *tx += 9;
+}
+
 bool
 dpdk_vdpa_vm_get_info(const struct dpdk_vdpa_vm *vm OVS_UNUSED,
                       struct dpdk_vdpa_vm_info *info)
@@ -252,6 +273,7 @@ teardown(void **state OVS_UNUSED)
     assert_int_equal(n_vms, 0);
     free(port.reasons[VDPA_REASON_GUEST]);
     free(port.reasons[VDPA_REASON_FEATURES]);
+    free(port.vm_dmas);
     return 0;
 }
 
@@ -320,6 +342,33 @@ test_replace(void **state OVS_UNUSED)
     assert_ptr_equal(port.vm, old);
     assert_string_equal(error, "no start");
     free(error);
+}
+
+/* A VM end has the engines that it was started with: others take another
+ * one. */
+static void
+test_dmas(void **state OVS_UNUSED)
+{
+    char text[] = "[txq0@a]", other[] = "[txq0@b]";
+    char *error = NULL;
+    int n;
+
+    assert_true(vdpa_guest_repair(&port));
+    n = n_equipped;
+    port.dmas.text = text;
+    assert_int_equal(vdpa_guest_adapt(&port, &error), 0);
+    assert_int_equal(n_equipped, n + 1);
+    assert_int_equal(vdpa_guest_adapt(&port, &error), 0);
+    assert_int_equal(n_equipped, n + 1);
+    port.dmas.text = other;
+    assert_int_equal(vdpa_guest_adapt(&port, &error), 0);
+    assert_int_equal(n_equipped, n + 2);
+    port.dmas.text = NULL;
+    assert_int_equal(vdpa_guest_adapt(&port, &error), 0);
+    assert_int_equal(n_equipped, n + 3);
+    assert_int_equal(port.dma_rx, 18);
+    assert_int_equal(port.dma_tx, 27);
+    assert_int_equal(n_vms, 1);
 }
 
 /* What a VM end counted stays when it goes or is replaced. */
@@ -456,6 +505,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_repair),
         TEST(test_replace),
+        TEST(test_dmas),
         TEST(test_library),
         TEST(test_adapt),
         TEST(test_withhold),
