@@ -90,7 +90,8 @@ start_device(uint64_t features, uint16_t n)
 	uint16_t i;
 
 	negotiate(features);
-	assert_int_equal(sim_vdpa_dev_map(dev, MEM_IOVA, mem, MEM_SIZE), 0);
+	assert_int_equal(sim_vdpa_dev_map(dev, MEM_IOVA, mem, MEM_SIZE, true),
+			 0);
 	for (i = 0; i < n; i++) {
 		gq_init(&gq[i], packed, SIZE, mem + i * GQ_MEM,
 			MEM_IOVA + i * GQ_MEM);

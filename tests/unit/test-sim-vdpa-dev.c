@@ -116,25 +116,26 @@ test_iommu(void **state)
 	(void)state;
 	memset(a, 'a', sizeof(a));
 	memset(b, 'b', sizeof(b));
-	assert_int_equal(sim_iommu_map(&iommu, 0x1000, a, 64), 0);
-	assert_int_equal(sim_iommu_map(&iommu, 0x1000, b, 64), -EEXIST);
-	assert_int_equal(sim_iommu_map(&iommu, 0xfff, b, 2), -EEXIST);
-	assert_int_equal(sim_iommu_map(&iommu, 0x103f, b, 64), -EEXIST);
-	assert_int_equal(sim_iommu_map(&iommu, 0x2000, b, 0), -EINVAL);
-	assert_int_equal(sim_iommu_map(&iommu, UINT64_MAX - 8, b, 64),
-			 -EINVAL);
-	assert_int_equal(sim_iommu_map(&iommu, 0x1040, b, 64), 0);
+	assert_int_equal(sim_iommu_map(&iommu, 0x1000, a, 64, true), 0);
+	assert_int_equal(sim_iommu_map(&iommu, 0x1000, b, 64, true), -EEXIST);
+	assert_int_equal(sim_iommu_map(&iommu, 0xfff, b, 2, true), -EEXIST);
+	assert_int_equal(sim_iommu_map(&iommu, 0x103f, b, 64, true), -EEXIST);
+	assert_int_equal(sim_iommu_map(&iommu, 0x2000, b, 0, true), -EINVAL);
+	assert_int_equal(sim_iommu_map(&iommu, UINT64_MAX - 8, b, 64,
+				       true), -EINVAL);
+	assert_int_equal(sim_iommu_map(&iommu, 0x1040, b, 64, true), 0);
 	dma.table = iommu.table;
 	/* Across two ranges, but not in one piece. */
 	assert_true(sim_dma_read(&dma, buf, 0x1000, 128));
 	assert_int_equal(buf[63], 'a');
 	assert_int_equal(buf[64], 'b');
-	assert_null(sim_dma_map(&dma, 0x1020, 64));
-	assert_non_null(sim_dma_map(&dma, 0x1040, 64));
+	assert_null(sim_dma_map(&dma, 0x1020, false, 64));
+	assert_non_null(sim_dma_map(&dma, 0x1040, true, 64));
 	assert_false(sim_dma_read(&dma, buf, 0x1000, 129));
 	assert_false(sim_dma_write(&dma, 0xfff, buf, 1));
-	assert_null(sim_dma_translate(&dma, 0, &len));
-	assert_null(sim_dma_translate(&dma, UINT64_MAX, &len));
+	assert_null(sim_dma_translate(&dma, 0, false, &len));
+	assert_null(sim_dma_translate(&dma, UINT64_MAX, false,
+				      &len));
 	assert_int_equal(sim_iommu_unmap(&iommu, 0x1000, 63), -ENOENT);
 	assert_int_equal(sim_iommu_unmap(&iommu, 0x1000, 64), 0);
 	dma.table = iommu.table;
@@ -142,6 +143,26 @@ test_iommu(void **state)
 	assert_true(sim_dma_read(&dma, buf, 0x1040, 1));
 	sim_iommu_unmap_all(&iommu);
 	assert_null(iommu.table);
+}
+
+/* What may be read only is not written. */
+static void
+test_iommu_read_only(void **state)
+{
+	struct sim_dma dma = { .log = NULL };
+	struct sim_iommu iommu = { NULL };
+	uint8_t a[64] = { 'a' }, buf[1] = { 'b' };
+
+	(void)state;
+	assert_int_equal(sim_iommu_map(&iommu, 0x1000, a, 64, false), 0);
+	dma.table = iommu.table;
+	assert_non_null(sim_dma_map(&dma, 0x1000, false, 64));
+	assert_null(sim_dma_map(&dma, 0x1000, true, 64));
+	assert_false(sim_dma_write(&dma, 0x1000, buf, 1));
+	assert_true(sim_dma_read(&dma, buf, 0x1000, 1));
+	assert_int_equal(buf[0], 'a');
+	assert_int_equal(a[0], 'a');
+	sim_iommu_unmap_all(&iommu);
 }
 
 /* Memory goes while the engine uses it: the queue stops, nothing else. */
@@ -310,7 +331,8 @@ test_logging(void **state)
 
 	(void)state;
 	start_device(BASE_FEATURES, 2);
-	assert_int_equal(sim_vdpa_dev_map(dev, LOG_IOVA, log_mem, LOG_SIZE),
+	assert_int_equal(sim_vdpa_dev_map(dev, LOG_IOVA, log_mem, LOG_SIZE,
+					  true),
 			 0);
 	check_rx_one(60, 2048);		/* Before it is on: no bit. */
 	assert_int_equal(count_dirty(), 0);
@@ -352,7 +374,8 @@ test_short_log(void **state)
 {
 	(void)state;
 	start_device(BASE_FEATURES, 2);
-	assert_int_equal(sim_vdpa_dev_map(dev, LOG_IOVA, log_mem, LOG_SIZE),
+	assert_int_equal(sim_vdpa_dev_map(dev, LOG_IOVA, log_mem, LOG_SIZE,
+					  true),
 			 0);
 	start_log((MEM_IOVA + BUFS) / 4096 / 8);
 	check_rx_one(60, 2048);
@@ -571,6 +594,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_identity), TEST(test_bad_writes), TEST(test_settled),
 		TEST(test_bad_rings), TEST(test_iommu),
+		TEST(test_iommu_read_only),
 		TEST(test_unmap_under_traffic), TEST(test_interrupts),
 		TEST(test_event_idx), TEST(test_sleep), TEST(test_logging),
 		TEST(test_short_log), TEST(test_restart_split),

@@ -295,7 +295,7 @@ fill_iommu(void)
 	unsigned int n = 0;
 
 	while (sim_vdpa_dev_map(drv()->dev, (UINT64_C(1) << 50) + n * 4096,
-				page, 4096) == 0)
+				page, 4096, true) == 0)
 		n++;
 	assert_true(n > 0);
 	return n;

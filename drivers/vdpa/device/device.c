@@ -37,12 +37,12 @@ unlock(struct sim_vdpa_dev *dev)
 
 int
 sim_vdpa_dev_map(struct sim_vdpa_dev *dev, uint64_t iova, void *va,
-		 uint64_t size)
+		 uint64_t size, bool writable)
 {
 	int ret;
 
 	lock(dev);
-	ret = sim_iommu_map(&dev->iommu, iova, va, size);
+	ret = sim_iommu_map(&dev->iommu, iova, va, size, writable);
 	unlock(dev);
 	return ret;
 }

@@ -41,7 +41,7 @@ void sim_vdpa_dev_destroy(struct sim_vdpa_dev *dev);
 
 /* DMA: see iommu.h. */
 int sim_vdpa_dev_map(struct sim_vdpa_dev *dev, uint64_t iova, void *va,
-		     uint64_t size);
+		     uint64_t size, bool writable);
 int sim_vdpa_dev_unmap(struct sim_vdpa_dev *dev, uint64_t iova, uint64_t size);
 void sim_vdpa_dev_unmap_all(struct sim_vdpa_dev *dev);
 

@@ -13,7 +13,7 @@ sim_dma_read(struct sim_dma *dma, void *dst, uint64_t iova, uint64_t len)
 	const void *va;
 
 	while (len > 0) {
-		va = sim_dma_translate(dma, iova, &chunk);
+		va = sim_dma_translate(dma, iova, false, &chunk);
 		if (unlikely(va == NULL))
 			return false;
 		chunk = RTE_MIN(chunk, len);
@@ -33,7 +33,7 @@ sim_dma_write(struct sim_dma *dma, uint64_t iova, const void *src,
 	void *va;
 
 	while (len > 0) {
-		va = sim_dma_translate(dma, iova, &chunk);
+		va = sim_dma_translate(dma, iova, true, &chunk);
 		if (unlikely(va == NULL))
 			return false;
 		chunk = RTE_MIN(chunk, len);

@@ -25,10 +25,11 @@ struct sim_dma {
 	bool fail;		/* Fault injection: the next one faults. */
 };
 
-/* The process's address of 'iova', and in '*len' how many bytes follow it
- * there; NULL if there is none. */
+/* The process's address of 'iova', to be read or, if 'write', also written,
+ * and in '*len' how many bytes follow it there; NULL if there is none. */
 static inline void *
-sim_dma_translate(struct sim_dma *dma, uint64_t iova, uint64_t *len)
+sim_dma_translate(struct sim_dma *dma, uint64_t iova, bool write,
+		  uint64_t *len)
 {
 	const struct sim_iommu_range *r;
 
@@ -37,7 +38,7 @@ sim_dma_translate(struct sim_dma *dma, uint64_t iova, uint64_t *len)
 		return NULL;
 	}
 	r = sim_iommu_find(dma->table, iova, dma->last);
-	if (unlikely(r == NULL))
+	if (unlikely(r == NULL || (write && !r->writable)))
 		return NULL;
 	dma->last = r - dma->table->ranges;
 	*len = r->size - (iova - r->iova);
@@ -46,10 +47,10 @@ sim_dma_translate(struct sim_dma *dma, uint64_t iova, uint64_t *len)
 
 /* The same for something that must lie in one piece; NULL if it does not. */
 static inline void *
-sim_dma_map(struct sim_dma *dma, uint64_t iova, uint64_t size)
+sim_dma_map(struct sim_dma *dma, uint64_t iova, bool write, uint64_t size)
 {
 	uint64_t len = 0;
-	void *va = sim_dma_translate(dma, iova, &len);
+	void *va = sim_dma_translate(dma, iova, write, &len);
 
 	return len >= size ? va : NULL;
 }

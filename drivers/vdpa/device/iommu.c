@@ -44,7 +44,8 @@ publish(struct sim_iommu *iommu, struct sim_iommu_table *table)
 }
 
 int
-sim_iommu_map(struct sim_iommu *iommu, uint64_t iova, void *va, uint64_t size)
+sim_iommu_map(struct sim_iommu *iommu, uint64_t iova, void *va, uint64_t size,
+	      bool writable)
 {
 	const struct sim_iommu_table *old = iommu->table;
 	uint32_t n = old == NULL ? 0 : old->n, pos = 0;
@@ -71,7 +72,8 @@ sim_iommu_map(struct sim_iommu *iommu, uint64_t iova, void *va, uint64_t size)
 	if (pos > 0)
 		memcpy(new->ranges, old->ranges, pos * sizeof(new->ranges[0]));
 	new->ranges[pos] = (struct sim_iommu_range) {
-		.iova = iova, .size = size, .va = va, .shadow = shadow,
+		.iova = iova, .size = size, .va = va, .writable = writable,
+		.shadow = shadow,
 	};
 	if (pos < n)
 		memcpy(&new->ranges[pos + 1], &old->ranges[pos],

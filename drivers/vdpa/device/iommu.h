@@ -24,6 +24,7 @@ struct sim_iommu_range {
 	uint64_t iova;
 	uint64_t size;
 	uint8_t *va;
+	bool writable;
 	uint64_t *shadow;	/* A bit per page: see log.h. */
 };
 
@@ -36,10 +37,11 @@ struct sim_iommu {
 	struct sim_iommu_table *table;	/* Under RCU; NULL: nothing mapped. */
 };
 
-/* 0; -EINVAL for a range that is empty or wraps around, -EEXIST for one that
- * overlaps another, -ENOSPC or -ENOMEM. */
+/* What is not 'writable' the device may read only.  0; -EINVAL for a range that
+ * is empty or wraps around, -EEXIST for one that overlaps another, -ENOSPC or
+ * -ENOMEM. */
 int sim_iommu_map(struct sim_iommu *iommu, uint64_t iova, void *va,
-		  uint64_t size);
+		  uint64_t size, bool writable);
 /* 0, or -ENOENT if exactly this range was not mapped. */
 int sim_iommu_unmap(struct sim_iommu *iommu, uint64_t iova, uint64_t size);
 void sim_iommu_unmap_all(struct sim_iommu *iommu);

@@ -9,7 +9,7 @@
 #include "vdpa/device/regs.h"
 
 /* The byte of the bitmap that has the bit of 'page'; NULL if the bitmap is too
- * short or not mapped. */
+ * short, or cannot be written there. */
 static uint8_t *
 bitmap_byte(const struct sim_log *log, const struct sim_iommu_table *table,
 	    uint64_t page)
@@ -20,7 +20,7 @@ bitmap_byte(const struct sim_log *log, const struct sim_iommu_table *table,
 	if (log->end <= log->base || page / 8 >= log->end - log->base)
 		return NULL;
 	r = sim_iommu_find(table, iova, UINT32_MAX);
-	return r == NULL ? NULL : r->va + (iova - r->iova);
+	return r == NULL || !r->writable ? NULL : r->va + (iova - r->iova);
 }
 
 static inline uint64_t

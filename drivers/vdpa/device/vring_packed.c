@@ -42,11 +42,11 @@ packed_check(const struct sim_vring *vr)
 static bool
 packed_map(struct sim_vring *vr, struct sim_dma *dma)
 {
-	vr->desc_va = sim_dma_map(dma, vr->desc, vr->size *
+	vr->desc_va = sim_dma_map(dma, vr->desc, true, vr->size *
 				  sizeof(struct vring_packed_desc));
-	vr->avail_va = sim_dma_map(dma, vr->avail,
+	vr->avail_va = sim_dma_map(dma, vr->avail, false,
 				   sizeof(struct vring_packed_desc_event));
-	vr->used_va = sim_dma_map(dma, vr->used,
+	vr->used_va = sim_dma_map(dma, vr->used, true,
 				  sizeof(struct vring_packed_desc_event));
 	if (likely(vr->desc_va != NULL && vr->avail_va != NULL &&
 		   vr->used_va != NULL))

@@ -47,10 +47,12 @@ split_check(const struct sim_vring *vr)
 static bool
 split_map(struct sim_vring *vr, struct sim_dma *dma)
 {
-	vr->desc_va = sim_dma_map(dma, vr->desc, SIM_VRING_DESC_LEN(vr->size));
-	vr->avail_va = sim_dma_map(dma, vr->avail,
+	vr->desc_va = sim_dma_map(dma, vr->desc, false,
+				  SIM_VRING_DESC_LEN(vr->size));
+	vr->avail_va = sim_dma_map(dma, vr->avail, false,
 				   SIM_VRING_AVAIL_LEN(vr->size));
-	vr->used_va = sim_dma_map(dma, vr->used, SIM_VRING_USED_LEN(vr->size));
+	vr->used_va = sim_dma_map(dma, vr->used, true,
+				  SIM_VRING_USED_LEN(vr->size));
 	if (likely(vr->desc_va != NULL && vr->avail_va != NULL &&
 		   vr->used_va != NULL))
 		return true;

@@ -74,7 +74,8 @@ device_logs(struct sim_vdpa *v)
 {
 	uint64_t iova = sim_vdpa_memory_end(v);
 
-	if (sim_vdpa_dev_map(v->dev, iova, v->log_va, v->lib_log_size) != 0)
+	if (sim_vdpa_dev_map(v->dev, iova, v->log_va, v->lib_log_size,
+			     true) != 0)
 		return false;
 	v->log_iova = iova;
 	write_address(v, SIM_LM_BASE_ADDR_LOW, iova);

@@ -142,7 +142,7 @@ sim_vdpa_mediate_start(struct sim_vdpa *v, uint16_t i, uint16_t last_used)
 		return -ENOMEM;
 	memset(mem, 0, vr->mediated_size);
 	ret = sim_vdpa_dev_map(v->dev, vr->mediated_iova, mem,
-			       vr->mediated_size);
+			       vr->mediated_size, true);
 	if (ret != 0) {
 		free(mem);
 		return ret;

@@ -47,7 +47,7 @@ sim_vdpa_memory_map(struct sim_vdpa *v)
 		r = &v->mem->regions[i];
 		ret = sim_vdpa_dev_map(v->dev, r->guest_phys_addr,
 				       (void *)(uintptr_t)r->host_user_addr,
-				       r->size);
+				       r->size, true);
 		if (ret == 0)
 			continue;
 		SIM_LOG(ERR, "%s: cannot map the guest's memory at 0x%" PRIx64
