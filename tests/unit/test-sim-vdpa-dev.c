@@ -110,12 +110,12 @@ test_iommu(void **state)
 {
 	struct sim_dma dma = { .log = NULL };
 	struct sim_iommu iommu = { NULL };
-	uint8_t a[64], b[64], buf[128];
+	uint8_t both[192], *a = &both[128], *b = both, buf[128];
 	uint64_t len;
 
 	(void)state;
-	memset(a, 'a', sizeof(a));
-	memset(b, 'b', sizeof(b));
+	memset(a, 'a', 64);
+	memset(b, 'b', 64);
 	assert_int_equal(sim_iommu_map(&iommu, 0x1000, a, 64, true), 0);
 	assert_int_equal(sim_iommu_map(&iommu, 0x1000, b, 64, true), -EEXIST);
 	assert_int_equal(sim_iommu_map(&iommu, 0xfff, b, 2, true), -EEXIST);
@@ -143,6 +143,29 @@ test_iommu(void **state)
 	assert_true(sim_dma_read(&dma, buf, 0x1040, 1));
 	sim_iommu_unmap_all(&iommu);
 	assert_null(iommu.table);
+}
+
+/* What is mapped in pieces may be one all the same. */
+static void
+test_iommu_pieces(void **state)
+{
+	struct sim_dma dma = { .log = NULL };
+	struct sim_iommu iommu = { NULL };
+	uint8_t a[256];
+
+	(void)state;
+	assert_int_equal(sim_iommu_map(&iommu, 0x1000, a, 64, true), 0);
+	assert_int_equal(sim_iommu_map(&iommu, 0x1040, a + 64, 64, true), 0);
+	assert_int_equal(sim_iommu_map(&iommu, 0x1080, a + 128, 64, false),
+			 0);
+	assert_int_equal(sim_iommu_map(&iommu, 0x10c0, a + 191, 64, true), 0);
+	dma.table = iommu.table;
+	assert_ptr_equal(sim_dma_map(&dma, 0x1010, true, 0x70), a + 16);
+	assert_null(sim_dma_map(&dma, 0x1010, true, 0x71));
+	assert_ptr_equal(sim_dma_map(&dma, 0x1010, false, 0xb0), a + 16);
+	assert_null(sim_dma_map(&dma, 0x1010, false, 0xb1));
+	assert_null(sim_dma_map(&dma, 0x10c0, true, 65));
+	sim_iommu_unmap_all(&iommu);
 }
 
 /* What may be read only is not written. */
@@ -594,7 +617,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_identity), TEST(test_bad_writes), TEST(test_settled),
 		TEST(test_bad_rings), TEST(test_iommu),
-		TEST(test_iommu_read_only),
+		TEST(test_iommu_pieces), TEST(test_iommu_read_only),
 		TEST(test_unmap_under_traffic), TEST(test_interrupts),
 		TEST(test_event_idx), TEST(test_sleep), TEST(test_logging),
 		TEST(test_short_log), TEST(test_restart_split),

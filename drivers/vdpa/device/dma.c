@@ -7,6 +7,20 @@
 #include "vdpa/device/dma.h"
 
 bool
+sim_dma_goes_on(struct sim_dma *dma, uint64_t iova, bool write, uint64_t size,
+		const void *va, uint64_t len)
+{
+	uint64_t more = 0;
+
+	for (; len < size; len += more) {
+		if (sim_dma_translate(dma, iova + len, write, &more) !=
+		    RTE_PTR_ADD(va, len))
+			return false;
+	}
+	return true;
+}
+
+bool
 sim_dma_read(struct sim_dma *dma, void *dst, uint64_t iova, uint64_t len)
 {
 	uint64_t chunk;

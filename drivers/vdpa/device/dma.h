@@ -45,14 +45,23 @@ sim_dma_translate(struct sim_dma *dma, uint64_t iova, bool write,
 	return r->va + (iova - r->iova);
 }
 
-/* The same for something that must lie in one piece; NULL if it does not. */
+/* True if the 'size' bytes at 'iova', which are more than 'len' at 'va', go on
+ * there in other ranges. */
+bool sim_dma_goes_on(struct sim_dma *dma, uint64_t iova, bool write,
+		     uint64_t size, const void *va, uint64_t len);
+
+/* The same for something that must be in one piece for the process, whatever
+ * ranges it is mapped in; NULL if it is not. */
 static inline void *
 sim_dma_map(struct sim_dma *dma, uint64_t iova, bool write, uint64_t size)
 {
 	uint64_t len = 0;
 	void *va = sim_dma_translate(dma, iova, write, &len);
 
-	return len >= size ? va : NULL;
+	if (likely(len >= size))
+		return va;
+	return va != NULL && sim_dma_goes_on(dma, iova, write, size, va,
+					     len) ? va : NULL;
 }
 
 /* False if some of it is not mapped. */

@@ -18,7 +18,7 @@
  * unmap returns, no DMA to the range is under way any more.
  */
 
-#define SIM_IOMMU_MAX_RANGES 256
+#define SIM_IOMMU_MAX_RANGES 4096
 
 struct sim_iommu_range {
 	uint64_t iova;
