@@ -187,9 +187,9 @@ wire_init(struct sim_wire *w)
 	}
 }
 
-struct sim_wire *
-sim_wire_create(const char *dev, enum sim_wire_kind kind, const char *name,
-		struct sim_eswitch *esw)
+static struct sim_wire *
+wire_alloc(const char *dev, enum sim_wire_kind kind, const char *name,
+	   struct sim_eswitch *esw)
 {
 	struct sim_wire *w;
 
@@ -205,12 +205,51 @@ sim_wire_create(const char *dev, enum sim_wire_kind kind, const char *name,
 	rte_spinlock_init(&w->rx_lock);
 	rte_strscpy(w->dev, dev, sizeof(w->dev));
 	rte_strscpy(w->name, name, sizeof(w->name));
+	return w;
+}
+
+struct sim_wire *
+sim_wire_create(const char *dev, enum sim_wire_kind kind, const char *name,
+		struct sim_eswitch *esw)
+{
+	struct sim_wire *w = wire_alloc(dev, kind, name, esw);
+
+	if (w == NULL)
+		return NULL;
 	if (wire_init(w) != 0) {
 		rte_free(w);
 		return NULL;
 	}
 	sim_eswitch_attach(esw, SIM_EP_WIRE, &w->ep);
 	return w;
+}
+
+struct sim_wire *
+sim_wire_adopt(const char *dev, int fd, struct sim_eswitch *esw)
+{
+	struct sim_wire *w = wire_alloc(dev, SIM_WIRE_TAP, "", esw);
+
+	if (w == NULL) {
+		close(fd);
+		return NULL;
+	}
+	w->fd = fd;
+	if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0) {
+		SIM_LOG(ERR, "%s: file %d cannot be a wire: %s", dev, fd,
+			strerror(errno));
+		close(fd);
+		rte_free(w);
+		return NULL;
+	}
+	w->ep.receive = tap_receive;
+	sim_eswitch_attach(esw, SIM_EP_WIRE, &w->ep);
+	return w;
+}
+
+int
+sim_wire_fd(const struct sim_wire *w)
+{
+	return w->fd;
 }
 
 void

@@ -35,6 +35,12 @@ struct sim_wire;
 /* Control path; calls on one wire are serialised by the caller. */
 struct sim_wire *sim_wire_create(const char *dev, enum sim_wire_kind kind,
 				 const char *name, struct sim_eswitch *esw);
+/* The wire is a file that is open already, which has a frame for each read and
+ * takes one by each write: a TAP or a socket.  Takes 'fd', also if it fails. */
+struct sim_wire *sim_wire_adopt(const char *dev, int fd,
+				struct sim_eswitch *esw);
+/* What to wait for before a poll; -1 if frames do not come that way. */
+int sim_wire_fd(const struct sim_wire *w);
 void sim_wire_destroy(struct sim_wire *w);
 /* Puts a cable between two wires of kind SIM_WIRE_PF or SIM_WIRE_NONE. */
 void sim_wire_connect(struct sim_wire *a, struct sim_wire *b);
