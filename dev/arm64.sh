@@ -38,7 +38,9 @@ declare -gA ARM64_UNFIT=(
     [tests/unit/test-sim-vdpa-dev]=$ARM64_UNFIT_VDPA
     [tests/unit/test-sim-vdpa-lies]=$ARM64_UNFIT_VDPA
     [tests/unit/test-sim-vdpa-lm]=$ARM64_UNFIT_VDPA
-    [tests/unit/test-sim-vdpa-packets]=$ARM64_UNFIT_VDPA)
+    [tests/unit/test-sim-vdpa-packets]=$ARM64_UNFIT_VDPA
+    [tests/unit/test-vdpa-pci]=$ARM64_UNFIT_VDPA
+    [tests/unit/test-vdpa-pci-hostile]=$ARM64_UNFIT_VDPA)
 
 # What single tests ask for and qemu-user has not (tests/unit/test-needs.h).
 ARM64_LACKS="aio cookies fork ptrace terabytes"

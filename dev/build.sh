@@ -185,7 +185,7 @@ sources_pack()
         --exclude='./tests/*.trs' --exclude='./tests/*.dir' \
         --exclude='./tools/vhost-user-frontend' \
         --exclude='./tools/guest-kexec' \
-        --exclude='./tools/vdpa-host' \
+        --exclude='./tools/vdpa-host' --exclude='./tools/vdpa-pci' \
         --exclude='./vswitchd/ovs-vswitchd' --exclude-from=<(
             cd "$TOP" && find ./tests/unit ./tests/fuzz \
                 \( -name 'test-*' -o -name 'fuzz-*' \) \

@@ -190,7 +190,9 @@ sim_unit_tests = \
 	tests/unit/test-sim-vdpa-dev \
 	tests/unit/test-sim-vdpa-lies \
 	tests/unit/test-sim-vdpa-lm \
-	tests/unit/test-sim-vdpa-packets
+	tests/unit/test-sim-vdpa-packets \
+	tests/unit/test-vdpa-pci \
+	tests/unit/test-vdpa-pci-hostile
 
 check_PROGRAMS += $(sim_unit_tests)
 TESTS += $(sim_unit_tests)
@@ -286,6 +288,65 @@ tests_unit_test_sim_vdpa_packets_SOURCES = tests/unit/test-sim-vdpa-packets.c \
 tests_unit_test_sim_vdpa_packets_CPPFLAGS = $(sim_unit_CPPFLAGS)
 tests_unit_test_sim_vdpa_packets_CFLAGS = $(sim_unit_CFLAGS)
 tests_unit_test_sim_vdpa_packets_LDADD = $(sim_unit_LDADD)
+
+# These have nothing of the program that they test inside; they start that.
+tests_unit_test_vdpa_pci_SOURCES = tests/unit/test-vdpa-pci.c \
+	tests/unit/test-vdpa-pci-client.c tests/unit/test-vdpa-pci-client.h
+tests_unit_test_vdpa_pci_CPPFLAGS = $(sim_unit_CPPFLAGS) -I$(top_srcdir)/tools
+tests_unit_test_vdpa_pci_CFLAGS = $(sim_unit_CFLAGS)
+tests_unit_test_vdpa_pci_LDADD = $(CMOCKA_LIBS)
+
+tests_unit_test_vdpa_pci_hostile_SOURCES = \
+	tests/unit/test-vdpa-pci-hostile.c \
+	tests/unit/test-vdpa-pci-client.c tests/unit/test-vdpa-pci-client.h
+tests_unit_test_vdpa_pci_hostile_CPPFLAGS = \
+	$(sim_unit_CPPFLAGS) -I$(top_srcdir)/tools
+tests_unit_test_vdpa_pci_hostile_CFLAGS = $(sim_unit_CFLAGS)
+tests_unit_test_vdpa_pci_hostile_LDADD = $(CMOCKA_LIBS)
+endif
+
+# The device as a PCI function, for QEMU.  Of the drivers it has what is below the
+# NIC and its ethdevs: nothing that EAL would probe.
+vdpa_pci_objects = $(filter \
+	drivers/base/% drivers/eswitch/% drivers/packet/% \
+	drivers/vdpa/device/%, $(vdpasim_objects))
+
+if BUILD_DRIVERS
+noinst_PROGRAMS = tools/vdpa-pci
+tools_vdpa_pci_SOURCES = \
+	tools/vdpa_pci/commands.c \
+	tools/vdpa_pci/commands.h \
+	tools/vdpa_pci/config.c \
+	tools/vdpa_pci/config.h \
+	tools/vdpa_pci/dma.c \
+	tools/vdpa_pci/dma.h \
+	tools/vdpa_pci/function.c \
+	tools/vdpa_pci/function.h \
+	tools/vdpa_pci/layout.h \
+	tools/vdpa_pci/listener.c \
+	tools/vdpa_pci/listener.h \
+	tools/vdpa_pci/main.c \
+	tools/vdpa_pci/message.c \
+	tools/vdpa_pci/message.h \
+	tools/vdpa_pci/migration.c \
+	tools/vdpa_pci/migration.h \
+	tools/vdpa_pci/msix.c \
+	tools/vdpa_pci/msix.h \
+	tools/vdpa_pci/network.c \
+	tools/vdpa_pci/network.h \
+	tools/vdpa_pci/options.c \
+	tools/vdpa_pci/options.h \
+	tools/vdpa_pci/protocol.h \
+	tools/vdpa_pci/server.c \
+	tools/vdpa_pci/server.h \
+	tools/vdpa_pci/virtio.c \
+	tools/vdpa_pci/virtio.h \
+	tools/vdpa_pci/window.c \
+	tools/vdpa_pci/window.h
+tools_vdpa_pci_CPPFLAGS = $(VDPASIM_CPPFLAGS) -I$(top_srcdir)/tools \
+	-DVDPA_VERSION='"$(VERSION)"'
+tools_vdpa_pci_CFLAGS = $(VDPASIM_CFLAGS)
+tools_vdpa_pci_LDADD = $(vdpa_pci_objects) $(DPDK_LIBS) -lpthread
 endif
 
 if BUILD_DRIVERS
