@@ -157,7 +157,7 @@ test_common(void **state)
 	assert_int_equal(device_features() & PACKED, PACKED);
 	common_wr(CFG(DFSELECT), 4, 2);
 	assert_int_equal(common_rd(CFG(DF), 4), 0);
-	assert_int_equal(common_rd(CFG(NUMQ), 2), N_VQS);
+	assert_int_equal(common_rd(CFG(NUMQ), 2), N_VQS + 1);
 	assert_int_equal(common_rd(CFG(MSIX), 2), 0xffff);
 	/* A queue that is not there; vectors that are not. */
 	common_wr(CFG(Q_SELECT), 2, N_VQS);
@@ -636,7 +636,7 @@ static void
 test_one_pair(void **state)
 {
 	(void)state;
-	assert_int_equal(common_rd(CFG(NUMQ), 2), 2);
+	assert_int_equal(common_rd(CFG(NUMQ), 2), 3);
 	assert_false(device_features() & (BIT(VIRTIO_NET_F_MQ) |
 					  BIT(VIRTIO_F_RING_PACKED)));
 	assert_false(negotiate(BASE | BIT(VIRTIO_NET_F_MQ)));

@@ -18,6 +18,11 @@
  * the bus, which an IOMMU may have made. */
 #define OWN_FEATURES BIT(VIRTIO_F_ACCESS_PLATFORM)
 
+/* "ifc" takes it for granted that there is a control queue, and that it is one
+ * of those that are counted: so it is, but it has no size, and nobody else asks
+ * for it, as CTRL_VQ is not offered. */
+#define CONTROL_QUEUES 1
+
 /* In the ISR. */
 #define ISR_CONFIG 2
 
@@ -265,7 +270,7 @@ vpci_common_read(struct vpci_virtio *v, uint32_t off, uint32_t size)
 		.guest_feature = rte_cpu_to_le_32(half(accepted(v),
 						       v->drv_select)),
 		.msix_config = rte_cpu_to_le_16(v->msix->of_config),
-		.num_queues = rte_cpu_to_le_16(v->dev->n_vqs),
+		.num_queues = rte_cpu_to_le_16(v->dev->n_vqs + CONTROL_QUEUES),
 		.device_status = get(v, SIM_REG_STATUS),
 		.queue_select = rte_cpu_to_le_16(v->queue),
 	};
