@@ -51,6 +51,7 @@ unit_tests = \
 	tests/unit/test-undo \
 	tests/unit/test-vdpa \
 	tests/unit/test-vf \
+	tests/unit/test-vf-lent \
 	tests/unit/test-vf-wakes \
 	tests/unit/test-vswitchd \
 	tests/unit/test-walk \

@@ -1,0 +1,360 @@
+/*
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at:
+ *
+ *     http://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+/* Unit tests of what a VF is lent: when it may be, and how others than PMD
+ * threads have it let go, with a script in place of the ethdev. */
+
+#include <config.h>
+
+#include <rte_config.h>
+#include <rte_bus.h>
+#include <rte_dev.h>
+#include <rte_eal.h>
+#include <rte_ethdev.h>
+
+static int script_info(uint16_t port, struct rte_eth_dev_info *);
+static int script_conf(uint16_t port, struct rte_eth_conf *);
+static int script_cleanup(uint16_t port, uint16_t queue, uint32_t n);
+static int script_stop(uint16_t port, uint16_t queue);
+static int script_start(uint16_t port, uint16_t queue);
+static int script_is_removed(uint16_t port);
+static enum rte_iova_mode script_iova_mode(void);
+static const char *script_bus_name(const void *bus);
+
+#define rte_eth_dev_info_get script_info
+#define rte_eth_dev_conf_get script_conf
+#define rte_eth_tx_done_cleanup script_cleanup
+#define rte_eth_dev_tx_queue_stop script_stop
+#define rte_eth_dev_tx_queue_start script_start
+#define rte_eth_dev_is_removed script_is_removed
+#define rte_eal_iova_mode script_iova_mode
+#define rte_bus_name script_bus_name
+#define rte_dev_bus(DEVICE) (DEVICE)
+
+#include "lib/accel/vf-lent.c"
+
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#define PORT 7
+#define N_QUEUES 3
+#define N_ROUNDS 300
+
+/* What the ethdev is like. */
+static struct rte_eth_dev_info info;
+static uint64_t offloads;
+static int cleanup_error, stop_error, start_error, info_error;
+static bool is_removed;
+static enum rte_iova_mode iova_mode;
+static const char *bus;
+
+/* What was done to it. */
+static unsigned int n_cleanups[N_QUEUES], n_stops[N_QUEUES],
+                    n_starts[N_QUEUES];
+
+static struct dpdk_vdpa_vf_lent lent;
+
+/* Somebody sends all the time to queue 1, as long as he is let in. */
+static bool has_sender;
+static atomic_uint n_sent;
+
+/* Whoever does something to 'queue' is alone. */
+static void
+check_alone(uint16_t queue)
+{
+    unsigned int before, after;
+
+    if (has_sender && queue == 1) {
+        atomic_read(&n_sent, &before);
+        for (int i = 0; i < 3; i++) {
+            sched_yield();
+        }
+        atomic_read(&n_sent, &after);
+        assert_int_equal(before, after);
+    }
+}
+
+static int
+script_info(uint16_t port, struct rte_eth_dev_info *i)
+{
+    assert_int_equal(port, PORT);
+    *i = info;
+    return info_error;
+}
+
+static int
+script_conf(uint16_t port, struct rte_eth_conf *conf)
+{
+    assert_int_equal(port, PORT);
+    memset(conf, 0, sizeof *conf);
+    conf->txmode.offloads = offloads;
+    return 0;
+}
+
+static int
+script_cleanup(uint16_t port, uint16_t queue, uint32_t n OVS_UNUSED)
+{
+    assert_int_equal(port, PORT);
+    n_cleanups[queue]++;
+    check_alone(queue);
+    return cleanup_error;
+}
+
+static int
+script_stop(uint16_t port, uint16_t queue)
+{
+    assert_int_equal(port, PORT);
+    n_stops[queue]++;
+    check_alone(queue);
+    return stop_error;
+}
+
+static int
+script_start(uint16_t port, uint16_t queue)
+{
+    assert_int_equal(port, PORT);
+    n_starts[queue]++;
+    return start_error;
+}
+
+static int
+script_is_removed(uint16_t port OVS_UNUSED)
+{
+    return is_removed;
+}
+
+static enum rte_iova_mode
+script_iova_mode(void)
+{
+    return iova_mode;
+}
+
+static const char *
+script_bus_name(const void *b OVS_UNUSED)
+{
+    return bus;
+}
+
+static int
+setup(void **state OVS_UNUSED)
+{
+    memset(&info, 0, sizeof info);
+    info.device = (void *) 1;
+    offloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+    cleanup_error = stop_error = start_error = info_error = 0;
+    is_removed = false;
+    iova_mode = RTE_IOVA_VA;
+    bus = "pci";
+    memset(n_cleanups, 0, sizeof n_cleanups);
+    memset(n_stops, 0, sizeof n_stops);
+    memset(n_starts, 0, sizeof n_starts);
+    memset(&lent, 0, sizeof lent);
+    return 0;
+}
+
+static int
+teardown(void **state OVS_UNUSED)
+{
+    dpdk_vdpa_vf_lent_close(&lent);
+    assert_int_equal(lent.max_segs, 0);
+    return 0;
+}
+
+static void
+lent_open(bool asked)
+{
+    dpdk_vdpa_vf_lent_close(&lent);
+    dpdk_vdpa_vf_lent_open(&lent, PORT, N_QUEUES, asked);
+    assert_int_equal(lent.n, lent.why_not ? 0 : N_QUEUES);
+    assert_int_equal(!lent.max_segs, lent.why_not != NULL);
+}
+
+static void
+check_why_not(const char *why)
+{
+    lent_open(true);
+    if (why) {
+        assert_non_null(lent.why_not);
+        assert_string_equal(lent.why_not, why);
+    } else {
+        assert_null(lent.why_not);
+    }
+}
+
+static void
+test_why_not(void **state OVS_UNUSED)
+{
+    check_why_not(NULL);
+    lent_open(false);
+    assert_string_equal(lent.why_not, "it is not asked for");
+    iova_mode = RTE_IOVA_PA;
+    check_why_not("DPDK uses physical addresses");
+    bus = "vdev";
+    check_why_not(NULL);
+    cleanup_error = -ENOTSUP;
+    check_why_not("the VF's driver does not say what it has sent");
+    offloads = RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
+    check_why_not("the VF sends no packets of several segments");
+}
+
+/* As many segments as both limits allow, if there are any. */
+static void
+test_max_segs(void **state OVS_UNUSED)
+{
+    lent_open(true);
+    assert_int_equal(lent.max_segs, DPDK_VDPA_LEND_MAX_SEGS);
+    info.tx_desc_lim.nb_seg_max = 20;
+    lent_open(true);
+    assert_int_equal(lent.max_segs, 20);
+    info.tx_desc_lim.nb_mtu_seg_max = 8;
+    lent_open(true);
+    assert_int_equal(lent.max_segs, 8);
+    info.tx_desc_lim.nb_seg_max = info.tx_desc_lim.nb_mtu_seg_max = 1000;
+    lent_open(true);
+    assert_int_equal(lent.max_segs, DPDK_VDPA_LEND_MAX_SEGS);
+}
+
+/* Each packet is told of, whatever the driver does by itself. */
+static void
+test_txconf(void **state OVS_UNUSED)
+{
+    struct rte_eth_txconf conf;
+
+    assert_null(dpdk_vdpa_vf_lent_txconf(PORT, &conf));
+    info.default_txconf.tx_rs_thresh = 1;
+    assert_null(dpdk_vdpa_vf_lent_txconf(PORT, &conf));
+    info.default_txconf.tx_rs_thresh = 32;
+    info.default_txconf.tx_free_thresh = 64;
+    assert_ptr_equal(dpdk_vdpa_vf_lent_txconf(PORT, &conf), &conf);
+    assert_int_equal(conf.tx_rs_thresh, 1);
+    assert_int_equal(conf.tx_free_thresh, 64);
+    info_error = -EIO;
+    assert_null(dpdk_vdpa_vf_lent_txconf(PORT, &conf));
+}
+
+static bool
+may_send(uint16_t queue)
+{
+    bool may = dpdk_vdpa_vf_lent_enter(&lent, queue);
+
+    dpdk_vdpa_vf_lent_leave(&lent, queue);
+    return may;
+}
+
+static void
+test_call_in(void **state OVS_UNUSED)
+{
+    lent_open(true);
+    memset(n_cleanups, 0, sizeof n_cleanups);
+    dpdk_vdpa_vf_lent_call_in(&lent, false);
+    for (int i = 0; i < N_QUEUES; i++) {
+        assert_int_equal(n_cleanups[i], 1);
+        assert_int_equal(n_stops[i], 0);
+        assert_true(may_send(i));
+    }
+    dpdk_vdpa_vf_lent_call_in(&lent, true);
+    for (int i = 0; i < N_QUEUES; i++) {
+        assert_int_equal(n_stops[i], 1);
+        assert_int_equal(n_starts[i], 1);
+        assert_true(may_send(i));
+    }
+    assert_false(lent.is_stuck);
+
+    /* One that does not stop goes on. */
+    stop_error = -EIO;
+    dpdk_vdpa_vf_lent_call_in(&lent, true);
+    assert_int_equal(n_starts[0], 1);
+    assert_false(lent.is_stuck);
+    assert_true(may_send(0));
+
+    /* Nobody sends to one that does not start again. */
+    stop_error = 0;
+    start_error = -EIO;
+    dpdk_vdpa_vf_lent_call_in(&lent, true);
+    assert_true(lent.is_stuck);
+    assert_false(may_send(0));
+    start_error = 0;
+    lent_open(true);
+    assert_false(lent.is_stuck);
+    assert_true(may_send(0));
+}
+
+static atomic_bool stop;
+
+static void *
+send_always(void *aux OVS_UNUSED)
+{
+    unsigned int n = 0;
+    bool stopping;
+
+    do {
+        if (dpdk_vdpa_vf_lent_enter(&lent, 1)) {
+            for (int i = 0; i < 10; i++) {
+                atomic_store(&n_sent, ++n);
+            }
+        }
+        dpdk_vdpa_vf_lent_leave(&lent, 1);
+        atomic_read(&stop, &stopping);
+    } while (!stopping);
+    return NULL;
+}
+
+/* While others call in, nobody sends, but in between. */
+static void
+test_threads(void **state OVS_UNUSED)
+{
+    unsigned int n = 0, before;
+    pthread_t thread;
+
+    lent_open(true);
+    atomic_init(&stop, false);
+    atomic_init(&n_sent, 0);
+    has_sender = true;
+    assert_int_equal(pthread_create(&thread, NULL, send_always, NULL), 0);
+    for (int i = 0; i < N_ROUNDS; i++) {
+        before = n;
+        dpdk_vdpa_vf_lent_call_in(&lent, i % 2);
+        while (n == before) {
+            sched_yield();
+            atomic_read(&n_sent, &n);
+        }
+    }
+    atomic_store(&stop, true);
+    pthread_join(thread, NULL);
+    has_sender = false;
+}
+
+#define TEST(FUNCTION) cmocka_unit_test_setup_teardown(FUNCTION, setup,      \
+                                                       teardown)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_why_not),
+        TEST(test_max_segs),
+        TEST(test_txconf),
+        TEST(test_call_in),
+        TEST(test_threads),
+    };
+
+    assert_true(dpdk_vdpa_gate_init());
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
