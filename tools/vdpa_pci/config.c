@@ -5,6 +5,7 @@
 #include <linux/pci_regs.h>
 #include <linux/virtio_pci.h>
 
+#include <rte_bitops.h>
 #include <rte_common.h>
 
 #include "vdpa_pci/config.h"
