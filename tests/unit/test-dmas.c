@@ -43,7 +43,7 @@ setup(void **state OVS_UNUSED)
         return -1;
     }
     for (int i = 0; i < N_ENGINES; i++) {
-        char name[20];
+        char name[32];
 
         snprintf(name, sizeof name, "dma_skeleton%d", i);
         if (rte_eal_hotplug_add("vdev", name, "")) {
