@@ -325,6 +325,10 @@ EXTRA_DIST += tests/unit/test-util.sh
 TESTS += tests/unit/test-hardened.sh
 EXTRA_DIST += tests/unit/test-hardened.sh
 
+# Whether a front-end of ours outlives its connections.
+TESTS += tests/unit/test-frontend.py
+EXTRA_DIST += tests/unit/test-frontend.py
+
 # Whether reference.rst knows what ports say.
 TESTS += tests/unit/test-documents.sh
 EXTRA_DIST += tests/unit/test-documents.sh

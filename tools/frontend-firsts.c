@@ -53,8 +53,7 @@ attend(struct peer *peer)
         if (peer_is_gone(peer, 0)) {
             peer_close(peer);
         }
-    } else if (peer_accept(peer, 0)) {
-        peer_start(peer);
+    } else if (peer_accept(peer, 0) && peer_begin(peer)) {
         traffic_send_one(peer, 0);
     }
 }

@@ -31,6 +31,7 @@
 #include "lib/vhost/send.h"
 
 #define TIMEOUT 10000           /* For what should come at once, in ms. */
+#define MAX_CUT_SHORT 10        /* Connections in a row. */
 
 long long int
 now_ms(void)
@@ -237,8 +238,8 @@ make_memfd(uint64_t size, unsigned int flags)
     return fd;
 }
 
-void
-peer_negotiate(struct peer *peer)
+static bool
+negotiate(struct peer *peer)
 {
     uint64_t features = F_VERSION_1 | F_PROTOCOL | F_MQ | peer->features;
     /* MQ, LOG_SHMFD, REPLY_ACK. */
@@ -247,33 +248,26 @@ peer_negotiate(struct peer *peer)
     protocol |= peer->says_done ? 1 << 16 : 0;  /* STATUS. */
     features |= peer->packed ? F_PACKED : 0;
     features |= peer->mergeable ? F_MRG_RXBUF : 0;
-    if (!peer_get_u64(peer, GET_FEATURES, &peer->offered)
-        || !peer_get_u64(peer, GET_PROTOCOL_FEATURES,
-                         &peer->offered_protocol)
-        || !peer_send_u64(peer, SET_PROTOCOL_FEATURES,
-                          protocol & peer->offered_protocol)
-        || !peer_send(peer, SET_OWNER, NULL, 0, NULL, 0)
-        || !peer_send_u64(peer, SET_FEATURES, features & peer->offered)
-        || !peer_is_alive(peer)) {
+    return (peer_get_u64(peer, GET_FEATURES, &peer->offered)
+            && peer_get_u64(peer, GET_PROTOCOL_FEATURES,
+                            &peer->offered_protocol)
+            && peer_send_u64(peer, SET_PROTOCOL_FEATURES,
+                             protocol & peer->offered_protocol)
+            && peer_send(peer, SET_OWNER, NULL, 0, NULL, 0)
+            && peer_send_u64(peer, SET_FEATURES, features & peer->offered)
+            && peer_is_alive(peer));
+}
+
+void
+peer_negotiate(struct peer *peer)
+{
+    if (!negotiate(peer)) {
         fatal("%s: features cannot be negotiated", peer->path);
     }
 }
 
-void
-peer_share_memory(struct peer *peer)
-{
-    peer->mem_fd = (peer->make_memory ? peer->make_memory()
-                    : make_memfd(MEM_SIZE, MFD_ALLOW_SEALING));
-    peer->mem = mmap(NULL, MEM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
-                     peer->mem_fd, 0);
-    if (peer->mem == MAP_FAILED) {
-        fatal("mmap: %s", strerror(errno));
-    }
-    peer_share_same_memory(peer);
-}
-
-void
-peer_share_same_memory(struct peer *peer)
+static bool
+share_same_memory(struct peer *peer)
 {
     union payload p;
 
@@ -282,8 +276,35 @@ peer_share_same_memory(struct peer *peer)
     p.memory.regions[0].guest_addr = GUEST_BASE;
     p.memory.regions[0].size = MEM_SIZE;
     p.memory.regions[0].user_addr = USER_BASE;
-    if (!peer_send(peer, SET_MEM_TABLE, &p, 8 + 32, &peer->mem_fd, 1)
-        || !peer_is_alive(peer)) {
+    return (peer_send(peer, SET_MEM_TABLE, &p, 8 + 32, &peer->mem_fd, 1)
+            && peer_is_alive(peer));
+}
+
+static bool
+share_memory(struct peer *peer)
+{
+    peer->mem_fd = (peer->make_memory ? peer->make_memory()
+                    : make_memfd(MEM_SIZE, MFD_ALLOW_SEALING));
+    peer->mem = mmap(NULL, MEM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
+                     peer->mem_fd, 0);
+    if (peer->mem == MAP_FAILED) {
+        fatal("mmap: %s", strerror(errno));
+    }
+    return share_same_memory(peer);
+}
+
+void
+peer_share_memory(struct peer *peer)
+{
+    if (!share_memory(peer)) {
+        fatal("%s: memory is refused", peer->path);
+    }
+}
+
+void
+peer_share_same_memory(struct peer *peer)
+{
+    if (!share_same_memory(peer)) {
         fatal("%s: memory is refused", peer->path);
     }
 }
@@ -351,11 +372,12 @@ peer_say_done(struct peer *peer)
     }
 }
 
-void
-peer_start(struct peer *peer)
+static bool
+try_start(struct peer *peer)
 {
-    peer_negotiate(peer);
-    peer_share_memory(peer);
+    if (!negotiate(peer) || !share_memory(peer)) {
+        return false;
+    }
     for (unsigned int i = 0; i < 2 * peer->n_pairs; i++) {
         peer_start_ring(peer, i);
     }
@@ -363,7 +385,28 @@ peer_start(struct peer *peer)
     memset(peer->n_sent, 0, sizeof peer->n_sent);
     memset(peer->n_back, 0, sizeof peer->n_back);
     memset(peer->next, 0, sizeof peer->next);
-    if (!peer_is_alive(peer)) {
+    return peer_is_alive(peer);
+}
+
+void
+peer_start(struct peer *peer)
+{
+    if (!try_start(peer)) {
         fatal("%s: a good front-end is refused", peer->path);
     }
+}
+
+bool
+peer_begin(struct peer *peer)
+{
+    if (try_start(peer)) {
+        peer->n_cut_short = 0;
+        return true;
+    }
+    if (++peer->n_cut_short >= MAX_CUT_SHORT || !peer_is_gone(peer, 0)) {
+        fatal("%s: a good front-end is refused", peer->path);
+    }
+    peer_close(peer);
+    printf("%s: disconnected before all was said\n", peer->path);
+    return false;
 }

@@ -188,6 +188,9 @@ struct peer {
     size_t cut_len;
     jmp_buf cut;
 
+    unsigned int n_cut_short;   /* Connections in a row that ended before all
+                                 * was said. */
+
     /* For traffic. */
     unsigned int n_enabled;     /* The pairs up to this one are. */
     uint32_t n_sent[MAX_PAIRS]; /* By each pair, */
@@ -234,7 +237,12 @@ bool peer_is_alive(struct peer *);
 /* The steps of a good front-end, each of which ends the program if it fails:
  * features; memory, new or the same again; rings; that this is all, if it says
  * so; all of it.  peer_start_ring() is for one ring, and peer_kick() notifies
- * the back-end of what it offers, which only a vDPA device needs. */
+ * the back-end of what it offers, which only a vDPA device needs.
+ *
+ * peer_begin() is all of it for who waits for the next connection anyway: a
+ * back-end may end one before all is said, as it may later, and come again.  Then
+ * it closes this one and returns false; but a back-end that does so each time
+ * refuses us. */
 void peer_negotiate(struct peer *);
 void peer_share_memory(struct peer *);
 void peer_share_same_memory(struct peer *);
@@ -243,6 +251,7 @@ void peer_set_ring_addr(struct peer *, unsigned int index);
 void peer_kick(struct peer *, unsigned int index);
 void peer_say_done(struct peer *);
 void peer_start(struct peer *);
+bool peer_begin(struct peer *);
 int make_memfd(uint64_t size, unsigned int flags);
 
 /* Rings.  A slot has a descriptor and a buffer, but no more than N_BUFS are in

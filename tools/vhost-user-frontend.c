@@ -141,8 +141,7 @@ watch_connection(struct peer *peer)
     char byte;
 
     if (peer->fd < 0) {
-        if (!stopping && peer_accept(peer, 0)) {
-            peer_start(peer);
+        if (!stopping && peer_accept(peer, 0) && peer_begin(peer)) {
             peer->n_enabled = peer->n_pairs;
             printf("%s: connected\n", peer->path);
         }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# What tests of tools/dpdkvdpa-top share: the program, a telemetry of our own,
+# What tests in Python share: tools/dpdkvdpa-top, a telemetry of our own for it,
 # and a main program.
 
 import contextlib
