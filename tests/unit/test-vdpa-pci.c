@@ -579,6 +579,7 @@ set_irqs(uint32_t flags, uint32_t start, uint32_t count, size_t data,
 
 	for (i = 0; i < n_fds; i++)
 		fds[i] = wire;
+	m.bytes[sizeof(m.set)] = 0;
 	m.bytes[sizeof(m.set) + 1] = 1;
 	return client_ask_with(VFU_DEVICE_SET_IRQS, &m, sizeof(m.set) + data,
 			       fds, n_fds, NULL, 0);
