@@ -351,8 +351,7 @@ check_rate()
             printf "%.0f\n", ($3 - $1) * 1e6 / ($4 - $2) / rate * 100
         }' <<< "$before $after")
         echo "try $try: $percent percent of $4"
-        [ "$percent" -le 104 ] || return 1
-        [ "$percent" -lt 94 ] || return 0
+        [ "$percent" -lt 94 ] || [ "$percent" -gt 104 ] || return 0
     done
     return 1
 }
