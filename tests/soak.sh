@@ -91,8 +91,7 @@ act_hostile()
 # is connected.
 act_pairs()
 {
-    local pid
-    pid=$(process_pid "guest$1") && kill -USR1 "$pid"
+    frontend_signal "guest$1" USR1
 }
 
 act_options()

@@ -44,13 +44,22 @@ frontend_start()
         taskset -c 0 "$FRONTEND" "$@" </dev/null
 }
 
+# frontend_signal NAME SIGNAL: sends it, as soon as the program takes it: one that
+# has just been started would die of it.
+frontend_signal()
+{
+    local pid
+    pid=$(process_pid "$1") || { say "$1 is gone"; return 1; }
+    wait_until "process_takes $pid $2" && kill "-$2" "$pid"
+}
+
 # frontend_stop NAME: asks a scenario to end, waits for it and succeeds if it
 # says that all was well.
 frontend_stop()
 {
     local pid
     pid=$(process_pid "$1") || { say "$1 is gone"; return 1; }
-    kill -TERM "$pid"
+    frontend_signal "$1" TERM || return 1
     wait_until "! process_stamp $pid" || return 1
     rm -f "$VDPA_ENV/pids/$1"
     cat "$VDPA_ENV/$1.frontend"
@@ -61,11 +70,10 @@ frontend_stop()
 # them all, N times, and waits for each.
 frontend_change()
 {
-    local pid i n
-    pid=$(process_pid "$1") || { say "$1 is gone"; return 1; }
+    local i n
     n=$(grep -c ': queue pairs: ' "$VDPA_ENV/$1.frontend")
     for ((i = 1; i <= $2; i++)); do
-        kill -USR1 "$pid"
+        frontend_signal "$1" USR1 || return 1
         wait_until "test \$(grep -c ': queue pairs: ' $VDPA_ENV/$1.frontend) \
                          -eq $((n + i))" || return 1
     done

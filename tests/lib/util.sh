@@ -166,6 +166,14 @@ process_stamp()
     { [ "$1" != Z ] || [ "${18}" -gt 1 ]; } && echo "${20}"
 }
 
+# process_takes PID SIGNAL: succeeds if the process has a handler for SIGNAL.
+process_takes()
+{
+    local caught
+    caught=$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$1/status") || return 1
+    (((0x$caught >> ($(kill -l "$2") - 1)) & 1))
+}
+
 # process_add NAME PID: puts a process under the environment's care.
 process_add()
 {
