@@ -37,6 +37,9 @@
 #define TIMEOUT 500
 #define MAX_TIMEOUTS 60
 
+/* How many packets are remembered as lost, at least those of all timeouts. */
+#define N_LOST_MAX 8192
+
 /* A packet whose buffers have not come back. */
 struct loan {
     unsigned int slot;          /* Its first. */
@@ -51,6 +54,7 @@ struct reuse {
     uint32_t n_sent;
     uint32_t next;              /* Number of the packet to come. */
     uint32_t n_lost;
+    bool lost[N_LOST_MAX];      /* By number, of those before 'next'. */
 };
 
 static uint32_t
@@ -220,6 +224,16 @@ reap(struct reuse *r)
 
 /* Receives. */
 
+/* Does not wait for the packets before 'seq' any more. */
+static void
+skip_to(struct reuse *r, uint32_t seq)
+{
+    for (; r->next != seq; r->next++) {
+        r->lost[r->next % N_LOST_MAX] = true;
+        r->n_lost++;
+    }
+}
+
 static void
 check_packet(struct reuse *r, const uint8_t *buf, uint32_t len)
 {
@@ -237,12 +251,13 @@ check_packet(struct reuse *r, const uint8_t *buf, uint32_t len)
               packet_len(seq), len - HEADER_LEN);
     }
     if (seq >= r->next) {
-        r->n_lost += seq - r->next;
-        r->next = seq + 1;
-    } else if (r->next - seq > 2 * WINDOW || !r->n_lost) {
+        skip_to(r, seq);
+        r->lost[r->next++ % N_LOST_MAX] = false;
+    } else if (r->next - seq > N_LOST_MAX || !r->lost[seq % N_LOST_MAX]) {
         fatal("packet %u came after packet %u", seq, r->next - 1);
     } else {
-        r->n_lost--;            /* It took its time. */
+        r->lost[seq % N_LOST_MAX] = false;      /* It took its time. */
+        r->n_lost--;
     }
 }
 
@@ -306,8 +321,7 @@ run(struct reuse *r, uint64_t bytes)
                 fatal("of %u packets %u came and %u buffers did not come back",
                       r->n_sent, r->next - r->n_lost, r->n);
             }
-            r->n_lost += r->n_sent - r->next;
-            r->next = r->n_sent;
+            skip_to(r, r->n_sent);
         }
         next = r->next;
     }
