@@ -22,11 +22,12 @@ usage: ./quickstart check [--all] [--asan]
 
 Checks, in this order: the style of shell scripts (shellcheck) and of lib/
 (checkpatch.py of Open vSwitch); the unit tests; that everything compiles by
-clang, whose thread-safety analysis knows our locks; the unit tests and a
-system test with AddressSanitizer and UndefinedBehaviorSanitizer; that the
-relay takes no more instructions than were recorded; the simulated NIC alone;
-the system tests; and then, for each other suite of Debian that we know, in a
-root of that suite ("./quickstart --suite --help"), what --each-suite does.
+clang, whose thread-safety analysis knows our locks; the unit tests that are
+programs, and some system tests, with AddressSanitizer and
+UndefinedBehaviorSanitizer; that the relay takes no more instructions than were
+recorded; the simulated NIC alone; the system tests; and then, for each other
+suite of Debian that we know, in a root of that suite ("./quickstart --suite
+--help"), what --each-suite does.
 
 What ran is compared with what was to run: a test without a result has failed.
 The last line says how many tests passed and failed; the exit status is 0 only
