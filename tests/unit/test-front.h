@@ -34,7 +34,7 @@
 
 #define USER 0x7f0000000000ULL
 #define MEM_SIZE 0x100000
-#define TIMEOUT 10000
+#define TIMEOUT 60000
 
 static char refused[100];               /* Why the last message was. */
 static struct sockaddr_un un = { .sun_family = AF_UNIX };

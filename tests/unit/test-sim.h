@@ -31,7 +31,7 @@
 /* Waits for a condition. */
 #define WAIT(CONDITION) \
 	do { \
-		uint64_t end_ = rte_get_tsc_cycles() + 10 * rte_get_tsc_hz(); \
+		uint64_t end_ = rte_get_tsc_cycles() + 60 * rte_get_tsc_hz(); \
 		while (!(CONDITION)) { \
 			if (rte_get_tsc_cycles() > end_) \
 				fail_msg("never: %s", #CONDITION); \
