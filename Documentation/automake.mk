@@ -39,6 +39,7 @@ documentation = \
 	Documentation/monitoring.rst \
 	Documentation/orchestration.rst \
 	Documentation/port-guide.rst \
+	Documentation/receive-into-guest-buffers.rst \
 	Documentation/reference.rst \
 	Documentation/security.rst \
 	Documentation/simulated-nic.rst \

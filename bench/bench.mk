@@ -25,6 +25,7 @@ EXTRA_DIST += \
 	$(bench_vf_sources) \
 	bench/bench_guest.c \
 	bench/core-distance.c \
+	bench/receive-direct.c \
 	bench/relay-cost.c \
 	bench/ring-cost.c \
 	bench/run-on.h \
@@ -117,6 +118,25 @@ bench/ring-cost: bench/ring-cost.c lib/base/headers.h lib/base/packet.c \
 	@$(MKDIR_P) $(@D)
 	$(AM_V_CCLD)$(RELAY_COST_LINK) -o $@ $(filter %.c,$^) \
 		$(RELAY_COST_LIBS)
+
+# "make bench-receive-direct": an experiment, see
+# Documentation/receive-into-guest-buffers.rst.
+if BUILD_DRIVERS
+CLEANFILES += bench/receive-direct
+
+bench/receive-direct: bench/receive-direct.c bench/bench_vf.h bench/run-on.h \
+		lib/base/headers.h lib/base/packet.c lib/base/packet.h \
+		lib/vhost/ring.c lib/vhost/ring.h tests/unit/test-guest.h
+	@$(MKDIR_P) $(@D)
+	$(AM_V_CCLD)$(RELAY_COST_LINK) -o $@ $(filter %.c,$^) \
+		$(RELAY_COST_LIBS)
+
+bench-receive-direct: bench/receive-direct bench/librte_benchvf.so
+	bench/receive-direct '$(abs_top_builddir)/bench/librte_benchvf.so' \
+		$(RECEIVE_DIRECT_FLAGS)
+
+PHONY += bench-receive-direct
+endif
 
 relay_cost_programs = bench/relay-cost bench/ring-cost
 

@@ -178,6 +178,7 @@ sources_pack()
         --exclude='./libtool' --exclude='./bench-results' \
         --exclude='./openvswitch-dpdkvdpa-*' \
         --exclude='./bench/relay-cost' --exclude='./bench/ring-cost' \
+        --exclude='./bench/receive-direct' \
         --exclude='./bench/vhost-floor' \
         --exclude='./tests/atlocal' --exclude='./tests/package.m4' \
         --exclude='./tests/system-testsuite*' --exclude='./tests/*.list' \
