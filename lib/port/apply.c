@@ -167,13 +167,14 @@ apply_to_representor(struct vdpa_port *port, struct netdev *netdev,
         *errp = NULL;
         error = check_lsc(netdev, args, errp);  /* It may be new. */
     } else if (*errp && !rte_eth_dev_is_valid_port(port_id)) {
-        char *full = vdpa_ethdev_explain_full();
+        const char *devargs = smap_get(args, "dpdk-devargs");
+        char *why = vdpa_devargs_explain(devargs);
 
-        if (full) {
+        if (why) {
             free(*errp);
             *errp = xasprintf("dpdk-devargs: \"%s\" cannot be had: %s",
-                              smap_get(args, "dpdk-devargs"), full);
-            free(full);
+                              devargs, why);
+            free(why);
         }
     }
     return error;

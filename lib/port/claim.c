@@ -211,19 +211,19 @@ remove_unused(const struct vdpa_device *id)
 static char *
 explain_probe(const char *devargs, const char *as, int error)
 {
-    char *full = vdpa_ethdev_explain_full();
+    char *why = vdpa_devargs_explain(devargs);
     char *text;
 
-    if (full) {
+    if (why) {
         text = xasprintf("vdpa-accelerator-devargs: \"%s\" cannot be had: %s",
-                         devargs, full);
+                         devargs, why);
     } else {
         text = xasprintf("vdpa-accelerator-devargs: \"%s\" cannot be probed%s "
                          "(%s); check that it exists, that it is bound to a "
                          "driver DPDK can use, and what the log says",
                          devargs, as, ovs_strerror(error));
     }
-    free(full);
+    free(why);
     return text;
 }
 
@@ -422,6 +422,25 @@ vdpa_probe_devargs(const char *devargs)
             : xstrdup(devargs));
 }
 
+/* Returns what to say of 'devargs', which brought no vDPA device, which the
+ * caller must free.  Of two drivers that take a device the one that DPDK tries
+ * first has it, if nobody tells it otherwise before. */
+static char *
+explain_no_vdpa(const struct vdpa_claim *claim, const char *devargs)
+{
+    struct rte_device *device = vdpa_device_find(&claim->id);
+
+    if (!device || claim->probed) {
+        return xasprintf("vdpa-accelerator-devargs: \"%s\" is no vDPA device",
+                         devargs);
+    }
+    return xasprintf("vdpa-accelerator-devargs: \"%s\" is no vDPA device, for "
+                     "DPDK's driver %s has it; if another is to have it, put "
+                     "\"-a %s\" into other_config:dpdk-extra and start "
+                     "ovs-vswitchd anew", devargs,
+                     rte_driver_name(rte_dev_driver(device)), devargs);
+}
+
 /* Finds the vDPA device of 'claim'. */
 static int
 claim_find_vdpa(struct vdpa_claim *claim, const char *devargs, char **errp)
@@ -448,8 +467,7 @@ claim_find_vdpa(struct vdpa_claim *claim, const char *devargs, char **errp)
         claim->vdpa = rte_vdpa_find_device_by_name(claim->id.name);
     }
     if (!claim->vdpa) {
-        *errp = xasprintf("vdpa-accelerator-devargs: \"%s\" is no vDPA "
-                          "device", devargs);
+        *errp = explain_no_vdpa(claim, devargs);
         return ENODEV;
     }
     return 0;
@@ -571,12 +589,12 @@ vdpa_claim_forget_interface(const struct netdev *netdev)
 static char *
 explain_interface(const char *devargs, const struct vdpa_device *id, int error)
 {
-    char *full = vdpa_ethdev_explain_full();
+    char *why = vdpa_devargs_explain(devargs);
     char *text;
 
-    if (full) {
+    if (why) {
         text = xasprintf("dpdk-devargs: \"%s\" cannot be had: %s", devargs,
-                         full);
+                         why);
     } else if (error) {
         text = xasprintf("dpdk-devargs: \"%s\" cannot be probed (%s); check "
                          "that the device exists and what the log says",
@@ -586,7 +604,7 @@ explain_interface(const char *devargs, const struct vdpa_device *id, int error)
                          "device \"%s\" has no such representor; give one "
                          "that it has", devargs, id->name);
     }
-    free(full);
+    free(why);
     return text;
 }
 

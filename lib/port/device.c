@@ -16,13 +16,16 @@
 
 #include "port/device.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_bus.h>
 #include <rte_devargs.h>
 #include <rte_ethdev.h>
 #include <rte_pci.h>
+#include <rte_vfio.h>
 
 #include "packets.h"
 #include "util.h"
@@ -147,16 +150,79 @@ vdpa_ethdev_find(const struct vdpa_device *id, uint16_t *port_idp)
     return n;
 }
 
+/* Returns true if 'driver', one of the kernel's, shares its devices with
+ * DPDK. */
+static bool
+driver_shares(const char *driver)
+{
+    return strstr(driver, "uio") || !strncmp(driver, "mlx", 3);
+}
+
+/* Stores in 'driver' the name of the driver of the kernel's that has the PCI
+ * device 'name', empty if none has it.  Returns false if there is no such
+ * device.  Looks where DPDK does. */
+static bool
+pci_driver(const char *name, char driver[PATH_MAX])
+{
+    const char *root = getenv("SYSFS_PCI_DEVICES");
+    char *dir = xasprintf("%s/%s", root ? root : "/sys/bus/pci/devices",
+                          name);
+    char *link = xasprintf("%s/driver", dir);
+    ssize_t n = readlink(link, driver, PATH_MAX - 1);
+    bool there = !access(dir, F_OK);
+    const char *base;
+
+    driver[MAX(n, 0)] = '\0';
+    base = strrchr(driver, '/');
+    if (base) {
+        memmove(driver, base + 1, strlen(base));
+    }
+    free(link);
+    free(dir);
+    return there;
+}
+
+/* Returns why DPDK does not get the PCI device 'name', or null. */
+static char *
+explain_pci(const char *name)
+{
+    char driver[PATH_MAX];
+
+    if (!pci_driver(name, driver)) {
+        return xasprintf("there is no PCI device %s; give one that "
+                         "\"dpdk-devbind.py --status\" lists", name);
+    } else if (!driver[0]) {
+        return xasprintf("no driver of the kernel has it; bind it to "
+                         "vfio-pci (\"dpdk-devbind.py --bind=vfio-pci %s\")",
+                         name);
+    } else if (strstr(driver, "vfio")) {
+        return (rte_vfio_is_enabled("vfio") ? NULL
+                : xasprintf("%s, which has it, was not loaded when "
+                            "ovs-vswitchd started; start ovs-vswitchd anew",
+                            driver));
+    } else if (!driver_shares(driver)) {
+        return xasprintf("the kernel's driver %s has it; bind it to vfio-pci "
+                         "(\"dpdk-devbind.py --bind=vfio-pci %s\")", driver,
+                         name);
+    }
+    return NULL;
+}
+
 char *
-vdpa_ethdev_explain_full(void)
+vdpa_devargs_explain(const char *devargs)
 {
     unsigned int n = rte_eth_dev_count_total();
+    struct vdpa_device id;
 
-    return (n < RTE_MAX_ETHPORTS ? NULL
-            : xasprintf("DPDK has room for %d Ethernet devices, %u are in "
-                        "use; delete ports that are not needed, or use a DPDK "
-                        "that was built for more (its option max_ethports)",
-                        RTE_MAX_ETHPORTS, n));
+    if (n >= RTE_MAX_ETHPORTS) {
+        return xasprintf("DPDK has room for %d Ethernet devices, %u are in "
+                         "use; delete ports that are not needed, or use a "
+                         "DPDK that was built for more (its option "
+                         "max_ethports)",
+                         RTE_MAX_ETHPORTS, n);
+    }
+    return (vdpa_device_parse(devargs, &id) && !strcmp(id.bus, "pci")
+            ? explain_pci(id.name) : NULL);
 }
 
 static bool

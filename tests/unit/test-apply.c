@@ -45,7 +45,7 @@ static const char *base_text;   /* And what it says. */
 static int accelerator_error;
 static int guest_error;
 static const char *features;    /* vdpa-features. */
-static const char *full;        /* Of vdpa_ethdev_explain_full(). */
+static const char *full;        /* Of vdpa_devargs_explain(). */
 
 /* What happened. */
 static unsigned int n_probes;   /* Checks that may probe. */
@@ -79,7 +79,7 @@ vdpa_claim_note_interface(struct netdev *n, struct vdpa_place *place)
 }
 
 char *
-vdpa_ethdev_explain_full(void)
+vdpa_devargs_explain(const char *devargs OVS_UNUSED)
 {
     return nullable_xstrdup(full);
 }

@@ -21,6 +21,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <rte_eal.h>
@@ -66,10 +69,21 @@ get_fake_info(uint16_t port_id, struct rte_eth_dev_info *info)
     return error;
 }
 
+/* Whether vfio-pci was loaded when DPDK was initialized. */
+static bool vfio_is_enabled;
+
+static int
+get_fake_vfio(const char *module)
+{
+    return !strcmp(module, "vfio") && vfio_is_enabled;
+}
+
+#define rte_vfio_is_enabled get_fake_vfio
 #define netdev_dpdk_get_port_id get_fake_port_id
 #define rte_eth_dev_info_get get_fake_info
 #include "lib/port/claim.c"
 #include "lib/port/device.c"
+#undef rte_vfio_is_enabled
 #undef netdev_dpdk_get_port_id
 #undef rte_eth_dev_info_get
 
@@ -190,7 +204,8 @@ test_second_user(void **state OVS_UNUSED)
 static void
 test_no_vdpa(void **state OVS_UNUSED)
 {
-    check_vdpa_refused(THERE, ENODEV, "is no vDPA device");
+    check_vdpa_refused(THERE, ENODEV, "is no vDPA device, for DPDK's driver "
+                       "net_null has it; if another is to have it, put \"-a ");
     assert_true(is_there(THERE));
     check_vdpa_refused("net_null4", ENODEV, "is no vDPA device");
     assert_false(is_there("net_null4"));
@@ -241,13 +256,61 @@ test_check_interface(void **state OVS_UNUSED)
                                                 &place, &text), 0);
     assert_false(is_there("net_null6"));
     check_interface_refused("net_nosuch0", EINVAL, "is not a device");
-    check_interface_refused("0000:ff:1f.7", ENODEV, "cannot be probed");
+    check_interface_refused("0000:ff:1f.7", ENODEV, "cannot be had: there is "
+                            "no PCI device 0000:ff:1f.7; give one");
     check_interface_refused("class=eth,mac=02:99:99:99:99:99", ENODEV,
                             "matches no Ethernet port");
     check_interface_refused(THERE",representor=[9]", ENODEV,
                             "no such representor");
     assert_true(is_there(THERE));
     assert_int_equal(rte_eth_dev_count_total(), n);
+}
+
+/* Makes the PCI device 'name' below 'root', which has 'driver', or none if that
+ * is null. */
+static void
+make_pci(const char *root, const char *name, const char *driver)
+{
+    char path[256], target[256];
+
+    snprintf(path, sizeof path, "%s/%s", root, name);
+    assert_int_equal(mkdir(path, 0700), 0);
+    if (driver) {
+        snprintf(path, sizeof path, "%s/%s/driver", root, name);
+        snprintf(target, sizeof target, "../../../bus/pci/drivers/%s", driver);
+        assert_int_equal(symlink(target, path), 0);
+    }
+}
+
+/* A PCI device that DPDK does not get: the message says who has it. */
+static void
+test_pci(void **state OVS_UNUSED)
+{
+    char root[] = "/tmp/test-claim.XXXXXX";
+    char *command = xasprintf("rm -rf %s", mkdtemp(root));
+
+    setenv("SYSFS_PCI_DEVICES", root, true);
+    make_pci(root, "0000:ff:1f.1", "igbvf");
+    make_pci(root, "0000:ff:1f.2", NULL);
+    make_pci(root, "0000:ff:1f.3", "vfio-pci");
+    make_pci(root, "0000:ff:1f.4", "mlx5_core");
+    check_vf_refused("0000:ff:1f.0", ENODEV, "cannot be had: there is no PCI "
+                     "device 0000:ff:1f.0; give one");
+    check_vf_refused("ff:1f.1", ENODEV, "driver igbvf has it; bind it to "
+                     "vfio-pci (\"dpdk-devbind.py --bind=vfio-pci 0000:ff:");
+    check_vf_refused("0000:ff:1f.2,x=1", ENODEV, "no driver of the kernel "
+                     "has it; bind it to vfio-pci");
+    check_vf_refused("0000:ff:1f.3", ENODEV, "vfio-pci, which has it, was not "
+                     "loaded when ovs-vswitchd started; start");
+    vfio_is_enabled = true;
+    check_vf_refused("0000:ff:1f.3", ENODEV, "cannot be probed");
+    vfio_is_enabled = false;
+    check_vf_refused("0000:ff:1f.4", ENODEV, "cannot be probed");
+    check_vdpa_refused("0000:ff:1f.1", ENODEV, "driver igbvf has it");
+    check_interface_refused("0000:ff:1f.1", ENODEV, "driver igbvf has it");
+    unsetenv("SYSFS_PCI_DEVICES");
+    assert_int_equal(system(command), 0);
+    free(command);
 }
 
 static void
@@ -324,7 +387,7 @@ test_full(void **state OVS_UNUSED)
     unsigned int n = 0;
     char name[80];
 
-    assert_null(vdpa_ethdev_explain_full());
+    assert_null(vdpa_devargs_explain("net_null9"));
     while (rte_eth_dev_count_total() < RTE_MAX_ETHPORTS) {
         snprintf(name, sizeof name, "net_null1%u", n);
         all[n++] = claim_vf(name, "p1");
@@ -336,7 +399,7 @@ test_full(void **state OVS_UNUSED)
     while (n > 0) {
         vdpa_claim_release(all[--n], false);
     }
-    assert_null(vdpa_ethdev_explain_full());
+    assert_null(vdpa_devargs_explain("net_null9"));
 }
 
 int
@@ -359,6 +422,7 @@ main(void)
         cmocka_unit_test(test_no_vdpa),
         cmocka_unit_test(test_interface),
         cmocka_unit_test(test_check_interface),
+        cmocka_unit_test(test_pci),
         cmocka_unit_test(test_bad_devargs),
         cmocka_unit_test(test_pair),
         cmocka_unit_test(test_full),
