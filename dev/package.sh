@@ -138,15 +138,7 @@ package_try()
         vm_run "$work" "$log"
     status=$?
     rm -rf "$work"
-    grep -oE "^test_[a-z_]+" "$TOP/tests/package.sh" | sed 's/^test_//' \
-        > "$1/tests.list"
-    if grep -q '^FAILED' "$log" || ! grep -q '^ok' "$log"; then
-        tail -n 100 "$log"
-        tail -n 30 "$log.console"
-    fi
-    suite_count vm.log "$status" "$1/tests.list" \
-        < <(tr -d '\r' < "$log" \
-            | sed -nE 's/^(ok|FAILED) ([a-z_]+)$/\2 \1/p')
+    vm_count "$1" vm.log "$status" "$TOP/tests/package.sh"
 }
 
 # package_disk FROM TO: puts into TO what a virtual machine wants: the packages in

@@ -11,22 +11,26 @@
 # limitations under the License.
 
 # A virtual machine with systemd and Debian's Open vSwitch, of the machine's
-# suite, emulated by QEMU.  It has no network; what it is to do comes as a tar
-# ball on its second disk, and what it says on its second serial line is the
-# result.
+# suite, emulated by QEMU.  It has no network, unless VM_MORE gives it one; what it
+# is to do comes as a tar ball on its second disk, and what it says on its second
+# serial line is the result.
 #
 # shellcheck shell=bash
 
 # What distinguishes this way of making its disk from earlier ones.
-VM_RECIPE=2
+VM_RECIPE=3
 
-VM_PACKAGES="apparmor dbus dpdk-dev initramfs-tools iproute2
-    linux-image-cloud-amd64 mount openvswitch-switch openvswitch-switch-dpdk
-    procps python3 systemd-sysv udev"
+# The kernel is the one that has drivers of network cards.
+VM_PACKAGES="apparmor dbus dpdk-dev initramfs-tools iproute2 iputils-ping kmod
+    linux-image-amd64 mount openvswitch-switch openvswitch-switch-dpdk procps
+    python3 systemd-sysv udev"
 
 # How much memory it has, in MB, and for how long it may say nothing, in seconds.
 # How long it takes in all depends on what else the machine does.
 VM_MEMORY=2048 VM_SILENCE=600
+
+# The QEMU, what it is told besides, and what the kernel is.
+VM_QEMU=(qemu-system-x86_64) VM_MORE=() VM_APPEND=
 
 # What a kernel that is emulated boots faster with.  The cycles that are counted
 # for it are the machine's, and no clock: systemd and DPDK look at the time.
@@ -80,12 +84,17 @@ ExecStopPost=systemctl --no-block poweroff
 [Install]
 WantedBy=default.target
 UNIT
-    chroot "$root" systemctl enable vm.service \
+    # Its initramfs is to find the disk, and be small.
+    echo MODULES=list > "$root/etc/initramfs-tools/conf.d/vm"
+    printf '%s\n' virtio_pci virtio_blk ext4 \
+        >> "$root/etc/initramfs-tools/modules"
+    chroot "$root" update-initramfs -u \
+        && chroot "$root" systemctl enable vm.service \
         && chroot "$root" systemctl mask systemd-timesyncd.service \
             apparmor.service dpdk.service apt-daily.timer \
             apt-daily-upgrade.timer fstrim.timer e2scrub_all.timer \
-        && cp "$root"/boot/vmlinuz-*-cloud-* "$1/vmlinuz" \
-        && cp "$root"/boot/initrd.img-*-cloud-* "$1/initrd" \
+        && cp "$root"/boot/vmlinuz-* "$1/vmlinuz" \
+        && cp "$root"/boot/initrd.img-* "$1/initrd" \
         && rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*.bin \
         && rm -f "$1/disk" \
         && mke2fs -q -t ext4 -O ^has_journal -d "$root" "$1/disk" 3G
@@ -98,17 +107,33 @@ vm_run()
 {
     local pid
     tar -C "$1" -cf "$2.tar" . && : > "$2" && : > "$2.console" || return
-    qemu-system-x86_64 -accel tcg,thread=multi \
+    "${VM_QEMU[@]}" -accel tcg,thread=multi \
         -cpu max -smp 2 -m "$VM_MEMORY" -nodefaults -no-reboot -display none \
         -kernel "$VM_DIR/vmlinuz" -initrd "$VM_DIR/initrd" \
-        -append "root=/dev/vda rw console=ttyS0 $VM_HASTE" \
+        -append "root=/dev/vda rw console=ttyS0 $VM_HASTE $VM_APPEND" \
         -drive "file=$VM_DIR/disk,format=raw,if=virtio,snapshot=on" \
         -drive "file=$2.tar,format=raw,if=virtio,readonly=on" \
-        -serial "file:$2.console" -serial "file:$2" &
+        -serial "file:$2.console" -serial "file:$2" "${VM_MORE[@]}" &
     pid=$!
     trap 'kill -KILL "$pid"; exit 1' TERM
     vm_watch "$pid" "$2" "$2.console"
     wait "$pid"
+}
+
+# vm_count FOLDER LOG STATUS FILE...: counts what vm_run gave, with what it wrote
+# to FOLDER/LOG.  Each function test_NAME of the FILEs is a test, and its result a
+# line "ok NAME" or "FAILED NAME".
+vm_count()
+{
+    local log=$1/$2
+    grep -hoE '^test_[a-z_]+' "${@:4}" | sed 's/^test_//' > "$1/tests.list"
+    if grep -q '^FAILED' "$log" || ! grep -q '^ok' "$log"; then
+        tail -n 100 "$log"
+        tail -n 30 "$log.console"
+    fi
+    suite_count "$2" "$3" "$1/tests.list" \
+        < <(tr -d '\r' < "$log" \
+            | sed -nE 's/^(ok|FAILED) ([a-z_]+)$/\2 \1/p')
 }
 
 # vm_watch PID FILE...: waits until the process ends; ends it if none of the files
