@@ -18,7 +18,7 @@ usage_check()
 {
     cat <<USAGE
 usage: ./quickstart check [--all] [--asan]
-           [--unit|--system|--perf|--each-suite] [KEYWORD]...
+           [--unit|--system|--perf|--nested|--each-suite] [KEYWORD]...
 
 Checks, in this order: the style of shell scripts (shellcheck) and of lib/
 (checkpatch.py of Open vSwitch); the unit tests; that everything compiles by
@@ -38,7 +38,8 @@ if some ran and none failed.
              the Debian packages, which are built, looked at, and tried in a
              virtual machine; Open vSwitch's own tests with our ovs-vswitchd,
              which take about an hour; a cross build for arm64 and its unit
-             tests under qemu-user; all of it in each suite
+             tests under qemu-user; all of it in each suite; and what --nested
+             does
   --each-suite  only what is checked in each suite: that everything compiles by
              gcc and by clang without a warning, the unit tests, and the system
              tests with the keyword "each-suite"; with --all, everything but
@@ -49,6 +50,7 @@ if some ran and none failed.
   --perf     only whether the relay got slower: the instructions, and the
              cycles beside testpmd, for which the machine must be quiet.  The
              latter no other check looks at.
+  --nested   only "./quickstart nested"; a KEYWORD is a stage of it
   KEYWORD    only the system tests with one of these keywords, slow or not, and
              the unit test programs with one of them in their name
 USAGE
@@ -61,7 +63,7 @@ command_check()
         case $1 in
         --all) all=yes ;;
         --asan) ASAN=yes ;;
-        --unit|--system|--perf|--each-suite)
+        --unit|--system|--perf|--nested|--each-suite)
             [ -z "$only" ] || [ "$only" = "$1" ] \
                 || die "check: $only and $1 exclude each other"
             only=$1
@@ -84,6 +86,13 @@ command_check()
         check_part "$part" "$all" "$@"
     done
     printf 'Seconds that each part took:%s\n' "$PARTS"
+    check_result
+}
+
+# check_result: prints how many tests passed and failed, and fails if any did, or
+# none ran.
+check_result()
+{
     printf '%d passed, %d failed' "$PASSED" "$FAILED"
     [ "$SKIPPED" -eq 0 ] || printf ', %d skipped' "$SKIPPED"
     printf '\n'
@@ -106,6 +115,7 @@ check_parts()
     --unit*) echo "$style$unit" ;;
     --system*) echo "$system" ;;
     --perf*) echo "$perf ratios" ;;
+    --nested*) echo nested ;;
     --each-suite) echo "$unit each_suite" ;;
     --each-suiteyes) echo "$unit sanitized $system package openvswitch arm64" ;;
     *)
@@ -113,7 +123,7 @@ check_parts()
             echo "$unit$system"
         else
             echo "$style$unit sanitized $perf$system" \
-                "${2:+package openvswitch arm64} suites"
+                "${2:+package nested openvswitch arm64} suites"
         fi
         ;;
     esac

@@ -321,6 +321,14 @@ EXTRA_DIST += $(counting_tests)
 TESTS += tests/unit/test-util.sh
 EXTRA_DIST += tests/unit/test-util.sh
 
+# What runs in a virtual machine with PCI devices.
+EXTRA_DIST += \
+	tests/nested/ifc.sh \
+	tests/nested/lab.sh \
+	tests/nested/relay.sh \
+	tests/nested/run.sh \
+	tests/nested/unplug.sh
+
 # Whether it is seen that a program is not hardened.
 TESTS += tests/unit/test-hardened.sh
 EXTRA_DIST += tests/unit/test-hardened.sh
