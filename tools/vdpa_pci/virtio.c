@@ -83,6 +83,7 @@ vpci_virtio_reset(struct vpci_virtio *v)
 	v->queue = 0;
 	v->own_features = 0;
 	v->has_state = 0;
+	v->logging = 0;
 	v->isr = 0;
 }
 

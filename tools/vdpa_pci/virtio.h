@@ -30,6 +30,7 @@ struct vpci_virtio {
 	uint64_t own_features;		/* The driver's, of those we add. */
 	uint32_t has_state;		/* Virtqueues whose ring state was
 					 * set. */
+	uint32_t logging;		/* As "ifc" wants it. */
 	bool link;			/* As the driver was told. */
 	uint8_t isr;
 	uint64_t bad_writes;
