@@ -83,6 +83,15 @@ read_msix_bar(struct vpci_function *fn, uint32_t off, uint32_t size)
 	return rte_le_to_cpu_32(value);
 }
 
+/* All of a register or a part: compilers make of "ring_state >> 16" a load of
+ * two bytes. */
+static uint32_t
+read_lm(struct vpci_function *fn, enum vpci_lm_layout layout, uint32_t off)
+{
+	return vpci_lm_read(&fn->migration, layout, off - off % 4) >>
+		8 * (off % 4);
+}
+
 static uint32_t
 read_bar(struct vpci_function *fn, uint32_t bar, uint32_t off, uint32_t size)
 {
@@ -92,11 +101,10 @@ read_bar(struct vpci_function *fn, uint32_t bar, uint32_t off, uint32_t size)
 		return read_virtio_bar(fn, off, size);
 	if (bar == VPCI_BAR_MSIX)
 		return read_msix_bar(fn, off, size);
-	if (bar == VPCI_BAR_LM && size == 4)
-		return vpci_lm_read(&fn->migration, VPCI_LM_IFC, off);
-	if (bar == VPCI_BAR_NOTIFY && size == 4 && off >= own_lm)
-		return vpci_lm_read(&fn->migration, VPCI_LM_OWN,
-				    off - own_lm);
+	if (bar == VPCI_BAR_LM)
+		return read_lm(fn, VPCI_LM_IFC, off);
+	if (bar == VPCI_BAR_NOTIFY && off >= own_lm)
+		return read_lm(fn, VPCI_LM_OWN, off - own_lm);
 	return 0;
 }
 
