@@ -65,6 +65,7 @@ tools_vhost_user_frontend_SOURCES = \
 	tools/frontend-firsts.c \
 	tools/frontend-memory.c \
 	tools/frontend-messages.c \
+	tools/frontend-move.c \
 	tools/frontend-peer.c \
 	tools/frontend-reuse.c \
 	tools/frontend-ring.c \

@@ -264,6 +264,7 @@ peer_negotiate(struct peer *peer)
     if (!negotiate(peer)) {
         fatal("%s: features cannot be negotiated", peer->path);
     }
+    peer->negotiated = features & peer->offered;
 }
 
 static bool
@@ -309,8 +310,8 @@ peer_share_same_memory(struct peer *peer)
     }
 }
 
-void
-peer_set_ring_addr(struct peer *peer, unsigned int index)
+union payload
+peer_ring_addr(unsigned int index)
 {
     uint64_t area = USER_BASE + index * RING_AREA;
     union payload p;
@@ -320,6 +321,14 @@ peer_set_ring_addr(struct peer *peer, unsigned int index)
     p.addr.desc = area + RING_DESC;
     p.addr.avail = area + RING_AVAIL;
     p.addr.used = area + RING_USED;
+    return p;
+}
+
+void
+peer_set_ring_addr(struct peer *peer, unsigned int index)
+{
+    union payload p = peer_ring_addr(index);
+
     peer_send(peer, SET_VRING_ADDR, &p, sizeof p.addr, NULL, 0);
 }
 
@@ -355,7 +364,9 @@ peer_start_ring(struct peer *peer, unsigned int index)
     ring->area[RING_AVAIL + (peer->packed ? 2 : 0)] = 1;
 
     peer_send_state(peer, SET_VRING_NUM, index, peer->ring_size);
-    peer_send_state(peer, SET_VRING_BASE, index, peer->packed ? 0x8000 : 0);
+    peer_send_state(peer, SET_VRING_BASE, index,
+                    peer->bases ? peer->bases[index]
+                    : peer->packed ? 0x8000 : 0);
     peer_set_ring_addr(peer, index);
     close_kick(peer, index);
     peer->kicks[index] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

@@ -186,7 +186,7 @@ traffic_send_one(struct peer *peer, unsigned int pair)
 }
 
 void
-traffic_poll(struct peer *peer, unsigned int pair, bool send, bool check)
+traffic_reap(struct peer *peer, unsigned int pair, bool check)
 {
     struct ring *rx = &peer->rings[2 * pair];
     struct ring *tx = &peer->rings[2 * pair + 1];
@@ -198,12 +198,21 @@ traffic_poll(struct peer *peer, unsigned int pair, bool send, bool check)
             check_packet(peer, pair, ring_buf(rx, slot), len);
         }
     }
+    while (ring_reap(tx, &slot, &len)) {
+        /* Nothing to do. */
+    }
+}
+
+void
+traffic_poll(struct peer *peer, unsigned int pair, bool send, bool check)
+{
+    struct ring *rx = &peer->rings[2 * pair];
+    struct ring *tx = &peer->rings[2 * pair + 1];
+
+    traffic_reap(peer, pair, check);
     while (ring_room(rx)) {
         ring_offer(rx, ring_buf_addr(rx, ring_slot(rx)), BUF_SIZE,
                    VRING_DESC_F_WRITE, 0);
-    }
-    while (ring_reap(tx, &slot, &len)) {
-        /* Nothing to do. */
     }
     while (send && ring_room(tx)) {
         traffic_send_one(peer, pair);

@@ -37,8 +37,8 @@
 #define HEADER_LEN 12           /* struct virtio_net_hdr_mrg_rxbuf. */
 
 /* Where the memory is for the guest, and in the front-end's address space (so
- * it says). */
-#define GUEST_BASE 0x100000ULL
+ * it says): where hugepages may begin, for an IOMMU to map them as such. */
+#define GUEST_BASE 0x200000ULL
 #define USER_BASE 0x7f0000000000ULL
 
 /* A ring: descriptors, available part and used part, and its buffers. */
@@ -169,12 +169,14 @@ struct peer {
     bool packed;
     bool mergeable;
     uint64_t features;          /* More that the guest takes if offered. */
-    bool keep_rings;            /* Start rings with what they hold. */
+    bool keep_rings;            /* Start rings with what they hold, */
+    const uint32_t *bases;      /* from here on; null: from the beginning. */
     bool says_done;             /* Says when all rings are started. */
     unsigned int n_pairs;
     unsigned int ring_size;     /* A power of two, at least N_BUFS. */
     uint64_t offered;           /* Virtio features. */
     uint64_t offered_protocol;  /* Protocol features. */
+    uint64_t negotiated;        /* Virtio features. */
     int (*make_memory)(void);   /* The file of MEM_SIZE; null for a memfd. */
     int mem_fd;
     uint8_t *mem;
@@ -248,6 +250,7 @@ void peer_share_memory(struct peer *);
 void peer_share_same_memory(struct peer *);
 void peer_start_ring(struct peer *, unsigned int index);
 void peer_set_ring_addr(struct peer *, unsigned int index);
+union payload peer_ring_addr(unsigned int index);
 void peer_kick(struct peer *, unsigned int index);
 void peer_say_done(struct peer *);
 void peer_start(struct peer *);
@@ -273,8 +276,10 @@ unsigned int ring_room(const struct ring *);
 
 /* Traffic.  traffic_poll() gives the guest's pair 'pair' something to send,
  * if 'send', and takes what it receives.  With 'check', what it receives must
- * be what it sent, in order.  traffic_send_one() has it send a packet. */
+ * be what it sent, in order.  traffic_reap() only takes what was used, and
+ * writes nothing; traffic_send_one() has the guest send a packet. */
 void traffic_poll(struct peer *, unsigned int pair, bool send, bool check);
+void traffic_reap(struct peer *, unsigned int pair, bool check);
 void traffic_send_one(struct peer *, unsigned int pair);
 
 /* Scenarios; see the programs's help. */
@@ -295,6 +300,7 @@ int scenario_kicks(struct peer *, int argc, char *argv[]);
 int scenario_firsts(struct peer *, unsigned int n);
 int scenario_singles(struct peer *, unsigned int n, int argc, char *argv[]);
 int scenario_reuse(struct peer *, unsigned int n, int argc, char *argv[]);
+int scenario_moves(struct peer *, unsigned int n, int argc, char *argv[]);
 
 /* Ends the traffic of scenario_rings() and the like: set by SIGTERM. */
 extern volatile bool stopping;

@@ -109,7 +109,14 @@ usage(void)
          "                   come back, or to a second SOCKET\n"
          "  reuse [MB]       send so much, 20, in packets of changing sizes, and\n"
          "                   write over each buffer that is given back: all must\n"
-         "                   come back, or to a second SOCKET, as it was sent");
+         "                   come back, or to a second SOCKET, as it was sent\n"
+         "  moves [N [CANCELS [LOG]]]\n"
+         "                   move N times, 2, from one SOCKET to the next by live\n"
+         "                   migration, under traffic that must come back, and\n"
+         "                   look for pages that were not logged; each time begin\n"
+         "                   CANCELS times more, 0, and give it up; the size of\n"
+         "                   the log is LOG bytes, which need not be full pages.\n"
+         "                   The memory is of hugepages");
     for (size_t i = 0; i < N_SCENARIOS; i++) {
         printf("  %s\n", scenarios[i].help);
     }
@@ -293,6 +300,8 @@ run(const char *name, bool check, int argc, char *argv[])
         return scenario_singles(peers, n_peers, argc, argv);
     } else if (!strcmp(name, "reuse")) {
         return scenario_reuse(peers, n_peers, argc, argv);
+    } else if (!strcmp(name, "moves")) {
+        return scenario_moves(peers, n_peers, argc, argv);
     }
     for (size_t i = 0; i < N_SCENARIOS; i++) {
         if (!strcmp(name, scenarios[i].name)) {
