@@ -304,6 +304,12 @@ test_log_base(void **state OVS_UNUSED)
     msg.payload.log.mmap_size = FILE_SIZE;
     check(&msg, false);
 
+    /* It has whole pages, which is what an IOMMU can map. */
+    msg = make_msg(DPDK_VDPA_MSG_SET_LOG_BASE, 16, 1);
+    msg.payload.log.mmap_size = 712;
+    check(&msg, false);
+    assert_int_equal(msg.payload.log.mmap_size, 4096);
+
     msg = make_msg(DPDK_VDPA_MSG_SET_LOG_BASE, 16, 1);
     msg.payload.log.mmap_size = FILE_SIZE / 2;
     msg.payload.log.mmap_offset = 4096;
