@@ -81,6 +81,7 @@ struct dpdk_vdpa_hw {
     bool asked OVS_GUARDED;             /* The driver, to serve the guest. */
     bool hurried OVS_GUARDED;           /* The next time, do not wait for more
                                          * rings. */
+    bool paused OVS_GUARDED;            /* Until features change. */
     long long int waiting OVS_GUARDED;  /* For more rings, since this time in
                                          * ms; 0 if not. */
 };
@@ -325,11 +326,33 @@ hw_was_asked(int vid)
         ovs_mutex_lock(&hw->mutex);
         asked = hw->asked;
         hw->asked = false;
+        hw->paused = false;
         hw->waiting = 0;
         ovs_mutex_unlock(&hw->mutex);
     }
     ovs_mutex_unlock(&hw_mutex);
     return asked;
+}
+
+/* Returns true, once, if dpdk_vdpa_hw_end_logging() has stopped the device of
+ * 'vid'. */
+static bool
+hw_was_paused(int vid)
+    OVS_EXCLUDED(hw_mutex)
+{
+    struct dpdk_vdpa_hw *hw;
+    bool paused = false;
+
+    ovs_mutex_lock(&hw_mutex);
+    hw = hw_find(rte_vhost_get_vdpa_device(vid));
+    if (hw) {
+        ovs_mutex_lock(&hw->mutex);
+        paused = hw->paused;
+        hw->paused = false;
+        ovs_mutex_unlock(&hw->mutex);
+    }
+    ovs_mutex_unlock(&hw_mutex);
+    return paused;
 }
 
 /* Our function was called in this thread. */
@@ -363,11 +386,57 @@ our_dev_conf(int vid)
     return ret;
 }
 
+/* Takes note that the 'len' bytes at 'area' were written. */
+static void
+log_area(int vid, const struct rte_vhost_memory *mem, const void *area,
+         uint64_t len)
+{
+    for (uint32_t i = 0; i < mem->nregions; i++) {
+        const struct rte_vhost_mem_region *r = &mem->regions[i];
+        uint64_t ofs = (uintptr_t) area - r->host_user_addr;
+
+        if (ofs < r->size) {
+            rte_vhost_log_write(vid, r->guest_phys_addr + ofs,
+                                MIN(len, r->size - ofs));
+        }
+    }
+}
+
+/* The device has stopped for good, maybe in the course of live migration, for
+ * which drivers log what it has written to rings.  Some know split rings
+ * only. */
+static void
+log_packed_rings(int vid)
+{
+    const uint64_t both = 1ULL << VHOST_F_LOG_ALL
+                          | 1ULL << VIRTIO_F_RING_PACKED;
+    unsigned int n = rte_vhost_get_vring_num(vid);
+    struct rte_vhost_memory *mem;
+    uint64_t features = 0;
+
+    rte_vhost_get_negotiated_features(vid, &features);
+    if ((features & both) != both || rte_vhost_get_mem_table(vid, &mem)) {
+        return;
+    }
+    for (unsigned int i = 0; i < n; i++) {
+        struct rte_vhost_vring vring;
+
+        if (!rte_vhost_get_vhost_vring(vid, i, &vring) && vring.desc_packed) {
+            log_area(vid, mem, vring.desc_packed,
+                     vring.size * sizeof *vring.desc_packed);
+            log_area(vid, mem, vring.device_event,
+                     sizeof *vring.device_event);
+        }
+    }
+    free(mem);
+}
+
 static int
 our_dev_close(int vid)
 {
     int ret = hw_was_asked(vid) ? theirs(vid)->dev_close(vid) : 0;
 
+    log_packed_rings(vid);
     hw_note(vid, "let go of the guest's queues", ret, false);
     return ret;
 }
@@ -375,13 +444,35 @@ our_dev_close(int vid)
 static int
 our_set_features(int vid)
 {
-    int ret = theirs(vid)->set_features(vid);
+    if (hw_was_paused(vid)) {
+        int ret = theirs(vid)->dev_conf(vid);
 
-    if (ret) {
-        hw_note(vid, "change features while it runs, as for live migration",
-                ret, true);
+        if (ret) {
+            hw_note(vid, "go on after a live migration that came to nothing",
+                    ret, true);
+        }
+        return ret;
+    } else {
+        int ret = theirs(vid)->set_features(vid);
+
+        if (ret) {
+            hw_note(vid, "change features while it runs, as for live "
+                    "migration", ret, true);
+        }
+        return ret;
     }
-    return ret;
+}
+
+void
+dpdk_vdpa_hw_end_logging(const void *hw_, int vid)
+    OVS_EXCLUDED(hw_mutex)
+{
+    struct dpdk_vdpa_hw *hw = CONST_CAST(struct dpdk_vdpa_hw *, hw_);
+
+    ovs_mutex_lock(&hw->mutex);
+    hw->paused = true;
+    ovs_mutex_unlock(&hw->mutex);
+    theirs(vid)->dev_close(vid);
 }
 
 /* Returns true if the library asks our function for the protocol features of

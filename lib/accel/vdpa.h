@@ -62,6 +62,14 @@ bool dpdk_vdpa_hw_is_removed(const struct dpdk_vdpa_hw *);
  * long as the library takes it to be configured.  Any thread. */
 bool dpdk_vdpa_hw_is_running(const struct dpdk_vdpa_hw *);
 
+/* The front-end of 'vid', which the device 'hw' serves, gives a live migration
+ * up: it is about to change features, to those without logging.  Drivers are
+ * told of features when they have changed, and some do not end what they know
+ * as logging only while they have that feature: the next time they would log
+ * nothing.  So the device stops, and serves the guest anew when the features
+ * have changed.  For the thread that handles the connection's messages. */
+void dpdk_vdpa_hw_end_logging(const void *hw, int vid);
+
 /* The device begins to serve a guest when all of its rings are started.
  * Returns true, once, if the front-end has started some, and no more for a
  * second.  Let it connect anew then: the next time the device will do with

@@ -238,7 +238,8 @@ guest_start(struct vdpa_port *port, struct dpdk_vdpa_vm *vm, char **errp)
     guest_set_offer(port, vm);
     if (port->hw) {
         dpdk_vdpa_vm_set_vdpa(vm, dpdk_vdpa_hw_device(port->hw),
-                              guest_is_served, port->hw);
+                              guest_is_served, dpdk_vdpa_hw_end_logging,
+                              port->hw);
     } else {
         vdpa_dmas_equip(port, vm);
     }

@@ -305,6 +305,12 @@ session_handle_msg(struct dpdk_vdpa_session *s, struct dpdk_vdpa_msg *msg)
     case DPDK_VDPA_MSG_RESET_OWNER:
         dpdk_vdpa_msg_close_fds(msg);
         return RTE_VHOST_MSG_RESULT_OK;
+    case DPDK_VDPA_MSG_SET_FEATURES:
+        if (s->book.features & ~msg->payload.u64 & 1ULL << VHOST_F_LOG_ALL
+            && s->hw && s->is_served(s->aux)) {
+            s->end_logging(s->aux, s->vid);
+        }
+        break;
     case DPDK_VDPA_MSG_SET_LOG_BASE:
         if (dpdk_vdpa_book_has_log(&s->book, msg)) {
             dpdk_vdpa_msg_close_fds(msg);

@@ -45,7 +45,8 @@ struct dpdk_vdpa_session {
     int vid;
     bool hw;                    /* A vDPA device is to serve the rings. */
     bool (*is_served)(const void *hw);  /* It does just now. */
-    const void *aux;            /* Passed to 'is_served'. */
+    void (*end_logging)(const void *hw, int vid);       /* It is to. */
+    const void *aux;            /* Passed to both. */
     bool postcopy;              /* Post-copy migration is offered. */
 
     /* What book.h says about threads holds.  In addition, PMD threads read the

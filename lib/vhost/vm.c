@@ -661,12 +661,15 @@ dpdk_vdpa_vm_get_offer(const struct dpdk_vdpa_vm *vm_,
 
 void
 dpdk_vdpa_vm_set_vdpa(struct dpdk_vdpa_vm *vm, struct rte_vdpa_device *vdpa,
-                      bool (*is_served)(const void *hw), const void *hw)
+                      bool (*is_served)(const void *hw),
+                      void (*end_logging)(const void *hw, int vid),
+                      const void *hw)
 {
     vm->vdpa = vdpa;
     vm->offer.hw = true;
     vm->session.hw = true;
     vm->session.is_served = is_served;
+    vm->session.end_logging = end_logging;
     vm->session.aux = hw;
 }
 

@@ -153,12 +153,15 @@ bool dpdk_vdpa_vm_get_offer(const struct dpdk_vdpa_vm *,
                             struct dpdk_vdpa_vm_offer *offer);
 
 /* Has a vDPA device serve the virtqueues, and say what the guest is offered,
- * instead of 'offloads'; what is withheld still is.  'is_served(hw)', which
- * the vhost thread calls, returns true while the driver has it do so.  The
- * device and 'hw' must stay until the VM end is destroyed.  To be called
- * before dpdk_vdpa_vm_start(). */
+ * instead of 'offloads'; what is withheld still is.  The vhost thread calls
+ * 'is_served(hw)', which returns true while the driver has it do so, and
+ * 'end_logging(hw, vid)' before the driver hears that a live migration was
+ * given up: see dpdk_vdpa_hw_end_logging().  The device and 'hw' must stay
+ * until the VM end is destroyed.  To be called before dpdk_vdpa_vm_start(). */
 void dpdk_vdpa_vm_set_vdpa(struct dpdk_vdpa_vm *, struct rte_vdpa_device *,
-                           bool (*is_served)(const void *hw), const void *hw);
+                           bool (*is_served)(const void *hw),
+                           void (*end_logging)(const void *hw, int vid),
+                           const void *hw);
 
 /* Has DMA engine 'engine' copy the packets of 'ring' (vhost/dmas.h), as far as
  * the library allows.  To be called before dpdk_vdpa_vm_start(). */

@@ -130,6 +130,7 @@ void
 dpdk_vdpa_vm_set_vdpa(struct dpdk_vdpa_vm *vm OVS_UNUSED,
                       struct rte_vdpa_device *device OVS_UNUSED,
                       bool (*is_served)(const void *hw) OVS_UNUSED,
+                      void (*end_logging)(const void *, int) OVS_UNUSED,
                       const void *hw OVS_UNUSED)
 {
 }

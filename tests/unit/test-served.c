@@ -421,7 +421,8 @@ make_vm(const char *folder)
     if (!vm) {
         return false;
     }
-    dpdk_vdpa_vm_set_vdpa(vm, device, is_served, hw);
+    dpdk_vdpa_vm_set_vdpa(vm, device, is_served, dpdk_vdpa_hw_end_logging,
+                          hw);
     return !dpdk_vdpa_vm_start(vm, &error);
 }
 

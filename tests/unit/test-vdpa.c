@@ -97,6 +97,36 @@ fake_get_protocol_features(struct rte_vdpa_device *device,
             : ops[2](device, features));
 }
 
+static uint64_t virtio_features;
+static struct rte_vhost_memory *memory;
+static uint64_t logged[8][2];           /* Addresses and lengths. */
+static unsigned int n_logged;
+
+static int
+fake_get_virtio_features(int vid OVS_UNUSED, uint64_t *features)
+{
+    *features = virtio_features;
+    return 0;
+}
+
+static int
+fake_get_mem_table(int vid OVS_UNUSED, struct rte_vhost_memory **mem)
+{
+    size_t size = (sizeof *memory
+                   + memory->nregions * sizeof memory->regions[0]);
+
+    *mem = xmemdup(memory, size);
+    return 0;
+}
+
+static void
+fake_log_write(int vid OVS_UNUSED, uint64_t addr, uint64_t len)
+{
+    assert_true(n_logged < ARRAY_SIZE(logged));
+    logged[n_logged][0] = addr;
+    logged[n_logged++][1] = len;
+}
+
 static long long int now = 1000;
 
 static long long int
@@ -186,6 +216,9 @@ static struct rte_vdpa_device *fake_get_vdpa_device(int vid);
 #define rte_vhost_get_negotiated_protocol_features fake_get_negotiated
 #define rte_vhost_get_vring_num fake_get_vring_num
 #define rte_vhost_get_vhost_vring fake_get_vhost_vring
+#define rte_vhost_get_negotiated_features fake_get_virtio_features
+#define rte_vhost_get_mem_table fake_get_mem_table
+#define rte_vhost_log_write fake_log_write
 #include "lib/accel/vdpa.c"
 
 #if __has_include(<vdpa_driver.h>)
@@ -262,6 +295,7 @@ setup(void **state OVS_UNUSED)
     device.device = NULL;
     is_other_library = false;
     features_error = 0;
+    virtio_features = n_logged = 0;
     protocol_features = F_STATUS;
     n_rings = 0;
     memset(vrings, 0, sizeof vrings);
@@ -478,6 +512,65 @@ test_features_fail(void **state OVS_UNUSED)
     assert_false(dpdk_vdpa_hw_is_running(hw));
 }
 
+/* A live migration that was given up: the driver, which may know nothing of
+ * that, ends while it still has the feature, and begins anew when the feature
+ * has gone. */
+static void
+test_logging_ends(void **state OVS_UNUSED)
+{
+    open_hw(2);
+    assert_int_equal(ops.dev_conf(0), 0);
+    assert_int_equal(n_confs, 1);
+    dpdk_vdpa_hw_end_logging(hw, 0);
+    assert_int_equal(n_closes, 1);
+    assert_true(dpdk_vdpa_hw_is_running(hw));
+    features_error = -EIO;      /* It is not asked. */
+    assert_int_equal(ops.set_features(0), 0);
+    assert_int_equal(n_confs, 2);
+    check_error(NULL);
+    assert_int_equal(ops.set_features(0), -EIO);
+    assert_int_equal(n_confs, 2);
+
+    dpdk_vdpa_hw_end_logging(hw, 0);
+    conf_error = -EIO;
+    assert_int_equal(ops.set_features(0), -EIO);
+    check_error("failed to go on");
+    assert_int_equal(ops.dev_close(0), 0);
+}
+
+/* Of packed rings descriptors and the device's area are logged, where they are
+ * for the guest, at the end of a live migration and not otherwise. */
+static void
+test_packed_is_logged(void **state OVS_UNUSED)
+{
+    const uint64_t packed = 1ULL << VIRTIO_F_RING_PACKED;
+    struct rte_vhost_vring *ring = &vrings[1];
+    static uint8_t guest[8192];
+
+    memory = xzalloc(sizeof *memory + 2 * sizeof memory->regions[0]);
+    memory->nregions = 2;
+    memory->regions[1].host_user_addr = (uintptr_t) guest;
+    memory->regions[1].guest_phys_addr = 0x100000;
+    memory->regions[1].size = sizeof guest;
+    n_rings = 2;
+    ring->desc_packed = (void *) &guest[4096];
+    ring->device_event = (void *) &guest[8188];
+    ring->size = 128;
+    open_hw(2);
+    for (int i = 0; i < 4; i++) {
+        virtio_features = (i & 1 ? packed : 0)
+                          | (i & 2 ? 1ULL << VHOST_F_LOG_ALL : 0);
+        assert_int_equal(ops.dev_conf(0), 0);
+        assert_int_equal(ops.dev_close(0), 0);
+        assert_int_equal(n_logged, i < 3 ? 0 : 2);
+    }
+    assert_int_equal(logged[0][0], 0x101000);
+    assert_int_equal(logged[0][1], 128 * 16);
+    assert_int_equal(logged[1][0], 0x101ffc);
+    assert_int_equal(logged[1][1], 4);
+    free(memory);
+}
+
 /* Where our functions cannot be put in the driver's place there is no hardware
  * mode, and the driver's are as they were. */
 static void
@@ -534,6 +627,8 @@ main(void)
         TEST(test_closed_while_waiting),
         TEST(test_waits_in_vain),
         TEST(test_features_fail),
+        TEST(test_logging_ends),
+        TEST(test_packed_is_logged),
         TEST(test_other_layout),
         TEST(test_unplugged),
     };
