@@ -17,8 +17,8 @@
 # How much memory L1 has, in MB, with hugepages of its own.
 NESTED_MEMORY=3072
 
-# Its NICs, and how the MAC addresses of its devices begin.
-NESTED_NICS="0 1" NESTED_MAC=02:00:00:00:01
+# Its NICs and vDPA devices, and how the MAC addresses of the NICs begin.
+NESTED_NICS="0 1" NESTED_VDPAS="0 1" NESTED_MAC=02:00:00:00:01
 
 usage_nested()
 {
@@ -26,7 +26,7 @@ usage_nested()
 usage: ./quickstart nested [STAGE]...
 
 Boots a virtual machine with an IOMMU, a NIC with SR-IOV (QEMU's igb) and a vDPA
-device (tools/vdpa-pci), and tries in it what takes a real PCI device: an Open
+devices (tools/vdpa-pci), and tries in it what takes a real PCI device: an Open
 vSwitch that scans the PCI bus, VFIO, DPDK's own drivers.  It takes QEMU 10.1 or
 later, which comes out of a root of sid, made by mmdebstrap, if the machine's own
 is older.  Nothing of the machine is touched.
@@ -86,7 +86,7 @@ part_nested()
     trap 'exit 130' INT TERM
     nested_begin && nested_run "$dir"
     status=$?
-    [ "$status" -eq 0 ] || tail -n 30 "$VDPA_ENV/vdpa-pci.log"
+    [ "$status" -eq 0 ] || tail -n 30 "$VDPA_ENV"/vdpa?.log
     env_destroy
     trap - EXIT INT TERM
     set -- "${@/#/$TOP/tests/nested/}"
@@ -125,32 +125,47 @@ nested_disk()
     mkdir -p "$dir/vswitchd" "$dir/tests" && : > "$dir/stages" \
         && cp -r "$TOP/tests/lib" "$TOP/tests/nested" "$dir/tests/" \
         && strip -o "$dir/vswitchd/ovs-vswitchd" "$VSWITCHD" \
+        && make -s -C "$BUILD" tools/vhost-user-frontend >> "$LOG" 2>&1 \
+        && strip -o "$dir/vhost-user-frontend" \
+            "$BUILD/tools/vhost-user-frontend" \
         && printf '%s\n' "$@" > "$dir/stages" \
         && cp "$TOP/tests/nested/run.sh" "$dir/run"
 }
 
-# nested_begin: makes a namespace for L1's wires, and starts its vDPA device.  What
+# nested_begin: makes a namespace for L1's wires, and starts its vDPA devices.  What
 # one NIC sends comes to one representor, over a bridge, and what that sends to the
-# NIC; the vDPA device is beside the first NIC.
+# NIC; the vDPA devices are beside the first NIC, and frames of
+# tools/vhost-user-frontend come back to them.
 nested_begin()
 {
     local i name
-    env_create vdpa-nested || return
-    mkfifo "$VDPA_ENV"/{vdpa-pci,host.in,host.out} || return
-    env_spawn vdpa-pci "$VDPA_ENV/vdpa-pci.log" "$BUILD/tools/vdpa-pci" \
-        --socket="$VDPA_ENV/vdpa.sock" --wire=tap:vdpa0 --pairs=2 \
-        <> "$VDPA_ENV/vdpa-pci" \
-        && wait_until "[ -S '$VDPA_ENV/vdpa.sock' ]" || return
+    env_create vdpa-nested && mkfifo "$VDPA_ENV"/host.{in,out} || return
     for i in $NESTED_NICS; do
         env_exec ip link add "wires$i" type bridge \
-            && env_exec ip link set "wires$i" up \
-            && env_exec ip tuntap add "nic$i" mode tap \
-            && env_exec ip tuntap add "rep$i" mode tap || return
-        for name in nic rep vdpa; do
-            [ "$name$i" = vdpa1 ] \
-                || env_exec ip link set "$name$i" master "wires$i" up || return
+            && env_exec ip link set "wires$i" up || return
+        for name in nic rep; do
+            env_exec ip tuntap add "$name$i" mode tap \
+                && env_exec ip link set "$name$i" master "wires$i" up || return
         done
     done
+    for i in $NESTED_VDPAS; do
+        nested_vdpa "$i" || return
+    done
+    env_spawn reflect "$VDPA_ENV/reflect.log" python3 \
+        "$TOP/tests/lib/reflect.py" vdpa0 vdpa1 \
+        && wait_until "grep -q ready '$VDPA_ENV/reflect.log'"
+}
+
+# nested_vdpa I: starts vDPA device I, vdpaI on the wire.
+nested_vdpa()
+{
+    local name=vdpa$1
+    mkfifo "$VDPA_ENV/$name" \
+        && env_spawn "$name" "$VDPA_ENV/$name.log" "$BUILD/tools/vdpa-pci" \
+            --socket="$VDPA_ENV/$name.sock" --wire="tap:$name" --pairs=2 \
+            <> "$VDPA_ENV/$name" \
+        && wait_until "[ -S '$VDPA_ENV/$name.sock' ]" \
+        && env_exec ip link set "$name" master wires0 up
 }
 
 # nested_run FOLDER: runs L1 with FOLDER/disk, and shows what comes of it.
@@ -192,9 +207,12 @@ nested_devices()
         -qmp "unix:$VDPA_ENV/l1.qmp,server=on,wait=off"
         -chardev "pipe,id=host,path=$VDPA_ENV/host"
         -device virtio-serial-pci
-        -device "virtserialport,chardev=host,nr=1,name=host"
-        -device "{\"driver\": \"vfio-user-pci\", \"socket\":
-            {\"type\": \"unix\", \"path\": \"$VDPA_ENV/vdpa.sock\"}}")
+        -device "virtserialport,chardev=host,nr=1,name=host")
+    for i in $NESTED_VDPAS; do
+        VM_MORE+=(
+            -device "{\"driver\": \"vfio-user-pci\", \"socket\":
+                {\"type\": \"unix\", \"path\": \"$VDPA_ENV/vdpa$i.sock\"}}")
+    done
     for i in $NESTED_NICS; do
         VM_MORE+=(
             -device "pcie-root-port,id=slot$i,chassis=$((i + 1))"
@@ -230,13 +248,13 @@ nested_do_exec()
     env_exec "$@" < /dev/null
 }
 
-# nested_do_vdpa COMMAND...: types COMMAND at the vDPA device, whose last line of
+# nested_do_vdpa I COMMAND...: types COMMAND at vDPA device I, whose last line of
 # output is "end".
 nested_do_vdpa()
 {
-    local from log=$VDPA_ENV/vdpa-pci.log
+    local from log=$VDPA_ENV/vdpa$1.log
     from=$(($(wc -c < "$log") + 1))
-    echo "$*" > "$VDPA_ENV/vdpa-pci"
+    echo "${*:2}" > "$VDPA_ENV/vdpa$1"
     wait_until "tail -c +$from '$log' | grep -qx end" \
         && tail -c "+$from" "$log"
 }

@@ -325,6 +325,7 @@ EXTRA_DIST += tests/unit/test-util.sh
 EXTRA_DIST += \
 	tests/nested/ifc.sh \
 	tests/nested/lab.sh \
+	tests/nested/migration.sh \
 	tests/nested/relay.sh \
 	tests/nested/run.sh \
 	tests/nested/unplug.sh

@@ -248,13 +248,15 @@ negotiate(struct peer *peer)
     protocol |= peer->says_done ? 1 << 16 : 0;  /* STATUS. */
     features |= peer->packed ? F_PACKED : 0;
     features |= peer->mergeable ? F_MRG_RXBUF : 0;
-    return (peer_get_u64(peer, GET_FEATURES, &peer->offered)
-            && peer_get_u64(peer, GET_PROTOCOL_FEATURES,
-                            &peer->offered_protocol)
+    if (!peer_get_u64(peer, GET_FEATURES, &peer->offered)) {
+        return false;
+    }
+    peer->negotiated = features & peer->offered;
+    return (peer_get_u64(peer, GET_PROTOCOL_FEATURES, &peer->offered_protocol)
             && peer_send_u64(peer, SET_PROTOCOL_FEATURES,
                              protocol & peer->offered_protocol)
             && peer_send(peer, SET_OWNER, NULL, 0, NULL, 0)
-            && peer_send_u64(peer, SET_FEATURES, features & peer->offered)
+            && peer_send_u64(peer, SET_FEATURES, peer->negotiated)
             && peer_is_alive(peer));
 }
 
@@ -264,7 +266,6 @@ peer_negotiate(struct peer *peer)
     if (!negotiate(peer)) {
         fatal("%s: features cannot be negotiated", peer->path);
     }
-    peer->negotiated = features & peer->offered;
 }
 
 static bool

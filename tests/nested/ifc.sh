@@ -16,7 +16,7 @@
 # ifc_device: prints the vDPA device's PCI address.
 ifc_device()
 {
-    pci_find 1af4 1041 8086
+    lab_vdpa 0
 }
 
 # ifc_add [ARGUMENT]...: adds a port on the vDPA device, whose devargs are its
@@ -57,7 +57,7 @@ test_ifc_port()
 # ifc_packets QUEUE: prints how many packets the device has moved by a queue.
 ifc_packets()
 {
-    host vdpa stats | sed -n "s/^q$1_packets //p"
+    host vdpa 0 stats | sed -n "s/^q$1_packets //p"
 }
 
 test_ifc_traffic()
@@ -65,7 +65,7 @@ test_ifc_traffic()
     lab_guest vdpa0 mac="$LAB_VDPA_MAC" && lab_neighbour 2 "$LAB_VDPA_MAC" \
         && lab_ping 2 20 \
         && [ "$(ifc_packets 0)" -ge 20 ] && [ "$(ifc_packets 1)" -ge 20 ] \
-        && [ "$(host vdpa stats | grep -cE '_dma_faults 0$')" -eq 4 ]
+        && [ "$(host vdpa 0 stats | grep -cE '_dma_faults 0$')" -eq 4 ]
 }
 
 # The next ovs-vswitchd finds the device as the kernel has reset it, and the guest

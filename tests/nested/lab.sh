@@ -102,6 +102,12 @@ pci_driver()
     basename "$(readlink "/sys/bus/pci/devices/$1/driver")"
 }
 
+# lab_vdpa I: prints the PCI address of vDPA device I.
+lab_vdpa()
+{
+    pci_find 1af4 1041 8086 | sed -n "$(($1 + 1))p"
+}
+
 # lab_guest PORT [KEY=VALUE]...: starts testpmd as a guest of PORT, which answers
 # pings; KEY=VALUE is for testpmd_vdev().  It is on the core without PMD threads, as
 # all else, and takes what time is left.

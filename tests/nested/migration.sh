@@ -1,0 +1,96 @@
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at:
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+
+# Stage ifc: a port in hardware mode, with DPDK's driver ifc, on vdpa-pci
+# Stage migration: live migration of a guest between two ports with DPDK's ifc
+#
+# The guest is tools/vhost-user-frontend, which finds what was written and not logged.
+#
+# shellcheck shell=bash
+
+# shellcheck disable=SC2154 # Set by who loads the libraries.
+export FRONTEND=$abs_top_srcdir/vhost-user-frontend
+
+# migration_ports [ARGUMENT]: adds a port on each vDPA device, whose devargs have
+# ARGUMENT besides.
+migration_ports()
+{
+    local i
+    for i in 0 1; do
+        check_add "vdpa$i" "$i" vdpa-sw=false vdpa-accelerator-devargs="$(
+            lab_vdpa "$i"),vdpa=1${1+,$1}" && ovs_port_ok "vdpa$i" || return
+    done
+}
+
+# migration_moves [OPTION]... -- [ARGUMENT]...: moves a guest between them; all
+# arguments are of the scenario "moves".
+migration_moves()
+{
+    local options=()
+    while [ "$1" != -- ]; do
+        options+=("$1")
+        shift
+    done
+    shift
+    frontend_run "${options[@]}" -d moves \
+        "$VDPA_ENV/vdpa0.sock,$VDPA_ENV/vdpa1.sock" "$@" \
+        && migration_lost_nothing 0 && migration_lost_nothing 1
+}
+
+# migration_lost_nothing I: vDPA device I could write to the log.
+migration_lost_nothing()
+{
+    host vdpa "$1" stats | grep -x 'log_lost_pages 0'
+}
+
+test_migration_ports()
+{
+    local i
+    export LAB_EXTRA="-a 0000:00:00.0"
+    for i in 0 1; do
+        pci_bind "$(lab_vdpa $i)" vfio-pci \
+            && pci_bind "$(nic_rep $i)" vfio-pci || return
+    done
+    ovs_start && ovs_bridge br0 192.0.2.1/24 && migration_ports
+}
+
+test_migration_log()
+{
+    migration_moves -- 3 && [ "$(ovs_stat vdpa0 event_migration)" -eq 2 ]
+}
+
+test_migration_pairs()
+{
+    migration_moves -q 2 -- 2
+}
+
+test_migration_packed()
+{
+    migration_moves -p -- 3
+}
+
+# Migrations that are given up before the one that is not.
+test_migration_cancelled()
+{
+    migration_moves -- 3 2
+}
+
+# The log is the driver's.
+test_migration_assisted()
+{
+    ovs-vsctl --timeout=60 del-port vdpa0 -- del-port vdpa1 \
+        && migration_ports sw-live-migration=1 && migration_moves -- 3
+}
+
+test_migration_assisted_cancelled()
+{
+    migration_moves -- 2 2
+}
