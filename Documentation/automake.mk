@@ -1,6 +1,7 @@
 EXTRA_DIST += \
 	$(documentation) \
 	Documentation/images/cycles-guest-to-vf.svg \
+	Documentation/images/cycles-lent.svg \
 	Documentation/images/cycles-ports.svg \
 	Documentation/images/cycles-tcp.svg \
 	Documentation/images/cycles-vf-to-guest.svg \

@@ -19,7 +19,7 @@ import subprocess
 import sys
 
 NAMES = ("cycles-guest-to-vf", "cycles-vf-to-guest", "cycles-tcp",
-         "cycles-ports", "round-trip")
+         "cycles-lent", "cycles-ports", "round-trip")
 
 COLORS = {"ours": "#1b7837", "testpmd": "#2166ac", "switching": "#b2182b",
           "floor": "#999999"}
@@ -101,6 +101,31 @@ class Pictures:
         self.bars("cycles-tcp", "TCP from and to a guest: busy cycles per "
                   "packet, testpmd = 1", "ratio", systems, rows)
 
+    def lent(self):
+        """What is lent beside what is copied: numbers over the lengths, and
+        as far from each other as their ratios."""
+        systems = (("zero_copy", "lent", COLORS["ours"]),
+                   ("ours", "copied", MORE_COLORS[1]),
+                   ("testpmd", "testpmd", COLORS["testpmd"]))
+        keys = sorted((k for k in self.results.stage("zero-copy")
+                       if k[1].isdigit()), key=lambda k: int(k[1]))
+        data = ["%s %s" % (key[1], " ".join(
+            "NaN" if v is None else "%f" % v
+            for v in (self.median(key, s, "cycles") for s, _, _ in systems)))
+            for key in keys]
+        if len(data) < 2:
+            return
+        plots = ["$data using 1:%d with linespoints linewidth 2 "
+                 "linecolor rgb '%s' title '%s'" % (i + 2, color, title)
+                 for i, (_, title, color) in enumerate(systems)]
+        self.gnuplot("cycles-lent",
+                     ["set title 'Packets that are lent: busy cycles per "
+                      "packet from the guest'",
+                      "set xlabel 'bytes'", "set ylabel 'cycles'",
+                      "set logscale x 2", "set logscale y 2",
+                      "set yrange [16:*]", "set key top left"],
+                     data, "plot " + ", ".join(plots))
+
     def ports(self):
         directions = ("guest-to-vf", "vf-to-guest")
         rows = []
@@ -130,5 +155,6 @@ class Pictures:
         self.cycles("guest-to-vf")
         self.cycles("vf-to-guest")
         self.tcp()
+        self.lent()
         self.ports()
         self.round_trip()
