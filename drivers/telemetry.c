@@ -187,7 +187,7 @@ handle_fault(const char *cmd, const char *params, struct rte_tel_data *d)
 	if (copy == NULL || !parse_request(copy, &r)) {
 		SIM_LOG(ERR, "fault: \"%s\" is not valid: give port,("
 			SIM_FAULT_NAMES "),(on or off)[,queue]; a queue only "
-			"with rx-stuck, tx-stuck or dma-fault",
+			"with rx-stuck, tx-stuck, tx-paused or dma-fault",
 			params == NULL ? "" : params);
 		ret = -EINVAL;
 	} else {

@@ -420,5 +420,9 @@ sim_devargs_parse_vf(const char *dev, const char *args,
 			"leave it out", dev);
 		return -EINVAL;
 	}
+	if (out->vdpa && (out->faults & SIM_FAULT_TX_PAUSED)) {
+		SIM_LOG(ERR, "%s: fault=tx-paused is for an ethdev", dev);
+		return -EINVAL;
+	}
 	return 0;
 }

@@ -15,6 +15,7 @@ static const struct {
 	{ "removed", SIM_FAULT_REMOVED },
 	{ "rx-stuck", SIM_FAULT_RX_STUCK },
 	{ "tx-stuck", SIM_FAULT_TX_STUCK },
+	{ "tx-paused", SIM_FAULT_TX_PAUSED },
 	{ "rx-nombuf", SIM_FAULT_RX_NOMBUF },
 	{ "no-promisc", SIM_FAULT_NO_PROMISC },
 	{ "dev-conf-fail", SIM_FAULT_DEV_CONF },

@@ -22,18 +22,21 @@
 /* Only of vDPA devices. */
 #define SIM_FAULT_DEV_CONF	(1u << 7)	/* dev_conf() fails. */
 #define SIM_FAULT_DMA		(1u << 8)	/* The next DMA faults. */
-#define SIM_N_FAULTS		9
+/* Only of ethdevs. */
+#define SIM_FAULT_TX_PAUSED	(1u << 9)	/* Transmit takes, and waits. */
+#define SIM_N_FAULTS		10
 
 #define SIM_FAULT_VDPA_ONLY	(SIM_FAULT_DEV_CONF | SIM_FAULT_DMA)
 
 /* What one queue can have while others have not: a queue of an ethdev, a
  * queue pair of a vDPA device or, SIM_FAULT_DMA, one of its virtqueues. */
 #define SIM_FAULT_OF_QUEUES	(SIM_FAULT_RX_STUCK | SIM_FAULT_TX_STUCK | \
-				 SIM_FAULT_DMA)
+				 SIM_FAULT_TX_PAUSED | SIM_FAULT_DMA)
 
 #define SIM_FAULT_NAMES \
 	"link-down, removed, rx-stuck, tx-stuck, rx-nombuf, no-promisc, reset " \
-	"or, for a vDPA device, dev-conf-fail or dma-fault"
+	"or, for a vDPA device, dev-conf-fail or dma-fault, for an ethdev " \
+	"tx-paused"
 
 #define SIM_ALL_QUEUES UINT32_MAX
 

@@ -43,23 +43,45 @@ sim_late_drop(struct sim_late *l)
 {
 	while (l->n > 0)
 		free_first(l);
+	l->n_waiting = 0;
+}
+
+static struct sim_late_packet *
+first_waiting(const struct sim_late *l)
+{
+	return &l->packets[(l->first + l->n - l->n_waiting) % l->size];
+}
+
+struct rte_mbuf *
+sim_late_waiting(const struct sim_late *l)
+{
+	return l->n_waiting > 0 ? first_waiting(l)->pkt : NULL;
+}
+
+void
+sim_late_sent(struct sim_late *l)
+{
+	first_waiting(l)->since = l->when.mode == SIM_TX_FREE_LATER ?
+		rte_get_tsc_cycles() : 0;
+	l->n_waiting--;
 }
 
 /* How many packets the device is known to have sent. */
 static uint16_t
 count_sent(const struct sim_late *l)
 {
+	uint16_t n = l->n - l->n_waiting;
 	uint64_t now;
 	uint16_t i;
 
 	switch (l->when.mode) {
 	case SIM_TX_FREE_AT_ONCE:
-		return l->n;
+		return n;
 	case SIM_TX_FREE_GROUPS:
-		return l->n - l->n % l->when.n;
+		return n - n % l->when.n;
 	case SIM_TX_FREE_LATER:
 		now = rte_get_tsc_cycles();
-		for (i = 0; i < l->n; i++) {
+		for (i = 0; i < n; i++) {
 			if (now - l->packets[(l->first + i) % l->size].since <
 			    l->delay)
 				break;
@@ -87,8 +109,7 @@ sim_late_add(struct sim_late *l, struct rte_mbuf *pkt)
 	struct sim_late_packet *p = &l->packets[(l->first + l->n) % l->size];
 
 	p->pkt = pkt;
-	p->since = l->when.mode == SIM_TX_FREE_LATER ? rte_get_tsc_cycles() :
-		0;
 	l->n++;
+	l->n_waiting++;
 	l->n_segs += pkt->nb_segs;
 }

@@ -84,6 +84,7 @@ struct sim_txq {
 	uint64_t link_down;		/* Sent while the link was down. */
 	uint64_t bad_offload;		/* Asked for what cannot be done. */
 	uint64_t dma_fault;		/* In memory that is not mapped. */
+	uint64_t flushed;		/* Waited when the queue stopped. */
 };
 
 struct sim_port {

@@ -88,6 +88,7 @@ reset_txq(struct sim_txq *q)
 	zero(&q->link_down);
 	zero(&q->bad_offload);
 	zero(&q->dma_fault);
+	zero(&q->flushed);
 }
 
 /* The endpoint whose rules this port owns or, for a VF, is subject to. */
@@ -205,6 +206,7 @@ static const struct {
 	  offsetof(struct sim_txq, bad_offload) },
 	{ "tx_dma_fault_packets", FROM_TXQ,
 	  offsetof(struct sim_txq, dma_fault) },
+	{ "tx_flushed_packets", FROM_TXQ, offsetof(struct sim_txq, flushed) },
 	{ "rule_drop_packets", FROM_RULES,
 	  offsetof(struct sim_ep_counters, rule_drop) },
 	{ "rule_error_packets", FROM_RULES,

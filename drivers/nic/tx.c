@@ -80,6 +80,15 @@ is_lent(const struct rte_mbuf *pkt)
 	return false;
 }
 
+/* Whether the queue waits, as for a link partner that does not take more. */
+static inline bool
+is_paused(const struct sim_txq *q)
+{
+	return unlikely(sim_faults_any(&q->port->faults,
+				       SIM_FAULT_TX_PAUSED)) &&
+		sim_port_queue_is_dead(q->port, SIM_FAULT_TX_PAUSED, q->id);
+}
+
 /* Whether the packets themselves may go, and the queue is done with them. */
 static inline bool
 may_go(const struct sim_txq *q, struct rte_mbuf **pkts, uint16_t n)
@@ -88,34 +97,53 @@ may_go(const struct sim_txq *q, struct rte_mbuf **pkts, uint16_t n)
 
 	for (i = 0; i < n && !is_lent(pkts[i]); i++)
 		;
-	return i == n && q->late.when.mode == SIM_TX_FREE_AT_ONCE;
+	return i == n && q->late.when.mode == SIM_TX_FREE_AT_ONCE &&
+		q->late.n == 0 && !is_paused(q);
 }
 
-/* Sends what a device fetches of the packets, which are freed when it is known
- * to have done so.  Returns how many there were descriptors and memory for. */
-static uint16_t
-send_copies(struct sim_txq *q, struct rte_mbuf **pkts, uint16_t n)
+/* Sends what a device fetches of the packets that wait, unless it is
+ * paused. */
+static void
+send_waiting(struct sim_txq *q)
 {
 	const struct sim_reach *r = __atomic_load_n(&q->port->reach,
 						    __ATOMIC_ACQUIRE);
-	struct rte_mbuf *copies[SIM_BURST];
-	uint16_t i, k = 0;
+	struct rte_mbuf *copies[SIM_BURST], *pkt;
+	uint16_t k = 0;
 
-	sim_late_clean(&q->late, UINT16_MAX);
-	for (i = 0; i < n && sim_late_has_room(&q->late, pkts[i]); i++) {
-		if (unlikely(sim_reach_is_outside(r, pkts[i]))) {
+	if (is_paused(q))
+		return;
+	while ((pkt = sim_late_waiting(&q->late)) != NULL) {
+		if (unlikely(sim_reach_is_outside(r, pkt))) {
 			q->dma_fault++;
 		} else {
-			copies[k] = sim_mbuf_copy(pkts[i]);
+			copies[k] = sim_mbuf_copy(pkt);
 			if (copies[k] == NULL)
 				break;
 			k++;
 		}
-		sim_late_add(&q->late, pkts[i]);
+		sim_late_sent(&q->late);
+		if (k == SIM_BURST) {
+			send_chunk(q, copies, k);
+			k = 0;
+		}
 	}
 	send_chunk(q, copies, k);
+}
+
+/* Takes the packets as a device does, which are freed when it is known to have
+ * fetched them.  Returns how many there were descriptors for. */
+static uint16_t
+send_copies(struct sim_txq *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	uint16_t i;
+
+	sim_late_clean(&q->late, UINT16_MAX);
+	for (i = 0; i < n && sim_late_has_room(&q->late, pkts[i]); i++)
+		sim_late_add(&q->late, pkts[i]);
+	send_waiting(q);
 	if (q->late.when.mode == SIM_TX_FREE_AT_ONCE)
-		sim_late_drop(&q->late);
+		sim_late_clean(&q->late, UINT16_MAX);
 	return i;
 }
 
@@ -183,6 +211,11 @@ sim_tx_done_cleanup(void *txq, uint32_t free_cnt)
 
 	if (sim_tx_is_stuck(q))
 		return 0;
+	if (sim_late_waiting(&q->late) != NULL) {
+		sim_rcu_enter(q->reader);
+		send_waiting(q);
+		sim_rcu_exit(q->reader);
+	}
 	return sim_late_clean(&q->late, free_cnt == 0 ? UINT16_MAX :
 			      RTE_MIN(free_cnt, (uint32_t)UINT16_MAX));
 }
@@ -234,8 +267,10 @@ fail:
 void
 sim_tx_stop(struct sim_txq *q)
 {
-	if (q != NULL)
+	if (q != NULL) {
+		q->flushed += q->late.n_waiting;
 		sim_late_drop(&q->late);
+	}
 }
 
 void

@@ -227,6 +227,7 @@ test_vf_bad(void **state)
 		"pf=x,vf=0,tx-free=1000000us", "pf=x,vf=0,tx-free=1ms",
 		"pf=x,vf=0,tx-free=never,tx-free=1",
 		"pf=x,vf=0,vdpa=1,tx-free=1",
+		"pf=x,vf=0,vdpa=1,fault=tx-paused",
 	};
 	struct sim_vf_args a;
 	unsigned int i;

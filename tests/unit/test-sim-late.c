@@ -296,6 +296,59 @@ test_queue_stuck(void **state)
 	stop_vf(vf, rep);
 }
 
+/* One that is paused takes what it has descriptors for, sends it later, in
+ * order, and loses what waits when it is stopped. */
+static void
+test_queue_paused(void **state)
+{
+	uint16_t rep, vf = start_vf("net_simvf0,pf=net_simpf0,vf=0", &rep);
+	struct rte_mbuf *pkt;
+	unsigned int i;
+
+	(void)state;
+	set_fault(vf, SIM_FAULT_TX_PAUSED, 0);
+	assert_int_equal(send_one(vf, lent_packet(1)), 1);
+	for (i = 2; i < DESCS; i++)
+		assert_int_equal(send_one(vf, plain_packet()), 1);
+	assert_int_equal(send_one(vf, plain_packet()), 0);
+	assert_int_equal(rte_eth_tx_done_cleanup(vf, 0, 0), 0);
+	assert_int_equal(n_freed, 0);
+	assert_int_equal(rte_eth_rx_burst(rep, 0, &pkt, 1), 0);
+	assert_int_equal(xstat(vf, "tx_good_packets"), 0);
+
+	set_fault(vf, 0, SIM_FAULT_TX_PAUSED);
+	assert_int_equal(rte_eth_tx_done_cleanup(vf, 0, 0), DESCS - 1);
+	assert_int_equal(n_freed, 1);
+	check_arrived(rep, 1);
+	for (i = 2; i < DESCS; i++) {
+		assert_int_equal(rte_eth_rx_burst(rep, 0, &pkt, 1), 1);
+		rte_pktmbuf_free(pkt);
+	}
+	assert_int_equal(xstat(vf, "tx_good_packets"), DESCS - 1);
+
+	/* Whoever is next sends what waits before. */
+	set_fault_of(vf, SIM_FAULT_TX_PAUSED, 0, 1u << 0);
+	assert_int_equal(send_one(vf, lent_packet(2)), 1);
+	set_fault_of(vf, 0, SIM_FAULT_TX_PAUSED, 1u << 0);
+	assert_int_equal(send_one(vf, plain_packet()), 1);
+	check_arrived(rep, 2);
+	assert_int_equal(rte_eth_rx_burst(rep, 0, &pkt, 1), 1);
+	rte_pktmbuf_free(pkt);
+	assert_int_equal(n_freed, 2);
+
+	set_fault(vf, SIM_FAULT_TX_PAUSED, 0);
+	assert_int_equal(send_one(vf, lent_packet(3)), 1);
+	assert_int_equal(send_one(vf, plain_packet()), 1);
+	assert_int_equal(rte_eth_dev_tx_queue_stop(vf, 0), 0);
+	assert_int_equal(n_freed, 3);
+	assert_int_equal(xstat(vf, "tx_flushed_packets"), 2);
+	set_fault(vf, 0, SIM_FAULT_TX_PAUSED);
+	assert_int_equal(rte_eth_dev_tx_queue_start(vf, 0), 0);
+	assert_int_equal(rte_eth_rx_burst(rep, 0, &pkt, 1), 0);
+	assert_int_equal(xstat(vf, "tx_good_packets"), DESCS + 1);
+	stop_vf(vf, rep);
+}
+
 /* Who sets a queue up says how often the device tells of packets. */
 static void
 test_threshold(void **state)
@@ -327,6 +380,7 @@ main(void)
 		TEST(test_lent_cut),
 		TEST(test_groups), TEST(test_later), TEST(test_never),
 		TEST(test_queue_stop), TEST(test_queue_stuck),
+		TEST(test_queue_paused),
 		TEST(test_threshold),
 	};
 

@@ -472,7 +472,7 @@ set_faults(struct sim_plug *plug, uint32_t set, uint32_t clear,
 }
 
 static const struct sim_plug_ops plug_ops = {
-	.faults = UINT32_MAX,
+	.faults = ~SIM_FAULT_TX_PAUSED,
 	.link_is_up = link_is_up,
 	.update_link = update_link,
 	.set_faults = set_faults,
