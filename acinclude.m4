@@ -114,7 +114,7 @@ AC_DEFUN([VDPA_CHECK_DPDK_SOURCE], [
        [$vdpa_series|$vdpa_series.*], [],
        [AC_MSG_ERROR([$with_dpdk_source is DPDK `cat "$with_dpdk_source/VERSION"`, but DPDK $DPDK_VERSION is installed: take the source of the same release series])])
      dpdk_srcdir=`cd "$with_dpdk_source" && pwd`
-     for vdpa_dir in lib/eal/include lib/ethdev lib/vhost drivers/bus/vdev; do
+     for vdpa_dir in lib/eal/include lib/dmadev lib/ethdev lib/vhost drivers/bus/vdev; do
        DPDK_SDK_CPPFLAGS="$DPDK_SDK_CPPFLAGS -I$dpdk_srcdir/$vdpa_dir"
      done
      # For drivers/compat.h; a month is no octal number.

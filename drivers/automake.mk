@@ -9,6 +9,7 @@ vdpasim_sources = \
 	drivers/base/log.c \
 	drivers/base/rcu.c \
 	drivers/base/signal.c \
+	drivers/dma.c \
 	drivers/eswitch/edit.c \
 	drivers/eswitch/eswitch.c \
 	drivers/eswitch/table.c \
@@ -178,6 +179,7 @@ if HAVE_CMOCKA
 sim_unit_tests = \
 	tests/unit/test-sim-checksum \
 	tests/unit/test-sim-devargs \
+	tests/unit/test-sim-dma \
 	tests/unit/test-sim-eswitch \
 	tests/unit/test-sim-flow \
 	tests/unit/test-sim-interrupt \
@@ -214,6 +216,11 @@ tests_unit_test_sim_devargs_SOURCES = tests/unit/test-sim-devargs.c
 tests_unit_test_sim_devargs_CPPFLAGS = $(sim_unit_CPPFLAGS)
 tests_unit_test_sim_devargs_CFLAGS = $(sim_unit_CFLAGS)
 tests_unit_test_sim_devargs_LDADD = $(sim_unit_LDADD)
+
+tests_unit_test_sim_dma_SOURCES = tests/unit/test-sim-dma.c
+tests_unit_test_sim_dma_CPPFLAGS = $(sim_unit_CPPFLAGS)
+tests_unit_test_sim_dma_CFLAGS = $(sim_unit_CFLAGS)
+tests_unit_test_sim_dma_LDADD = $(sim_unit_LDADD)
 
 tests_unit_test_sim_eswitch_SOURCES = tests/unit/test-sim-eswitch.c
 tests_unit_test_sim_eswitch_CPPFLAGS = $(sim_unit_CPPFLAGS)
