@@ -246,7 +246,7 @@ tests_unit_test_ring_calls_SOURCES = tests/unit/test-ring-calls.c \
 tests_unit_test_sleep_SOURCES = tests/unit/test-sleep.c lib/base/wake.c
 
 vf_test_sources = lib/accel/pool.c lib/accel/vf-lent.c \
-	lib/accel/vf-wakes.c lib/base/wake.c
+	lib/accel/vf-wakes.c lib/base/wake.c lib/vhost/lend.c
 tests_unit_test_vf_SOURCES = tests/unit/test-vf.c $(vf_test_sources)
 tests_unit_test_vf_wakes_SOURCES = tests/unit/test-vf-wakes.c \
 	$(vf_test_sources)

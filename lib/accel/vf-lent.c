@@ -23,6 +23,7 @@
 #include <rte_eal.h>
 #include <rte_ethdev.h>
 
+#include "base/counter.h"
 #include "openvswitch/vlog.h"
 #include "vhost/lend.h"
 
@@ -113,11 +114,26 @@ dpdk_vdpa_vf_lent_close(struct dpdk_vdpa_vf_lent *lent)
     lent->max_segs = lent->n = 0;
 }
 
+/* Counts what this thread has freed since it had freed 'n_freed' buffers: a
+ * driver that stops frees what it has in the thread that stops it. */
+static void
+count_unsent(struct dpdk_vdpa_vf_lent *lent, unsigned int n_freed)
+{
+    dpdk_vdpa_counter_add(&lent->n_unsent,
+                          dpdk_vdpa_lend_n_freed() - n_freed);
+}
+
 /* Has 'queue' give back all packets, sent or not. */
 static void
 empty_queue(struct dpdk_vdpa_vf_lent *lent, uint16_t queue)
 {
-    int error = rte_eth_dev_tx_queue_stop(lent->port_id, queue);
+    unsigned int n_freed;
+    int error;
+
+    rte_eth_tx_done_cleanup(lent->port_id, queue, 0);
+    n_freed = dpdk_vdpa_lend_n_freed();
+    error = rte_eth_dev_tx_queue_stop(lent->port_id, queue);
+    count_unsent(lent, n_freed);
 
     if (!error) {
         error = rte_eth_dev_tx_queue_start(lent->port_id, queue);
@@ -145,4 +161,23 @@ dpdk_vdpa_vf_lent_call_in(struct dpdk_vdpa_vf_lent *lent, bool by_force)
     if (!lent->is_stuck) {
         atomic_store_explicit(&lent->closed, false, memory_order_release);
     }
+}
+
+void
+dpdk_vdpa_vf_lent_stop(struct dpdk_vdpa_vf_lent *lent, uint16_t port_id)
+{
+    unsigned int n_freed;
+
+    for (unsigned int i = 0; i < lent->n; i++) {
+        rte_eth_tx_done_cleanup(port_id, i, 0);
+    }
+    n_freed = dpdk_vdpa_lend_n_freed();
+    rte_eth_dev_stop(port_id);
+    count_unsent(lent, n_freed);
+}
+
+uint64_t
+dpdk_vdpa_vf_lent_n_unsent(const struct dpdk_vdpa_vf_lent *lent)
+{
+    return dpdk_vdpa_counter_read(&lent->n_unsent);
 }

@@ -38,6 +38,7 @@ struct dpdk_vdpa_vf_lent {
     atomic_bool closed;         /* PMD threads must not send. */
     bool is_stuck;              /* A queue was stopped and does not start. */
     struct dpdk_vdpa_vf_queue *queues;
+    atomic_uint64_t n_unsent;   /* Packets.  Outlives the above. */
 };
 
 struct dpdk_vdpa_vf_queue {
@@ -79,5 +80,13 @@ dpdk_vdpa_vf_lent_leave(struct dpdk_vdpa_vf_lent *lent, uint16_t queue)
 /* Frees what the VF has sent of all queues already, or 'by_force' all that it
  * has.  Any thread but PMD threads, one at a time, while the VF is started. */
 void dpdk_vdpa_vf_lent_call_in(struct dpdk_vdpa_vf_lent *lent, bool by_force);
+
+/* Stops the ethdev, which has it free all packets.  For the owner of the VF,
+ * while nobody else uses it; 'lent' is open, or was never. */
+void dpdk_vdpa_vf_lent_stop(struct dpdk_vdpa_vf_lent *lent, uint16_t port_id);
+
+/* Returns how many packets that were lent the VF had not been seen to send
+ * when its queues were stopped.  Any thread. */
+uint64_t dpdk_vdpa_vf_lent_n_unsent(const struct dpdk_vdpa_vf_lent *lent);
 
 #endif /* accel/vf-lent.h */

@@ -194,8 +194,8 @@ vf_stop(struct dpdk_vdpa_vf *vf)
     if (dpdk_vdpa_vf_is_started(vf)) {
         atomic_store(&vf->started, false);
         dpdk_vdpa_vf_wakes_close(&vf->wakes);
+        dpdk_vdpa_vf_lent_stop(&vf->lent, vf->port_id);
         dpdk_vdpa_vf_lent_close(&vf->lent);
-        rte_eth_dev_stop(vf->port_id);
     }
 }
 
@@ -807,6 +807,8 @@ dpdk_vdpa_vf_get_losses(const struct dpdk_vdpa_vf *vf,
     losses[n++] = (struct dpdk_vdpa_vf_loss) { "rx_nombuf", stats.rx_nombuf };
     losses[n++] = (struct dpdk_vdpa_vf_loss) { "rx_errors", stats.ierrors };
     losses[n++] = (struct dpdk_vdpa_vf_loss) { "tx_errors", stats.oerrors };
+    losses[n++] = (struct dpdk_vdpa_vf_loss) {
+        "tx_unsent", dpdk_vdpa_vf_lent_n_unsent(&vf->lent) };
     return n;
 }
 

@@ -125,8 +125,9 @@ bool dpdk_vdpa_vf_is_enough_for(const struct dpdk_vdpa_vf *,
 struct eth_addr dpdk_vdpa_vf_mac(const struct dpdk_vdpa_vf *);
 
 /* Packets that a VF lost by itself, as its driver counts them since it was
- * started. */
-#define DPDK_VDPA_VF_N_LOSSES 4
+ * started, but for the last: those that it was lent and had not sent when its
+ * queues were stopped. */
+#define DPDK_VDPA_VF_N_LOSSES 5
 struct dpdk_vdpa_vf_loss {
     const char *name;           /* Constant. */
     uint64_t n_packets;

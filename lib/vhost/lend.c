@@ -20,6 +20,7 @@
 
 #include "openvswitch/thread.h"
 #include "openvswitch/util.h"
+#include "ovs-thread.h"
 #include "util.h"
 
 struct dpdk_vdpa_lend *
@@ -76,6 +77,15 @@ dpdk_vdpa_lend_abandon(struct dpdk_vdpa_lend *lend)
     ovs_mutex_unlock(&mutex);
 }
 
+/* Buffers that this thread has let go of. */
+DEFINE_STATIC_PER_THREAD_DATA(unsigned int, n_freed, 0);
+
+unsigned int
+dpdk_vdpa_lend_n_freed(void)
+{
+    return *n_freed_get();
+}
+
 /* The last segment of 'lent_' was freed, by whatever thread.  DPDK counts
  * segments with release, and reads that there is one left without acquire. */
 void
@@ -83,6 +93,7 @@ dpdk_vdpa_lent_freed(void *data OVS_UNUSED, void *lent_)
 {
     struct dpdk_vdpa_lent *lent = lent_;
 
+    *n_freed_get() += 1;
     atomic_thread_fence(memory_order_acquire);
     atomic_store_explicit(&lent->is_free, true, memory_order_release);
 }

@@ -80,6 +80,10 @@ void dpdk_vdpa_lend_destroy(struct dpdk_vdpa_lend *);
  * destroys it once nobody does, if that is found out.  Any thread. */
 void dpdk_vdpa_lend_abandon(struct dpdk_vdpa_lend *);
 
+/* Returns how many buffers the calling thread has let go of, of whatever
+ * queue. */
+unsigned int dpdk_vdpa_lend_n_freed(void);
+
 /* Returns true if somebody has a segment of a buffer in 'lend' still.  What
  * all others did with theirs comes before that. */
 bool dpdk_vdpa_lend_is_out(const struct dpdk_vdpa_lend *);

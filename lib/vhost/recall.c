@@ -29,9 +29,11 @@
 
 VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_recall);
 
-/* After so many ms who has it does not give it back by himself, and after so
- * many not at all.  Meanwhile nobody else's messages are handled. */
+/* Who has it, and has not given back any for so many ms, or not all after so
+ * many, is made to, which loses what he has not sent; or he does not after so
+ * many at all.  Meanwhile nobody else's messages are handled. */
 #define FORCE_DELAY 100
+#define PATIENCE 500
 #define LOSE_DELAY 1000
 
 /* Between two looks, in us. */
@@ -76,18 +78,25 @@ take_back(struct dpdk_vdpa_walk *walk, unsigned int i)
 static bool
 wait_for_all(struct dpdk_vdpa_walk *walk, unsigned int i, long long int begin)
 {
-    long long int waited = time_msec() - begin;
+    const struct dpdk_vdpa_lend *lend = walk->rings[i].lend;
+    long long int now = time_msec(), moved = now;
+    unsigned int n = lend->n;
 
     while (!take_back(walk, i)) {
-        if (waited >= LOSE_DELAY) {
+        if (lend->n < n) {
+            n = lend->n;
+            moved = now;
+        }
+        if (now - begin >= LOSE_DELAY) {
             return false;
         }
-        walk->lender.call_in(walk->lender.aux, waited >= FORCE_DELAY);
+        walk->lender.call_in(walk->lender.aux, (now - moved >= FORCE_DELAY
+                                                || now - begin >= PATIENCE));
         if (take_back(walk, i)) {
             break;
         }
         usleep(LOOK_INTERVAL);
-        waited = time_msec() - begin;
+        now = time_msec();
     }
     return true;
 }

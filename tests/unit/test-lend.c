@@ -254,6 +254,42 @@ leave_mbufs(unsigned int n, struct rte_mbuf **others)
     return n_others;
 }
 
+static void *
+free_elsewhere(void *pkt)
+{
+    rte_pktmbuf_free(pkt);
+    assert_int_equal(dpdk_vdpa_lend_n_freed(), 1);
+    return NULL;
+}
+
+/* A thread knows how many buffers it has let go of: those of which it had the
+ * last segment. */
+static void
+test_n_freed(void **state OVS_UNUSED)
+{
+    struct dpdk_vdpa_lend *lend = dpdk_vdpa_lend_create(16);
+    unsigned int before = dpdk_vdpa_lend_n_freed();
+    uint8_t data[2 * SEGMENT_LEN] = { 0 };
+    struct rte_mbuf *pkts[3];
+    pthread_t thread;
+
+    for (int i = 0; i < 3; i++) {
+        pkts[i] = lend_packet(lend, i, data);
+    }
+    rte_pktmbuf_free(plain_packet());
+    assert_int_equal(dpdk_vdpa_lend_n_freed(), before);
+    rte_pktmbuf_free(pkts[2]);
+    assert_int_equal(dpdk_vdpa_lend_n_freed(), before + 1);
+    assert_int_equal(pthread_create(&thread, NULL, free_elsewhere, pkts[1]),
+                     0);
+    pthread_join(thread, NULL);
+    assert_int_equal(dpdk_vdpa_lend_n_freed(), before + 1);
+    rte_pktmbuf_free(pkts[0]);
+    assert_int_equal(dpdk_vdpa_lend_n_freed(), before + 2);
+    assert_false(dpdk_vdpa_lend_is_out(lend));
+    dpdk_vdpa_lend_destroy(lend);
+}
+
 static void
 test_replace(void **state OVS_UNUSED)
 {
@@ -474,6 +510,7 @@ main(void)
         cmocka_unit_test(test_clone),
         cmocka_unit_test(test_room),
         cmocka_unit_test(test_abandon),
+        cmocka_unit_test(test_n_freed),
         cmocka_unit_test(test_replace),
         cmocka_unit_test(test_replace_not),
         cmocka_unit_test(test_threads),

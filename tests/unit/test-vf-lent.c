@@ -28,6 +28,7 @@ static int script_conf(uint16_t port, struct rte_eth_conf *);
 static int script_cleanup(uint16_t port, uint16_t queue, uint32_t n);
 static int script_stop(uint16_t port, uint16_t queue);
 static int script_start(uint16_t port, uint16_t queue);
+static int script_dev_stop(uint16_t port);
 static int script_is_removed(uint16_t port);
 static enum rte_iova_mode script_iova_mode(void);
 static const char *script_bus_name(const void *bus);
@@ -37,6 +38,7 @@ static const char *script_bus_name(const void *bus);
 #define rte_eth_tx_done_cleanup script_cleanup
 #define rte_eth_dev_tx_queue_stop script_stop
 #define rte_eth_dev_tx_queue_start script_start
+#define rte_eth_dev_stop script_dev_stop
 #define rte_eth_dev_is_removed script_is_removed
 #define rte_eal_iova_mode script_iova_mode
 #define rte_bus_name script_bus_name
@@ -69,11 +71,28 @@ static const char *bus;
 static unsigned int n_cleanups[N_QUEUES], n_stops[N_QUEUES],
                     n_starts[N_QUEUES];
 
+/* Packets that were lent, which each queue has sent, or not. */
+static unsigned int n_have_sent[N_QUEUES], n_have[N_QUEUES];
+static unsigned int n_freed;
+
 static struct dpdk_vdpa_vf_lent lent;
 
 /* Somebody sends all the time to queue 1, as long as he is let in. */
 static bool has_sender;
 static atomic_uint n_sent;
+
+unsigned int
+dpdk_vdpa_lend_n_freed(void)
+{
+    return n_freed;
+}
+
+static void
+free_some(unsigned int *n)
+{
+    n_freed += *n;
+    *n = 0;
+}
 
 /* Whoever does something to 'queue' is alone. */
 static void
@@ -113,6 +132,7 @@ script_cleanup(uint16_t port, uint16_t queue, uint32_t n OVS_UNUSED)
 {
     assert_int_equal(port, PORT);
     n_cleanups[queue]++;
+    free_some(&n_have_sent[queue]);
     check_alone(queue);
     return cleanup_error;
 }
@@ -123,7 +143,22 @@ script_stop(uint16_t port, uint16_t queue)
     assert_int_equal(port, PORT);
     n_stops[queue]++;
     check_alone(queue);
+    if (!stop_error) {
+        free_some(&n_have_sent[queue]);
+        free_some(&n_have[queue]);
+    }
     return stop_error;
+}
+
+static int
+script_dev_stop(uint16_t port)
+{
+    assert_int_equal(port, PORT);
+    for (int i = 0; i < N_QUEUES; i++) {
+        free_some(&n_have_sent[i]);
+        free_some(&n_have[i]);
+    }
+    return 0;
 }
 
 static int
@@ -165,6 +200,8 @@ setup(void **state OVS_UNUSED)
     memset(n_cleanups, 0, sizeof n_cleanups);
     memset(n_stops, 0, sizeof n_stops);
     memset(n_starts, 0, sizeof n_starts);
+    memset(n_have, 0, sizeof n_have);
+    memset(n_have_sent, 0, sizeof n_have_sent);
     memset(&lent, 0, sizeof lent);
     return 0;
 }
@@ -296,6 +333,34 @@ test_call_in(void **state OVS_UNUSED)
     assert_true(may_send(0));
 }
 
+/* What was not sent is counted, by whomever the queue is stopped. */
+static void
+test_unsent(void **state OVS_UNUSED)
+{
+    n_freed = UINT_MAX - 2;     /* It turns over. */
+    lent_open(true);
+    n_have_sent[0] = 5;
+    n_have[0] = 3;
+    n_have[2] = 4;
+    dpdk_vdpa_vf_lent_call_in(&lent, false);
+    assert_int_equal(dpdk_vdpa_vf_lent_n_unsent(&lent), 0);
+    stop_error = -EIO;
+    dpdk_vdpa_vf_lent_call_in(&lent, true);
+    assert_int_equal(dpdk_vdpa_vf_lent_n_unsent(&lent), 0);
+    stop_error = 0;
+    n_have_sent[1] = 6;
+    dpdk_vdpa_vf_lent_call_in(&lent, true);
+    assert_int_equal(dpdk_vdpa_vf_lent_n_unsent(&lent), 7);
+    dpdk_vdpa_vf_lent_call_in(&lent, true);
+    assert_int_equal(dpdk_vdpa_vf_lent_n_unsent(&lent), 7);
+
+    n_have_sent[1] = 6;
+    n_have[1] = 2;
+    dpdk_vdpa_vf_lent_stop(&lent, PORT);
+    lent_open(true);
+    assert_int_equal(dpdk_vdpa_vf_lent_n_unsent(&lent), 9);
+}
+
 static atomic_bool stop;
 
 static void *
@@ -352,6 +417,7 @@ main(void)
         TEST(test_max_segs),
         TEST(test_txconf),
         TEST(test_call_in),
+        TEST(test_unsent),
         TEST(test_threads),
     };
 

@@ -212,6 +212,7 @@ test_losses(void **state OVS_UNUSED)
 {
     static const char *const names[] = {
         "rx_missed", "rx_nombuf", "rx_errors", "tx_errors",
+        "tx_unsent",
     };
     struct dpdk_vdpa_vf_loss losses[DPDK_VDPA_VF_N_LOSSES];
     struct dpdk_vdpa_vf *vf = new_vf(0);
@@ -222,7 +223,7 @@ test_losses(void **state OVS_UNUSED)
     assert_int_equal(dpdk_vdpa_vf_get_losses(vf, losses), ARRAY_SIZE(names));
     for (int i = 0; i < ARRAY_SIZE(names); i++) {
         assert_string_equal(losses[i].name, names[i]);
-        assert_int_equal(losses[i].n_packets, i + 1);
+        assert_int_equal(losses[i].n_packets, i < 4 ? i + 1 : 0);
     }
     /* A device that is gone may say anything. */
     dpdk_vdpa_vf_set_callback(vf, count, &(unsigned int) { 0 });

@@ -632,6 +632,63 @@ test_close(void **state)
     assert_int_equal(n_lost_calls, 0);
 }
 
+/* Lets go of one packet each 'frees_one_each' ms. */
+static int frees_one_each;
+
+static void
+let_go_slowly(struct fixture *f OVS_UNUSED)
+{
+    unsigned int n = (now - called_first) / frees_one_each;
+
+    for (unsigned int i = 0; i < MIN(n, n_held); i++) {
+        if (held[i]) {
+            let_go(i, i + 1);
+        }
+    }
+}
+
+/* Who gives back slowly is not made to give all, as long as he does, for a
+ * while. */
+static void
+test_slow(void **state)
+{
+    struct fixture *f = *state;
+
+    lend_begin(f, 8);
+    frees_at = -1;
+    in_call_in = let_go_slowly;
+    frees_one_each = FORCE_DELAY - 1;
+    guest_sends_len(f, 4, LONG);
+    assert_int_equal(take(f), 4);
+    dpdk_vdpa_walk_close(f->walk);
+    assert_int_equal(now - called_first, 4 * frees_one_each);
+    assert_int_equal(first_forced, -1);
+    check_back(f, 4);
+
+    walk_open(f);
+    n_held = n_call_ins = 0;
+    guest_sends_len(f, 8, LONG);
+    assert_int_equal(take(f), 8);
+    dpdk_vdpa_walk_close(f->walk);
+    assert_int_equal(first_forced, PATIENCE);
+    assert_int_equal(now - called_first, 8 * frees_one_each);
+    check_back(f, 8);
+
+    /* He begins well. */
+    walk_open(f);
+    n_held = n_call_ins = 0;
+    first_forced = -1;
+    frees_one_each = FORCE_DELAY + 1;
+    guest_sends_len(f, 2, LONG);
+    assert_int_equal(take(f), 2);
+    let_go(0, 1);
+    dpdk_vdpa_walk_close(f->walk);
+    assert_int_equal(first_forced, FORCE_DELAY);
+    check_back(f, 2);
+    n_held = 0;
+    assert_int_equal(n_lost_calls, 0);
+}
+
 /* Who does not give back is left with what he has; the guest's ring goes on
  * from what was given back. */
 static void
@@ -743,6 +800,7 @@ main(void)
         TEST(test_turned_off),
         TEST(test_half),
         TEST(test_close),
+        TEST(test_slow),
         TEST(test_lost),
         TEST(test_settle),
     };
