@@ -84,20 +84,19 @@ vdpa_dmas_run(struct vdpa_port *port)
 }
 
 void
-vdpa_dmas_count(const struct dpdk_vdpa_vm *vm, uint64_t *rx, uint64_t *tx)
+vdpa_dmas_count(const struct dpdk_vdpa_vm *vm, struct vdpa_dma_counts *sum)
 {
     for (unsigned int i = 0; i < 2 * DPDK_VDPA_MAX_PAIRS; i++) {
         struct dpdk_vdpa_dmas_info info;
 
         dpdk_vdpa_vm_get_dma(vm, i, &info);
-        *(i % 2 ? rx : tx) += info.n_copied;
+        *(i % 2 ? &sum->rx : &sum->tx) += info.n_copied;
+        *(i % 2 ? &sum->rx_lost : &sum->tx_lost) += info.n_lost;
     }
 }
 
-/* Returns why the engine of 'use' copies nothing, or null if it does. */
-static const char *
-why_not(const struct vdpa_port *port, const struct vdpa_dma_use *use)
-    OVS_REQUIRES(vdpa_port_owned)
+const char *
+vdpa_dmas_why_not(const struct vdpa_port *port, const struct vdpa_dma_use *use)
 {
     struct dpdk_vdpa_dmas_info dma;
     struct dpdk_vdpa_vm_info vm;
@@ -118,7 +117,7 @@ why_not(const struct vdpa_port *port, const struct vdpa_dma_use *use)
         return "the vhost library cannot do it from a packed ring";
     } else if (use->ring % 2 && port->options.zero_copy
                && !vdpa_lending_why_not(port)) {
-        return "dq-zero-copy is in force";
+        return "dq-zero-copy is in force and copies less";
     }
     dpdk_vdpa_vm_get_dma(port->vm, use->ring, &dma);
     return dma.open ? NULL : "the guest does not use the queue";
@@ -130,7 +129,7 @@ vdpa_dmas_format(const struct vdpa_port *port, const char *separator,
 {
     for (size_t i = 0; i < port->dmas.n; i++) {
         const struct vdpa_dma_use *use = &port->dmas.uses[i];
-        const char *why = why_not(port, use);
+        const char *why = vdpa_dmas_why_not(port, use);
 
         ds_put_format(ds, "%s%cxq%u@%s%s%s", i ? separator : "",
                       use->ring % 2 ? 'r' : 't', use->ring / 2, use->name,

@@ -70,10 +70,20 @@ void vdpa_dmas_equip(const struct vdpa_port *port, struct dpdk_vdpa_vm *vm)
 void vdpa_dmas_run(struct vdpa_port *port)
     OVS_REQUIRES(vdpa_port_owned);
 
-/* Adds how many packets engines have copied for 'vm': from the guest and to
- * it. */
-void vdpa_dmas_count(const struct dpdk_vdpa_vm *vm, uint64_t *rx,
-                     uint64_t *tx);
+/* Packets of engines, from guests and to them (vhost/dmas.h). */
+struct vdpa_dma_counts {
+    uint64_t rx, tx;
+    uint64_t rx_lost, tx_lost;
+};
+
+/* Adds those for 'vm'. */
+void vdpa_dmas_count(const struct dpdk_vdpa_vm *vm,
+                     struct vdpa_dma_counts *sum);
+
+/* Returns why the engine of 'use' copies nothing, or null if it does. */
+const char *vdpa_dmas_why_not(const struct vdpa_port *port,
+                              const struct vdpa_dma_use *use)
+    OVS_REQUIRES(vdpa_port_owned);
 
 /* Appends which queue uses which engine, or why not, one after 'separator'
  * and the other. */

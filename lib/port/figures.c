@@ -27,6 +27,7 @@
 #include "accel/pool.h"
 #include "accel/vdpa.h"
 #include "accel/vf.h"
+#include "port/dmas.h"
 #include "port/port.h"
 #include "port/report.h"
 #include "port/rxqs.h"
@@ -42,6 +43,10 @@
 /* Most that a queue pair takes, and what queue pairs leave for events. */
 #define QUEUE_ROOM 480
 #define EVENTS_ROOM 2048
+
+/* What DMA engines leave for queue pairs, of which the first 16 are always
+ * there, and for events. */
+#define ENGINES_LEAVE (16 * QUEUE_ROOM + EVENTS_ROOM)
 
 /* What an object takes beside its members and its name. */
 #define OBJECT_ROOM 8
@@ -278,6 +283,51 @@ put_library(struct figures *f, struct rte_tel_data *d,
 }
 
 static void
+put_engine(struct figures *f, struct rte_tel_data *d,
+           const struct vdpa_port *port, const struct vdpa_dma_use *use)
+    OVS_REQUIRES(vdpa_port_owned)
+{
+    const char *why = vdpa_dmas_why_not(port, use);
+    char name[sizeof "rxq4294967295"];
+    struct rte_tel_data *inner;
+
+    snprintf(name, sizeof name, "%cxq%u", use->ring % 2 ? 'r' : 't',
+             use->ring / 2u);
+    inner = put_object(f, d, name);
+    if (inner) {
+        put_text(f, inner, "engine", use->name);
+        put_number(f, inner, "copies", !why);
+        if (why) {
+            put_text(f, inner, "why_not", why);
+        }
+    }
+}
+
+static void
+put_dmas(struct figures *f, struct rte_tel_data *d,
+         const struct vdpa_port *port)
+    OVS_REQUIRES(vdpa_port_owned)
+{
+    struct rte_tel_data *inner = put_object(f, d, "dmas");
+    struct vdpa_dma_counts counts;
+    struct rte_tel_data *engines;
+
+    if (!inner) {
+        return;
+    }
+    vdpa_report_get_dma(port, &counts);
+    put_number(f, inner, "rx_packets", counts.rx);
+    put_number(f, inner, "tx_packets", counts.tx);
+    put_number(f, inner, "rx_lost", counts.rx_lost);
+    put_number(f, inner, "tx_lost", counts.tx_lost);
+    engines = put_object(f, inner, "engines");
+    for (size_t i = 0; engines && i < port->dmas.n && f->left > ENGINES_LEAVE;
+         i++) {
+        put_engine(f, engines, port, &port->dmas.uses[i]);
+    }
+}
+
+static void
 put_event_counts(struct figures *f, struct rte_tel_data *d,
                  struct vdpa_port *port)
 {
@@ -472,6 +522,9 @@ vdpa_figures_port(struct rte_tel_data *d, struct vdpa_port *port,
     if (port->vf) {
         put_memory(&f, d, port);
         put_losses(&f, d, port);
+    }
+    if (port->dmas.n) {
+        put_dmas(&f, d, port);
     }
     put_queues(&f, d, port, queue);
     if (port->hw) {

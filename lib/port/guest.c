@@ -269,7 +269,8 @@ guest_destroy(struct vdpa_port *port, struct dpdk_vdpa_vm *vm)
         port->library_rx += info.walk.library_rx;
         port->library_tx += info.walk.library_tx;
         port->lent += info.walk.n_lent;
-        vdpa_dmas_count(vm, &port->dma_rx, &port->dma_tx);
+        dpdk_vdpa_vm_disconnect(vm);        /* Which loses some. */
+        vdpa_dmas_count(vm, &port->dma_counts);
     }
     dpdk_vdpa_vm_destroy(vm);
 }

@@ -162,8 +162,7 @@ struct vdpa_port {
     uint64_t library_rx VDPA_OWNED;
     uint64_t library_tx VDPA_OWNED;
     uint64_t lent VDPA_OWNED;   /* From guests, likewise, not copied. */
-    uint64_t dma_rx VDPA_OWNED; /* Likewise, copied by DMA engines: from */
-    uint64_t dma_tx VDPA_OWNED; /* guests and to them. */
+    struct vdpa_dma_counts dma_counts VDPA_OWNED;   /* Likewise. */
 
     /* The CPU of each poller, -1 before its first poll.  The elements are
      * written by the pollers. */

@@ -344,12 +344,11 @@ vdpa_report_get_library(const struct vdpa_port *port, uint64_t *rx,
 }
 
 void
-vdpa_report_get_dma(const struct vdpa_port *port, uint64_t *rx, uint64_t *tx)
+vdpa_report_get_dma(const struct vdpa_port *port, struct vdpa_dma_counts *sum)
 {
-    *rx = port->dma_rx;
-    *tx = port->dma_tx;
+    *sum = port->dma_counts;
     if (port->vm) {
-        vdpa_dmas_count(port->vm, rx, tx);
+        vdpa_dmas_count(port->vm, sum);
     }
 }
 
@@ -371,7 +370,8 @@ static void
 report_event_stats(struct vdpa_port *port, struct netdev_custom_stats *stats)
     OVS_REQUIRES(vdpa_port_owned)
 {
-    size_t n = stats->size + 5 + DPDK_VDPA_N_EVENT_KINDS;
+    size_t n = stats->size + 7 + DPDK_VDPA_N_EVENT_KINDS;
+    struct vdpa_dma_counts dma;
     uint64_t rx, tx;
 
     stats->counters = xrealloc(stats->counters, n * sizeof *stats->counters);
@@ -379,9 +379,11 @@ report_event_stats(struct vdpa_port *port, struct netdev_custom_stats *stats)
     add_counter(stats, rx, "vm_rx_library_packets");
     add_counter(stats, tx, "vm_tx_library_packets");
     add_counter(stats, vdpa_report_n_lent(port), "vm_rx_zero_copy_packets");
-    vdpa_report_get_dma(port, &rx, &tx);
-    add_counter(stats, rx, "vm_rx_dma_packets");
-    add_counter(stats, tx, "vm_tx_dma_packets");
+    vdpa_report_get_dma(port, &dma);
+    add_counter(stats, dma.rx, "vm_rx_dma_packets");
+    add_counter(stats, dma.tx, "vm_tx_dma_packets");
+    add_counter(stats, dma.rx_lost, "vm_rx_dma_lost");
+    add_counter(stats, dma.tx_lost, "vm_tx_dma_lost");
     ovs_mutex_lock(&port->events_mutex);
     for (int i = 0; i < DPDK_VDPA_N_EVENT_KINDS; i++) {
         add_counter(stats, port->events.counts[i], "event_%s",
@@ -463,13 +465,14 @@ static void
 show_dmas(const struct vdpa_port *port, struct ds *out)
     OVS_REQUIRES(vdpa_port_owned)
 {
-    uint64_t rx, tx;
+    struct vdpa_dma_counts dma;
 
     if (port->dmas.n) {
-        vdpa_report_get_dma(port, &rx, &tx);
+        vdpa_report_get_dma(port, &dma);
         ds_put_format(out, "    vdpa-dmas: packets copied by DMA engines: "
-                      "%"PRIu64" from the guest, %"PRIu64" to it\n      ", rx,
-                      tx);
+                      "%"PRIu64" from the guest, %"PRIu64" to it, lost: "
+                      "%"PRIu64" and %"PRIu64"\n      ", dma.rx, dma.tx,
+                      dma.rx_lost, dma.tx_lost);
         vdpa_dmas_format(port, "\n      ", out);
         ds_put_char(out, '\n');
     }

@@ -25,6 +25,7 @@ struct dpdk_vdpa_counters;
 struct ds;
 struct netdev_custom_stats;
 struct smap;
+struct vdpa_dma_counts;
 struct vdpa_port;
 
 /* Adds what the port, which has been configured, knows to 'args', the options
@@ -53,7 +54,7 @@ void vdpa_report_get_library(const struct vdpa_port *, uint64_t *rx,
 
 /* Stores how many packets DMA engines have copied: from guests, and to
  * them. */
-void vdpa_report_get_dma(const struct vdpa_port *, uint64_t *rx, uint64_t *tx)
+void vdpa_report_get_dma(const struct vdpa_port *, struct vdpa_dma_counts *)
     OVS_REQUIRES(vdpa_port_owned);
 
 /* Returns how many packets of guests of 'port' were not copied. */

@@ -28,6 +28,7 @@
 #include <rte_vhost.h>
 #include <rte_vhost_async.h>
 
+#include "base/counter.h"
 #include "base/packet.h"
 #include "openvswitch/vlog.h"
 #include "timeval.h"
@@ -107,6 +108,7 @@ stash_put(struct dpdk_vdpa_dmas_ring *r, struct rte_mbuf **pkts, uint16_t n)
     atomic_store_explicit(&r->n_put, put, memory_order_release);
     if (i < n) {
         rte_pktmbuf_free_bulk(&pkts[i], n - i);
+        dpdk_vdpa_counter_add(&r->n_lost, n - i);
     }
 }
 
@@ -118,6 +120,7 @@ stash_clear(struct dpdk_vdpa_dmas_ring *r)
 
     while ((n = stash_get(r, pkts, BURST))) {
         rte_pktmbuf_free_bulk(pkts, n);
+        dpdk_vdpa_counter_add(&r->n_lost, n);
     }
 }
 
@@ -162,6 +165,7 @@ dpdk_vdpa_dmas_get_info(const struct dpdk_vdpa_dmas *dmas_, unsigned int ring,
         atomic_read_relaxed(&dmas->rings[ring].open, &info->open);
         atomic_read_relaxed(&dmas->rings[ring].failed, &info->failed);
         atomic_read_relaxed(&dmas->rings[ring].n_copied, &info->n_copied);
+        info->n_lost = dpdk_vdpa_counter_read(&dmas->rings[ring].n_lost);
     }
 }
 
@@ -234,10 +238,9 @@ wait_for_all(struct dpdk_vdpa_dmas *dmas, int vid, unsigned int i, bool locked)
     struct dpdk_vdpa_dmas_ring *r = &dmas->rings[i];
     long long int begin = time_msec();
     bool is_stopped;
+    int n;
 
     for (;;) {
-        int n;
-
         drain(dmas, vid, i, locked);
         n = get_in_flight(vid, i, locked);
         if (n <= 0) {
@@ -251,6 +254,8 @@ wait_for_all(struct dpdk_vdpa_dmas *dmas, int vid, unsigned int i, bool locked)
     VLOG_ERR("connection %d: DMA engine %d does not finish what it copies of "
              "ring %u%s", vid, r->engine, i,
              is_stopped ? "" : ", and cannot be stopped");
+    /* What comes from the guest is still in its ring. */
+    dpdk_vdpa_counter_add(&r->n_lost, i % 2 ? 0 : n);
     atomic_store_relaxed(&r->failed, true);
     dmas->ops->failed(dmas->aux, i, is_stopped);
     return false;

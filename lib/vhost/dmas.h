@@ -70,6 +70,7 @@ struct dpdk_vdpa_dmas_ring {
         atomic_bool open;           /* The library knows: written by who
                                      * handles messages. */
         atomic_uint64_t n_copied;   /* Packets, by the PMD thread. */
+        atomic_uint64_t n_lost;     /* Written by who closes rings. */
 
         /* For the PMD thread, and who has stopped that. */
         bool busy;                  /* The library's: something is in flight,
@@ -161,7 +162,10 @@ struct dpdk_vdpa_dmas_info {
     bool open;                  /* An engine copies, or would if packets were
                                  * long. */
     bool failed;                /* It has failed. */
-    uint64_t n_copied;          /* Packets. */
+    uint64_t n_copied;          /* Packets, */
+    uint64_t n_lost;            /* and what of those to the guest was in flight
+                                 * when the engine failed, or was copied from
+                                 * it and not received before the end. */
 };
 
 /* Fills in '*info' about 'ring'.  'dmas' may be null.  Any thread. */

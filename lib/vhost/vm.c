@@ -413,8 +413,8 @@ path_is_in_use(const char *path)
     return found || vhost_path_is_registered(path);
 }
 
-static void
-vm_disconnect(struct dpdk_vdpa_vm *vm)
+void
+dpdk_vdpa_vm_disconnect(struct dpdk_vdpa_vm *vm)
 {
     if (!vm->registered) {
         return;
@@ -459,7 +459,7 @@ vm_connect(struct dpdk_vdpa_vm *vm)
     if ((vm->vdpa
          && rte_vhost_driver_attach_vdpa_device(vm->path, vm->vdpa))
         || !dpdk_vdpa_offer_make(&vm->offer, vm->path)) {
-        vm_disconnect(vm);
+        dpdk_vdpa_vm_disconnect(vm);
         return EIO;
     }
     atomic_store_relaxed(&vm->taken, 0);
@@ -476,7 +476,7 @@ vm_connect(struct dpdk_vdpa_vm *vm)
         error = EIO;            /* It does not say that this failed. */
     }
     if (error) {
-        vm_disconnect(vm);
+        dpdk_vdpa_vm_disconnect(vm);
     }
     return error;
 }
@@ -504,7 +504,7 @@ dpdk_vdpa_vm_run(struct dpdk_vdpa_vm *vm)
     static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
 
     if (vm_is_lost(vm)) {
-        vm_disconnect(vm);
+        dpdk_vdpa_vm_disconnect(vm);
         dpdk_vdpa_connector_set_connected(vm->connector, false);
     }
     if (!vm->registered && dpdk_vdpa_connector_is_due(vm->connector)) {
@@ -617,7 +617,7 @@ dpdk_vdpa_vm_destroy(struct dpdk_vdpa_vm *vm)
         return;
     }
 
-    vm_disconnect(vm);
+    dpdk_vdpa_vm_disconnect(vm);
     dpdk_vdpa_connector_destroy(vm->connector);
     ovs_mutex_lock(&vm_list_mutex);
     ovs_list_remove(&vm->list_node);

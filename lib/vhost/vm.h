@@ -125,8 +125,11 @@ int dpdk_vdpa_vm_start(struct dpdk_vdpa_vm *, char **errp);
 void dpdk_vdpa_vm_run(struct dpdk_vdpa_vm *);
 void dpdk_vdpa_vm_wait(struct dpdk_vdpa_vm *);
 
-/* Disconnects and frees the VM end, with a last 'down' if it was up.  The
- * caller holds no lock that the callbacks take. */
+/* Ends the connection, if there is one, with a last 'down' if the VM end was
+ * up.  The caller holds no lock that the callbacks take. */
+void dpdk_vdpa_vm_disconnect(struct dpdk_vdpa_vm *);
+
+/* Likewise, and frees the VM end. */
 void dpdk_vdpa_vm_destroy(struct dpdk_vdpa_vm *);
 
 /* Sets the number of queue pairs to offer; the front-end asks for it when it

@@ -324,6 +324,15 @@ n_copied(unsigned int ring)
     return info.n_copied;
 }
 
+static uint64_t
+n_lost(unsigned int ring)
+{
+    struct dpdk_vdpa_dmas_info info;
+
+    dpdk_vdpa_dmas_get_info(dmas, ring, &info);
+    return info.n_lost;
+}
+
 /* What is short is walked, if nothing is in flight. */
 static void
 test_send(void **state OVS_UNUSED)
@@ -414,6 +423,23 @@ test_close(void **state OVS_UNUSED)
     assert_true(known[0] && known[1]);
 }
 
+/* What comes back when the connection ends is counted. */
+static void
+test_end(void **state OVS_UNUSED)
+{
+    offer(LONG);
+    stuck = true;
+    assert_int_equal(recv_some(8), 0);
+    stuck = false;
+    assert_true(dpdk_vdpa_dmas_close(dmas, VID, 1, 2, true));
+    assert_int_equal(n_lost(1), 0);
+    dpdk_vdpa_dmas_end(dmas, VID);
+    assert_false(known[0] || known[1]);
+    assert_int_equal(n_lost(1), 8);
+    assert_int_equal(n_lost(0), 0);
+    assert_int_equal(n_copied(1), 0);
+}
+
 /* Features that the library does not allow with engines, and those that its
  * errors forbid. */
 static void
@@ -457,6 +483,7 @@ test_stall(void **state OVS_UNUSED)
     assert_int_equal(n_stalled, 1);
     assert_int_equal(n_stopped, 1);
     assert_int_equal(n_failed, 1);
+    assert_int_equal(n_lost(0), 1);
 
     /* The connection ends; the next one does without. */
     rte_pktmbuf_free(queue[0]);
@@ -479,6 +506,7 @@ main(void)
         TEST(test_refused),
         TEST(test_recv),
         TEST(test_close),
+        TEST(test_end),
         TEST(test_features),
         TEST(test_stall),
     };

@@ -20,7 +20,7 @@ import urllib.request
 from top_fixture import (PORT, SRCDIR, Server, eq, main, needs, port_at, run,
                          tmp)
 
-from dpdkvdpa_top import asking, metrics
+from dpdkvdpa_top import answers, asking, metrics
 
 FILES = os.path.join(SRCDIR, "Documentation", "monitoring")
 
@@ -28,7 +28,8 @@ FILES = os.path.join(SRCDIR, "Documentation", "monitoring")
 def full_text():
     """Returns all metrics that there are."""
     sample = asking.Sample.__new__(asking.Sample)
-    sample.ports = {"vdpa0": dict(PORT, hw={"rx_packets_q0": 1})}
+    sample.ports = {"vdpa0": answers.clean(dict(PORT,
+                                                hw={"rx_packets_q0": 1}))}
     sample.shares = {"vdpa0": 50}
     return metrics.metrics(sample)
 
@@ -56,6 +57,12 @@ def test_metrics():
                 'dpdkvdpa_dropped_packets_total{port="vdpa\\"0",'
                 'direction="vm_to_vf",reason="policed"} 3',
                 'dpdkvdpa_zero_copy_packets_total{port="vdpa\\"0"} 5',
+                'dpdkvdpa_dma_packets_total{port="vdpa\\"0",'
+                'direction="vf_to_vm"} 4',
+                'dpdkvdpa_dma_engine_copies{port="vdpa\\"0",'
+                'queue="txq0",engine="dma0"} 1',
+                'dpdkvdpa_dma_engine_copies{port="vdpa\\"0",'
+                'queue="rxq0",engine="dma1"} 0',
                 'dpdkvdpa_queue_stalled{port="vdpa\\"0",'
                 'direction="vm_to_vf",queue="1"} 1',
                 'dpdkvdpa_queue_stalled{port="vdpa\\"0",'
@@ -99,7 +106,9 @@ def test_dashboard():
     used = set(re.findall(r"dpdkvdpa_\w+", text))
     eq(used - known(), set())
     eq(known() - used, {"dpdkvdpa_memory_bytes", "dpdkvdpa_sent_bytes_total",
-                        "dpdkvdpa_hw_total"}
+                        "dpdkvdpa_dma_engine_copies",
+                        "dpdkvdpa_dma_lost_packets_total",
+                        "dpdkvdpa_dma_packets_total", "dpdkvdpa_hw_total"}
        - used)
     ids = [p["id"] for p in board["panels"]]
     eq(len(ids), len(set(ids)))

@@ -34,6 +34,7 @@ static int start_error;
 /* What happened. */
 static struct dpdk_vdpa_vm_config created;
 static int n_equipped;
+static bool is_disconnected;    /* The VM end that goes. */
 static unsigned int n_vms;              /* There now. */
 static unsigned int n_created;
 static int n_notes;             /* Opened and not closed. */
@@ -160,11 +161,19 @@ vdpa_dmas_run(struct vdpa_port *p OVS_UNUSED)
 }
 
 void
-vdpa_dmas_count(const struct dpdk_vdpa_vm *vm OVS_UNUSED, uint64_t *rx,
-                uint64_t *tx)
+vdpa_dmas_count(const struct dpdk_vdpa_vm *vm OVS_UNUSED,
+                struct vdpa_dma_counts *sum)
 {
-    *rx += 6;
-    *tx += 9;
+    assert_true(is_disconnected);
+    sum->rx += 6;
+    sum->tx += 9;
+    sum->tx_lost += 1;
+}
+
+void
+dpdk_vdpa_vm_disconnect(struct dpdk_vdpa_vm *vm OVS_UNUSED)
+{
+    is_disconnected = true;
 }
 
 bool
@@ -367,8 +376,9 @@ test_dmas(void **state OVS_UNUSED)
     port.dmas.text = NULL;
     assert_int_equal(vdpa_guest_adapt(&port, &error), 0);
     assert_int_equal(n_equipped, n + 3);
-    assert_int_equal(port.dma_rx, 18);
-    assert_int_equal(port.dma_tx, 27);
+    assert_int_equal(port.dma_counts.rx, 18);
+    assert_int_equal(port.dma_counts.tx, 27);
+    assert_int_equal(port.dma_counts.tx_lost, 3);
     assert_int_equal(n_vms, 1);
 }
 

@@ -170,6 +170,21 @@ vdpa_report_n_lent(const struct vdpa_port *p OVS_UNUSED)
     return UINT64_MAX;
 }
 
+void
+vdpa_report_get_dma(const struct vdpa_port *p OVS_UNUSED,
+                    struct vdpa_dma_counts *counts)
+{
+    memset(counts, 0xff, sizeof *counts);
+    counts->rx = 4567;
+}
+
+const char *
+vdpa_dmas_why_not(const struct vdpa_port *p, const struct vdpa_dma_use *use)
+{
+    assert_ptr_equal(p, &port);
+    return use->ring ? "the engine \"has\" failed" : NULL;
+}
+
 uint64_t
 vdpa_total_drops(const struct dpdk_vdpa_counters *c OVS_UNUSED)
 {
@@ -455,6 +470,39 @@ test_port(void **state OVS_UNUSED)
     }
 }
 
+/* Engines are told of, as far as that leaves room for queue pairs. */
+static void
+test_dmas(void **state OVS_UNUSED)
+{
+    static struct vdpa_dma_use uses[2 * N_QUEUES];
+    char *answer, name[100];
+
+    there = true;
+    fill_events();
+    memset(name, 'n', sizeof name);
+    name[sizeof name - 1] = '\0';
+    for (int i = 0; i < ARRAY_SIZE(uses); i++) {
+        uses[i].ring = i;
+        uses[i].name = name;
+    }
+    port.dmas.uses = uses;
+    port.dmas.n = ARRAY_SIZE(uses);
+    answer = ask("/dpdkvdpa/port,vdpa0");
+    assert_complete(answer);
+    assert_true(count(answer, "\"rxq\":0") >= 16);
+    assert_non_null(strstr(answer, "\"event_what\":["));
+    assert_non_null(strstr(answer, "\"dmas\":{\"rx_packets\":4567"));
+    assert_non_null(strstr(answer, "\"copies\":1}"));
+    assert_non_null(strstr(answer, "\"rxq0\":{\"engine\":\"nnn"));
+    assert_non_null(strstr(answer, "\"copies\":0,\"why_not\":"
+                                   "\"the engine \\\"has\\\" failed\"}"));
+    free(answer);
+    port.dmas.n = 0;
+    answer = ask("/dpdkvdpa/port,vdpa0");
+    assert_null(strstr(answer, "\"dmas\""));
+    free(answer);
+}
+
 static void
 test_hw(void **state OVS_UNUSED)
 {
@@ -507,10 +555,14 @@ test_no_memory(void **state OVS_UNUSED)
     memset(&port.events, 0, sizeof port.events);
     dpdk_vdpa_events_add(&port.events, DPDK_VDPA_EVENT_STALLED, "stalled");
     port.hw = (struct dpdk_vdpa_hw *) &port;
+    port.dmas.uses = &(struct vdpa_dma_use) { 1, CONST_CAST(char *, "d"),
+                                              NULL };
+    port.dmas.n = 1;
     n_pairs = 1;                /* There is room for all. */
     check_failing(&allocs);
     check_failing(&containers);
     n_pairs = N_QUEUES;
+    port.dmas.n = 0;
     port.hw = NULL;
 }
 
@@ -668,6 +720,7 @@ main(void)
         cmocka_unit_test(test_list),
         cmocka_unit_test(test_listed_name),
         cmocka_unit_test(test_port),
+        cmocka_unit_test(test_dmas),
         cmocka_unit_test(test_hw),
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_busy),

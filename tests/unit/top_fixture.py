@@ -42,6 +42,10 @@ PORT = {
     "vm_to_vf": direction(0), "vf_to_vm": direction(0),
     "library": {"rx_packets": 0, "tx_packets": 0},
     "zero_copy_packets": 0,
+    "dmas": {"rx_packets": 3, "tx_packets": 4, "rx_lost": 0, "tx_lost": 1,
+             "engines": {
+        "txq0": {"engine": "dma0", "copies": 1},
+        "rxq0": {"engine": "dma1", "copies": 0, "why_not": "no"}}},
     "events": {"connected": 1, "refused": 0},
     "memory": {"pool": "p", "packets": 1000, "in_use": 250, "bytes": 5},
     "vf": {"rx_missed": 0},

@@ -46,6 +46,17 @@ def queues(value):
             and isinstance(lanes, dict)}
 
 
+def dmas(value):
+    """Returns what DMA engines copied, and which there are, by their queues."""
+    engines = {queue: (visible(engine["engine"]), int(engine["copies"] != 0))
+               for queue, engine in members(value.get("engines"))
+               if re.fullmatch("[rt]xq[0-9]{1,5}", queue, re.ASCII)
+               and isinstance(engine, dict)
+               and isinstance(engine.get("engine"), str)
+               and number(engine.get("copies")) is not None}
+    return dict(numbers(value), engines=engines)
+
+
 def clean(answer):
     """Returns an answer about a port, with what is known of it."""
     port = numbers({key: answer.get(key) for key in
@@ -59,6 +70,8 @@ def clean(answer):
     for key in ("library", "events", "memory", "vf", "hw"):
         if isinstance(answer.get(key), dict):
             port[key] = numbers(answer[key])
+    if isinstance(answer.get("dmas"), dict):
+        port["dmas"] = dmas(answer["dmas"])
     port["queues"] = queues(answer.get("queues"))
     events = [(when, visible(what)) for when, what
               in zip(elements(answer.get("event_when")),

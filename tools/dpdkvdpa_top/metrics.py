@@ -74,12 +74,19 @@ def of_drops(ports):
                     "reason": labels["reason"]}, value)
 
 
-def of_library(ports):
+def of_ways(ports, way, what="packets"):
+    """Samples, of what went by 'way' from the guest, and to it."""
     for name, port in ports.items():
-        for direction, what in (("vm_to_vf", "rx_packets"),
-                                ("vf_to_vm", "tx_packets")):
+        for direction, side in (("vm_to_vf", "rx_"), ("vf_to_vm", "tx_")):
             yield ({"port": name, "direction": direction},
-                   get(port, "library", what))
+                   get(port, way, side + what))
+
+
+def of_engines(ports):
+    for name, port in ports.items():
+        for queue, (engine, copies) in (get(port, "dmas", "engines")
+                                        or {}).items():
+            yield {"port": name, "queue": queue, "engine": engine}, copies
 
 
 def of_states(ports):
@@ -123,7 +130,15 @@ def metrics(sample):
           "Packets that the relay dropped.", of_drops(ports))
     m.add("library_packets_total", "counter",
           "Packets that went by the vhost library, at twice the cost.",
-          of_library(ports))
+          of_ways(ports, "library"))
+    m.add("dma_packets_total", "counter",
+          "Packets that DMA engines copied.", of_ways(ports, "dmas"))
+    m.add("dma_lost_packets_total", "counter",
+          "Packets that were lost with an engine or a connection.",
+          of_ways(ports, "dmas", "lost"))
+    m.add("dma_engine_copies", "gauge",
+          "Whether the DMA engine of a queue copies, or the CPU does.",
+          of_engines(ports))
     m.add("zero_copy_packets_total", "counter",
           "Packets from the guest that were not copied.",
           of_ports(ports, "zero_copy_packets"))
