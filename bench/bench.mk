@@ -109,7 +109,7 @@ bench/relay-cost: bench/relay-cost.c lib/dpdk-vdpa-relay.c \
 
 bench/ring-cost: bench/ring-cost.c lib/base/headers.h lib/base/packet.c \
 		lib/base/packet.h lib/base/segment.c lib/base/segment.h \
-		lib/vhost/ahead.c lib/vhost/ahead.h \
+		lib/vhost/ahead.c lib/vhost/ahead.h lib/vhost/buffers-private.h \
 		lib/vhost/chain.c lib/vhost/chain-private.h \
 		lib/vhost/chain.h lib/vhost/lend.c lib/vhost/lend.h \
 		lib/vhost/lending.c lib/vhost/lending.h lib/vhost/ring.c \

@@ -100,6 +100,7 @@ vdpa_sources = \
 	lib/vhost/ahead.h \
 	lib/vhost/book.c \
 	lib/vhost/book.h \
+	lib/vhost/buffers-private.h \
 	lib/vhost/calls.c \
 	lib/vhost/chain.c \
 	lib/vhost/chain.h \

@@ -114,27 +114,41 @@ dpdk_vdpa_vf_lent_close(struct dpdk_vdpa_vf_lent *lent)
     lent->max_segs = lent->n = 0;
 }
 
-/* Counts what this thread has freed since it had freed 'n_freed' buffers: a
- * driver that stops frees what it has in the thread that stops it. */
+/* Calls 'stop(aux)', which has the driver free what it has, and counts what it
+ * had not sent.  What it has sent was freed before. */
 static void
-count_unsent(struct dpdk_vdpa_vf_lent *lent, unsigned int n_freed)
+stop_and_count(struct dpdk_vdpa_vf_lent *lent, void (*stop)(void *aux),
+               void *aux)
 {
     dpdk_vdpa_counter_add(&lent->n_unsent,
-                          dpdk_vdpa_lend_n_freed() - n_freed);
+                          dpdk_vdpa_lend_n_freed_by(stop, aux, lent->owner));
+}
+
+/* A queue, to be stopped. */
+struct to_stop {
+    uint16_t port_id;
+    uint16_t queue;
+    int error;                  /* The outcome. */
+};
+
+static void
+stop_queue(void *q_)
+{
+    struct to_stop *q = q_;
+
+    q->error = rte_eth_dev_tx_queue_stop(q->port_id, q->queue);
 }
 
 /* Has 'queue' give back all packets, sent or not. */
 static void
 empty_queue(struct dpdk_vdpa_vf_lent *lent, uint16_t queue)
 {
-    unsigned int n_freed;
+    struct to_stop q = { lent->port_id, queue, 0 };
     int error;
 
     rte_eth_tx_done_cleanup(lent->port_id, queue, 0);
-    n_freed = dpdk_vdpa_lend_n_freed();
-    error = rte_eth_dev_tx_queue_stop(lent->port_id, queue);
-    count_unsent(lent, n_freed);
-
+    stop_and_count(lent, stop_queue, &q);
+    error = q.error;
     if (!error) {
         error = rte_eth_dev_tx_queue_start(lent->port_id, queue);
         lent->is_stuck |= error != 0;
@@ -163,17 +177,19 @@ dpdk_vdpa_vf_lent_call_in(struct dpdk_vdpa_vf_lent *lent, bool by_force)
     }
 }
 
+static void
+stop_ethdev(void *port_id)
+{
+    rte_eth_dev_stop(*(uint16_t *) port_id);
+}
+
 void
 dpdk_vdpa_vf_lent_stop(struct dpdk_vdpa_vf_lent *lent, uint16_t port_id)
 {
-    unsigned int n_freed;
-
     for (unsigned int i = 0; i < lent->n; i++) {
         rte_eth_tx_done_cleanup(port_id, i, 0);
     }
-    n_freed = dpdk_vdpa_lend_n_freed();
-    rte_eth_dev_stop(port_id);
-    count_unsent(lent, n_freed);
+    stop_and_count(lent, stop_ethdev, &port_id);
 }
 
 uint64_t

@@ -38,7 +38,11 @@ struct dpdk_vdpa_vf_lent {
     atomic_bool closed;         /* PMD threads must not send. */
     bool is_stuck;              /* A queue was stopped and does not start. */
     struct dpdk_vdpa_vf_queue *queues;
-    atomic_uint64_t n_unsent;   /* Packets.  Outlives the above. */
+
+    /* These outlive the above. */
+    const void *owner;          /* Of the queues that packets are lent from
+                                 * (vhost/lend.h), once it is known. */
+    atomic_uint64_t n_unsent;   /* Packets. */
 };
 
 struct dpdk_vdpa_vf_queue {

@@ -33,7 +33,6 @@
 #include "packets.h"
 #include "util.h"
 #include "vhost/dmas.h"
-#include "vhost/lend.h"
 
 VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_vf);
 
@@ -146,6 +145,7 @@ dpdk_vdpa_vf_set_callback(struct dpdk_vdpa_vf *vf,
 {
     vf->changed = changed;
     vf->aux = aux;
+    vf->lent.owner = aux;
     for (size_t i = 0; i < ARRAY_SIZE(vf_event_types); i++) {
         rte_eth_dev_callback_register(vf->port_id, vf_event_types[i],
                                       vf_eth_event, vf);
@@ -299,8 +299,9 @@ count_mbufs(const struct plan *plan, const struct dpdk_vdpa_vf_config *config)
     unsigned int n_to_guest = config->lro ? n_segs : 1;
 
     if (config->zero_copy) {
-        /* With one more packet that is just replaced by a copy. */
-        n_from_guest = MAX(n_from_guest, DPDK_VDPA_LEND_MAX_SEGS) + 2;
+        /* One more packet that is just replaced by a copy, and mbufs for the
+         * beginnings of packets that are looked for just then. */
+        n_from_guest += 2;
     }
     return (config->n_engines * MAX(n_from_guest, n_to_guest)
             * DPDK_VDPA_DMAS_IN_FLIGHT

@@ -69,7 +69,8 @@ int dpdk_vdpa_vf_start(struct dpdk_vdpa_vf *,
 
 /* Calls 'changed(aux)' from a thread of DPDK when the link comes or goes, the
  * device goes, or it asks for a reset, which dpdk_vdpa_vf_start() does.  The
- * functions below tell which.  To be called once. */
+ * functions below tell which.  Packets that the VF is lent are from queues of
+ * which 'aux' is the owner (vhost/lend.h).  To be called once. */
 void dpdk_vdpa_vf_set_callback(struct dpdk_vdpa_vf *,
                                void (*changed)(void *aux), void *aux);
 

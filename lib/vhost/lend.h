@@ -25,6 +25,12 @@
  * never been taken.  So a buffer that is copied enters, too, while others are
  * in front of it.
  *
+ * The mbufs that point into buffers, *segments*, belong to the queue, which
+ * has one reference to each for itself.  A segment that is lent has two: who
+ * frees it drops one, whatever thread he is in, and that is all; then there is
+ * one, and it is back.  (For what DPDK says of that see "Freeing of Tx mbuf on
+ * demand" in its guide.)  No mempool ever sees one.
+ *
  * Who lets go may be any thread, several at a time.  All else is for the
  * thread that walks the ring, or for who keeps that out. */
 
@@ -34,29 +40,56 @@
 #include <rte_config.h>
 #include <rte_mbuf.h>
 
+#include "openvswitch/list.h"
 #include "openvswitch/util.h"
-#include "ovs-atomic.h"
 #include "util.h"
+
+/* Counts of references are read that other threads drop. */
+#ifndef RTE_MBUF_REFCNT_ATOMIC
+#error "DPDK was built without atomic counts of references to mbufs"
+#endif
 
 /* Most segments of a packet. */
 #define DPDK_VDPA_LEND_MAX_SEGS 40
 
-/* A buffer of the guest's. */
+/* References to what is behind segments that nobody has made a clone of.  Any
+ * number but 1, from which DPDK goes up without an atomic operation. */
+#define DPDK_VDPA_LEND_NO_CLONES 2
+
+/* A buffer of the guest's, and behind it as many more of these as it takes to
+ * say what its segments are. */
 struct dpdk_vdpa_lent {
-    struct rte_mbuf_ext_shared_info shinfo;     /* Counts its segments. */
-    atomic_bool is_free;        /* Nobody has a segment of it. */
+    struct rte_mbuf *seg;       /* A segment, or null if it was copied. */
+
+    /* Of the first one only. */
     uint16_t id;                /* What the guest knows it by. */
     uint16_t n_slots;           /* That it takes in a packed ring. */
     uint16_t n_descs;           /* Of the ring that it keeps away. */
+    uint16_t n;                 /* Of these that it takes here, at least 1. */
 };
 
 struct dpdk_vdpa_lend {
-    struct dpdk_vdpa_lent *lents;       /* 'n_max' of them. */
-    unsigned int n_max;         /* Most descriptors, and so most buffers. */
+    unsigned int n;             /* Buffers. */
+    unsigned int n_descs;       /* Of all that are here, */
+    unsigned int n_max;         /* and the most, and so the most buffers. */
+
+    /* What is in here.  The place of each is a number of which the upper bits
+     * do not count. */
+    struct dpdk_vdpa_lent *lents;
+    unsigned int mask;          /* Of the others. */
     unsigned int first;         /* The oldest one. */
-    unsigned int n;
-    unsigned int n_descs;       /* Of all that are here. */
-    unsigned int n_slots;       /* Likewise. */
+    unsigned int next;          /* Behind the youngest one, */
+    unsigned int next_seg;      /* and of its segments. */
+
+    /* Segments that are not lent.  The last to come back is the first to be
+     * used, as it is in the CPU's cache. */
+    struct rte_mbuf **spare;
+    unsigned int n_spare;
+    struct rte_mbuf_ext_shared_info *shinfo;    /* Of all segments. */
+    bool is_first;              /* The next one, of its buffer. */
+    struct rte_mbuf *segs;      /* All of them, */
+    unsigned int n_segs;
+    void *memory;               /* and where they are. */
 
     /* The owner's: which packets are lent. */
     uint16_t max_segs;          /* Of a packet, 0 for none. */
@@ -65,12 +98,16 @@ struct dpdk_vdpa_lend {
 
     unsigned int n_lent;        /* Packets, since the owner set it to 0. */
 
-    struct dpdk_vdpa_lend *next;        /* Of those that were given up. */
+    /* Of all queues. */
+    struct ovs_list all_node;
+    const void *owner;          /* Whose it is. */
+    bool is_lost;               /* It was given up. */
+    unsigned long *were_out;    /* Segments, when it was last looked at. */
 };
 
-/* Creates a queue, which is empty, for a ring of 'size' descriptors, of which
- * at most half may be away.  Never null. */
-struct dpdk_vdpa_lend *dpdk_vdpa_lend_create(uint16_t size);
+/* Creates a queue of 'owner's, which is empty, for a ring of 'size'
+ * descriptors, of which at most half may be away.  Never null. */
+struct dpdk_vdpa_lend *dpdk_vdpa_lend_create(uint16_t size, const void *owner);
 
 /* Destroys 'lend', or null.  Nobody may have a segment of what is in it
  * (dpdk_vdpa_lend_is_out()): to let go of one writes to it. */
@@ -80,9 +117,12 @@ void dpdk_vdpa_lend_destroy(struct dpdk_vdpa_lend *);
  * destroys it once nobody does, if that is found out.  Any thread. */
 void dpdk_vdpa_lend_abandon(struct dpdk_vdpa_lend *);
 
-/* Returns how many buffers the calling thread has let go of, of whatever
- * queue. */
-unsigned int dpdk_vdpa_lend_n_freed(void);
+/* Calls 'act(aux)', which has somebody let go of packets, and returns how many
+ * have come back meanwhile of those that are lent from queues of 'owner's, but
+ * for packets with a copy in their place.  While 'act' runs queues cannot be
+ * created or destroyed.  Any thread. */
+unsigned int dpdk_vdpa_lend_n_freed_by(void (*act)(void *aux), void *aux,
+                                       const void *owner);
 
 /* Returns true if somebody has a segment of a buffer in 'lend' still.  What
  * all others did with theirs comes before that. */
@@ -96,91 +136,87 @@ dpdk_vdpa_lend_has_room(const struct dpdk_vdpa_lend *lend,
     return lend->n_descs + n_descs <= lend->n_max;
 }
 
-/* Returns number 'i' of those that are in 'lend', from the oldest one on. */
-static inline struct dpdk_vdpa_lent *
-dpdk_vdpa_lend_at(const struct dpdk_vdpa_lend *lend, unsigned int i)
-{
-    i += lend->first;
-    return &lend->lents[i < lend->n_max ? i : i - lend->n_max];
-}
-
-/* Returns true if nobody has a segment of 'lent'. */
-static inline bool
-dpdk_vdpa_lent_is_free(const struct dpdk_vdpa_lent *lent_)
-{
-    struct dpdk_vdpa_lent *lent = CONST_CAST(struct dpdk_vdpa_lent *, lent_);
-    bool is_free;
-
-    atomic_read_explicit(&lent->is_free, &is_free, memory_order_acquire);
-    return is_free;
-}
-
 /* Has the next buffer of the ring enter, of 'n_descs' descriptors, at least
- * one, for which there is room.  Nobody has anything of it.  It stays where it
- * is until it leaves. */
-static inline struct dpdk_vdpa_lent *
+ * one, for which there is room, and with 'n_segs' segments, which the caller
+ * then makes, or 0 if it was copied: so many must be there ('n_spare'). */
+static inline void
 dpdk_vdpa_lend_push(struct dpdk_vdpa_lend *lend, uint16_t id, uint16_t n_slots,
-                    uint16_t n_descs)
+                    uint16_t n_descs, uint16_t n_segs)
 {
-    struct dpdk_vdpa_lent *lent = dpdk_vdpa_lend_at(lend, lend->n);
+    struct dpdk_vdpa_lent *lent = &lend->lents[lend->next & lend->mask];
 
-    ovs_assert(n_descs && dpdk_vdpa_lend_has_room(lend, n_descs));
+    lent->seg = NULL;
     lent->id = id;
     lent->n_slots = n_slots;
     lent->n_descs = n_descs;
-    atomic_store_relaxed(&lent->is_free, true);
-    lend->n++;
+    lent->n = MAX(n_segs, 1);
+    lend->next_seg = lend->next;
+    lend->is_first = true;
+    lend->next += lent->n;
     lend->n_descs += n_descs;
-    lend->n_slots += n_slots;
-    return lent;
+    lend->n++;
 }
 
-/* Of the last segment of 'lent', for mbufs: it is free. */
-void dpdk_vdpa_lent_freed(void *data, void *lent);
-
-/* Says that 'lent', which has just entered, is lent in 'n' segments, at least
- * one; then makes each, of a new mbuf 'seg' of its own, of the 'len' bytes at
- * 'data', which devices know as 'iova'.  Who frees the last one lets go of the
- * buffer.  Nobody may write to a segment. */
-static inline void
-dpdk_vdpa_lent_begin(struct dpdk_vdpa_lent *lent, uint16_t n)
+/* Returns the next segment of the buffer that entered last, of the 'len' bytes
+ * at 'data', which devices know as 'iova'.  Nobody may write to these.  It is
+ * not of 'mp', but some who look at an mbuf want to know what kind it is
+ * of. */
+static inline struct rte_mbuf *
+dpdk_vdpa_lend_segment(struct dpdk_vdpa_lend *lend, struct rte_mempool *mp,
+                       const void *data, uint16_t len, rte_iova_t iova)
 {
-    lent->shinfo.free_cb = dpdk_vdpa_lent_freed;
-    lent->shinfo.fcb_opaque = lent;
-    rte_mbuf_ext_refcnt_set(&lent->shinfo, n);
-    atomic_store_relaxed(&lent->is_free, false);
+    struct rte_mbuf *seg = lend->spare[--lend->n_spare];
+
+    /* Who had it may have changed any of these. */
+    seg->buf_addr = CONST_CAST(void *, data);
+    rte_mbuf_iova_set(seg, iova);
+    seg->data_off = 0;
+    seg->refcnt = 2;
+    seg->nb_segs = 1;
+    seg->port = RTE_MBUF_PORT_INVALID;
+    seg->ol_flags = RTE_MBUF_F_EXTERNAL;
+    seg->pkt_len = len;
+    seg->data_len = len;
+    seg->buf_len = len;
+    seg->pool = mp;
+    seg->hash.usr = lend->is_first;     /* Of those that somebody sends nobody
+                                         * else looks at that. */
+    seg->next = NULL;
+    seg->shinfo = lend->shinfo;
+    lend->is_first = false;
+
+    lend->lents[lend->next_seg++ & lend->mask].seg = seg;
+    return seg;
 }
 
-static inline void
-dpdk_vdpa_lent_attach(struct dpdk_vdpa_lent *lent, struct rte_mbuf *seg,
-                      const void *data, uint16_t len, rte_iova_t iova)
-{
-    rte_pktmbuf_attach_extbuf(seg, CONST_CAST(void *, data), iova, len,
-                              &lent->shinfo);
-    seg->data_len = seg->pkt_len = len;
-}
+/* Returns how many of the buffers in 'lend', from the oldest one on, can go
+ * back to the guest, as nobody has a segment of them.  What all did with
+ * theirs comes before that. */
+unsigned int dpdk_vdpa_lend_n_free(const struct dpdk_vdpa_lend *);
 
-/* Returns the oldest buffer in 'lend' if nobody has a segment of it: it can go
- * back to the guest.  Else, or if there is none, returns null. */
+/* Returns the oldest buffer, of which there must be one. */
 static inline const struct dpdk_vdpa_lent *
 dpdk_vdpa_lend_first(const struct dpdk_vdpa_lend *lend)
 {
-    const struct dpdk_vdpa_lent *lent = dpdk_vdpa_lend_at(lend, 0);
-
-    return lend->n && dpdk_vdpa_lent_is_free(lent) ? lent : NULL;
+    return &lend->lents[lend->first & lend->mask];
 }
 
-/* Has the oldest buffer, which went back to the guest, leave. */
+/* Has that leave, as it goes back to the guest. */
 static inline void
 dpdk_vdpa_lend_pop(struct dpdk_vdpa_lend *lend)
 {
-    const struct dpdk_vdpa_lent *lent = dpdk_vdpa_lend_at(lend, 0);
+    const struct dpdk_vdpa_lent *lent = dpdk_vdpa_lend_first(lend);
+    unsigned int end = lend->first + lent->n;
 
-    ovs_assert(lend->n);
-    lend->n_descs -= lent->n_descs;
-    lend->n_slots -= lent->n_slots;
     lend->n--;
-    lend->first = lend->first + 1 < lend->n_max ? lend->first + 1 : 0;
+    lend->n_descs -= lent->n_descs;
+    if (lent->seg) {
+        do {
+            lend->spare[lend->n_spare++]
+                = lend->lents[lend->first++ & lend->mask].seg;
+        } while (OVS_UNLIKELY(lend->first != end));
+    }
+    lend->first = end;
 }
 
 /* Puts copies, of mbufs of 'mp', in the place of those of the 'n' packets at

@@ -21,28 +21,235 @@
 
 #include "util.h"
 #include "vhost/ahead.h"
+#include "vhost/buffers-private.h"
 #include "vhost/chain-private.h"
 #include "vhost/lend.h"
 #include "vhost/ring.h"
 
-/* Parts of the guest's that these may lie in: one that has more in them is
- * copied. */
-#define MAX_HEAD_PARTS 8
+/* Headers. */
 
-/* Copies the first 'len' bytes of what is left in 'parts', which have more, to
- * 'to', and leaves what follows.  Returns where it goes on. */
-static inline struct part *
-parts_pull(struct part *part, uint8_t *to, uint32_t len)
+/* Says in 'pkt', the beginning of a packet, what 'hdr' asks for.  Returns
+ * false if that is not for a VF to do: who does it has to have all of the
+ * packet. */
+static inline bool
+head_describe(struct rte_mbuf *pkt, const struct virtio_net_hdr *hdr,
+              uint64_t features)
 {
-    for (; OVS_UNLIKELY(part->len <= len); part++) {
-        memcpy(to, part->data, part->len);
-        to += part->len;
-        len -= part->len;
+    const uint64_t for_vf = RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG;
+
+    if (hdr->gso_type == VIRTIO_NET_HDR_GSO_NONE
+        && !(hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)) {
+        return true;
     }
-    memcpy(to, part->data, len);
-    part->data += len;
-    part->len -= len;
-    return part;
+    pkt->tx_offload = 0;
+    return (dpdk_vdpa_packet_describe(pkt, hdr, features)
+            && pkt->ol_flags & for_vf);
+}
+
+/* Returns true if 'mp' has mbufs with room for the beginning of a packet. */
+static inline bool
+has_room_for_head(struct rte_mempool *mp)
+{
+    return (rte_pktmbuf_data_room_size(mp)
+            >= RTE_PKTMBUF_HEADROOM + DPDK_VDPA_LENDING_HEAD);
+}
+
+/* Returns the address by which devices know 'data'. */
+static inline rte_iova_t
+data_iova(const struct dpdk_vdpa_lend *lend, const uint8_t *data)
+{
+    return lend->iova_is_va ? (uintptr_t) data : RTE_BAD_IOVA;
+}
+
+/* Packets that are the rule, each in one buffer of one descriptor. */
+
+/* Says in the 'n' packets, or beginnings of packets that are longer than
+ * 'copy_max', what the headers in front of them ask for.  Returns how many,
+ * which may be less: of the next one, more than that has to be looked at. */
+static unsigned int __rte_noinline
+whole_describe(struct dpdk_vdpa_ring *ring, const struct buffer *bufs,
+               struct rte_mbuf **pkts, unsigned int n, uint32_t copy_max)
+{
+    for (unsigned int i = 0; i < n; i++) {
+        struct virtio_net_hdr hdr;
+
+        if (bufs[i].len) {
+            memcpy(&hdr, bufs[i].data, sizeof hdr);
+            hdr.gso_type = VIRTIO_NET_HDR_GSO_NONE;
+            if (!head_describe(pkts[i], &hdr, ring->features)
+                && bufs[i].len > copy_max) {
+                ring->unusual = true;
+                return i;
+            }
+        }
+    }
+    return n;
+}
+
+/* The 'n' buffers at 'bufs' have been taken as 'pkts', and wait in 'lend': of
+ * those that are longer than 'copy_max' only the beginning was copied. */
+static inline void
+whole_enter(struct dpdk_vdpa_ring *ring, struct dpdk_vdpa_lend *lend,
+            struct rte_mempool *mp, const struct buffer *bufs,
+            struct rte_mbuf **pkts, unsigned int n, uint32_t copy_max)
+{
+    unsigned int skip = ring->header_len + DPDK_VDPA_LENDING_HEAD;
+    struct dpdk_vdpa_lend local = *lend;
+    bool is_packed = ring->is_packed;
+
+    for (unsigned int i = 0; i < n; i++) {
+        const uint8_t *data = bufs[i].data + skip;
+
+        if (OVS_UNLIKELY(bufs[i].len <= copy_max)) {
+            dpdk_vdpa_lend_push(&local, bufs[i].id, is_packed, 1, 0);
+            continue;
+        }
+        dpdk_vdpa_lend_push(&local, bufs[i].id, is_packed, 1, 1);
+        pkts[i]->next = dpdk_vdpa_lend_segment(
+            &local, mp, data, bufs[i].len - DPDK_VDPA_LENDING_HEAD,
+            data_iova(&local, data));
+        pkts[i]->nb_segs = 2;
+        pkts[i]->pkt_len = bufs[i].len;
+        local.n_lent++;
+    }
+    *lend = local;
+    if (is_packed) {
+        ring->next_avail = packed_advance(ring->next_avail, n, ring->size);
+    } else {
+        ring->next_avail += n;
+    }
+}
+
+/* Takes at most 'max' packets that are the rule, 'max' being no more than
+ * there is room for in 'lend'. */
+static unsigned int __rte_noinline
+whole_recv(struct dpdk_vdpa_ring *ring, struct dpdk_vdpa_lend *lend,
+           struct rte_mempool *mp, struct rte_mbuf **pkts, unsigned int max)
+{
+    uint32_t room = rte_pktmbuf_data_room_size(mp) - RTE_PKTMBUF_HEADROOM;
+    struct buffer bufs[DPDK_VDPA_RING_BURST];
+    bool lends = (lend->max_segs >= 2 && has_room_for_head(mp)
+                  && lend->n_spare >= max);
+    uint32_t copy_max = lends ? DPDK_VDPA_RING_SHORT : room;
+    unsigned int n = ring_peek(ring, false, bufs, max);
+    unsigned int n_back = 0;
+    unsigned int n_got;
+    uint16_t asks;
+
+    n = n_got = buffers_check(ring, bufs, n,
+                              lends ? MAX_PACKET_LEN - 1 : room, &asks);
+    if (!n) {
+        return 0;
+    }
+    if (OVS_UNLIKELY(rte_mempool_get_bulk(mp, (void **) pkts, n))) {
+        ring->unusual = true;
+        return 0;
+    }
+    for (unsigned int i = 0; i < n; i++) {
+        const uint8_t *data = bufs[i].data + ring->header_len;
+
+        if (bufs[i].len > copy_max) {
+            mbuf_init(pkts[i], DPDK_VDPA_LENDING_HEAD);
+            memcpy(rte_pktmbuf_mtod(pkts[i], void *), data,
+                   DPDK_VDPA_LENDING_HEAD);
+        } else {
+            mbuf_fill(pkts[i], data, bufs[i].len);
+        }
+    }
+    if (OVS_UNLIKELY(asks)) {
+        n = whole_describe(ring, bufs, pkts, n, copy_max);
+        rte_pktmbuf_free_bulk(&pkts[n], n_got - n);
+    }
+    while (!lend->n && n_back < n && bufs[n_back].len <= copy_max) {
+        n_back++;
+    }
+    if (n_back) {
+        ring_give_back(ring, false, bufs, n_back);
+    }
+    if (n > n_back) {
+        whole_enter(ring, lend, mp, &bufs[n_back], &pkts[n_back], n - n_back,
+                    copy_max);
+    }
+    return n;
+}
+
+/* Returns true if the next packet that the guest offers, if any, is in one
+ * descriptor, as far as that can be told at a glance. */
+static inline bool
+next_is_whole(const struct dpdk_vdpa_ring *ring)
+{
+    uint16_t pos = ring->next_avail, id;
+
+    if (ring->is_packed) {
+        return is_whole(READ_ONCE(ring->packed.desc[pos & ~WRAP].flags),
+                        false);
+    }
+    id = READ_ONCE(ring->split.avail->ring[pos & (ring->size - 1)]);
+    return (id < ring->size
+            && is_whole(READ_ONCE(ring->split.desc[id].flags), false));
+}
+
+/* A burst of whole_recv(), if there is room in 'lend' for one more buffer. */
+static unsigned int
+wholes_recv(struct dpdk_vdpa_ring *ring, struct dpdk_vdpa_lend *lend,
+            struct rte_mempool *mp, struct rte_mbuf **pkts, unsigned int max)
+{
+    unsigned int n = 0;
+    unsigned int want, got;
+
+    max = MIN(max, MIN(lend->n_max - lend->n_descs, DPDK_VDPA_RING_BURST));
+    if (!ring->is_packed) {
+        return whole_recv(ring, lend, mp, pkts, max);
+    }
+    do {
+        want = MIN(max - n, PACKED_WALK);
+        got = whole_recv(ring, lend, mp, &pkts[n], want);
+        n += got;
+    } while (n < max && packed_goes_on(ring, got, want));
+    return n;
+}
+
+/* Packets in chains of descriptors. */
+
+/* Mbufs for the beginnings of packets. */
+struct heads {
+    struct rte_mbuf *mbufs[DPDK_VDPA_AHEAD];
+    unsigned int n;
+};
+
+/* Sees to it that there is one at least.  Returns false if there are none. */
+static inline bool
+heads_fill(struct heads *heads, struct rte_mempool *mp)
+{
+    if (!heads->n
+        && !rte_mempool_get_bulk(mp, (void **) heads->mbufs,
+                                 ARRAY_SIZE(heads->mbufs))) {
+        heads->n = ARRAY_SIZE(heads->mbufs);
+    }
+    return heads->n;
+}
+
+/* What is left of parts of the guest's memory. */
+struct rest {
+    const struct part *part;
+    uint32_t ofs;               /* In the first one, less than its length. */
+};
+
+/* Copies the first 'len' bytes of what is left, which is more, to 'to'. */
+static inline void
+rest_pull(struct rest *rest, uint8_t *to, uint32_t len)
+{
+    while (OVS_UNLIKELY(rest->part->len - rest->ofs <= len)) {
+        uint32_t n = rest->part->len - rest->ofs;
+
+        memcpy(to, rest->part->data + rest->ofs, n);
+        to += n;
+        len -= n;
+        rest->part++;
+        rest->ofs = 0;
+    }
+    memcpy(to, rest->part->data + rest->ofs, len);
+    rest->ofs += len;
 }
 
 /* Returns how many parts of 'chain' have something beyond the first 'len'
@@ -58,44 +265,33 @@ count_beyond(const struct chain *chain, uint32_t len)
     return chain->n - i;
 }
 
-/* Says in 'pkt', the beginning of a packet, what 'hdr' asks for.  Returns
- * false if that is not for a VF to do: who does it has to have all of the
- * packet. */
-static inline bool
-head_describe(struct rte_mbuf *pkt, const struct virtio_net_hdr *hdr,
-              uint64_t features)
-{
-    const uint64_t for_vf = RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG;
-    bool asks = (hdr->gso_type != VIRTIO_NET_HDR_GSO_NONE
-                 || hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM);
-
-    return (!asks || (dpdk_vdpa_packet_describe(pkt, hdr, features)
-                      && pkt->ol_flags & for_vf));
-}
-
-/* Appends to the first one of the 'n' new mbufs at 'segs' what is in 'part'
- * and in those that follow, as segments of 'lent'. */
+/* Appends what is in 'rest' and the 'n' - 1 parts behind it to 'head', as
+ * segments of the buffer that has just entered. */
 static inline void
-head_append(struct rte_mbuf **segs, unsigned int n,
-            struct dpdk_vdpa_lent *lent, const struct part *part,
-            bool iova_is_va)
+head_append(struct rte_mbuf *head, struct dpdk_vdpa_lend *lend,
+            struct rte_mempool *mp, const struct rest *rest, unsigned int n)
 {
-    dpdk_vdpa_lent_begin(lent, n - 1);
-    for (unsigned int i = 1; i < n; i++, part++) {
-        dpdk_vdpa_lent_attach(lent, segs[i], part->data, part->len,
-                              (iova_is_va ? (uintptr_t) part->data
-                               : RTE_BAD_IOVA));
-        segs[i - 1]->next = segs[i];
-        segs[0]->pkt_len += part->len;
+    const struct part *part = rest->part;
+    uint32_t ofs = rest->ofs;
+    struct rte_mbuf *last = head;
+
+    for (unsigned int i = 0; i < n; i++, part++) {
+        const uint8_t *data = part->data + ofs;
+
+        last->next = dpdk_vdpa_lend_segment(lend, mp, data, part->len - ofs,
+                                            data_iova(lend, data));
+        last = last->next;
+        ofs = 0;
     }
-    segs[0]->nb_segs = n;
+    head->nb_segs = n + 1;
 }
 
 /* The guest's buffer 'chain' has been taken, and waits in 'lend' for its turn
  * to go back. */
-static struct dpdk_vdpa_lent *
+static void
 chain_enter(struct dpdk_vdpa_ring *ring, struct dpdk_vdpa_lend *lend,
-            const struct chain *chain, unsigned int n_descs)
+            const struct chain *chain, unsigned int n_descs,
+            unsigned int n_segs)
 {
     if (ring->is_packed) {
         ring->next_avail = packed_advance(ring->next_avail, chain->n_slots,
@@ -103,49 +299,47 @@ chain_enter(struct dpdk_vdpa_ring *ring, struct dpdk_vdpa_lend *lend,
     } else {
         ring->next_avail++;
     }
-    return dpdk_vdpa_lend_push(lend, chain->id, chain->n_slots, n_descs);
+    dpdk_vdpa_lend_push(lend, chain->id, chain->n_slots, n_descs, n_segs);
 }
 
 /* Returns the packet in 'chain', with all but its beginning in the guest's
  * memory, which takes 'n_descs' descriptors, or null if it is to be copied. */
 static struct rte_mbuf *
 chain_lend(struct dpdk_vdpa_ring *ring, struct dpdk_vdpa_lend *lend,
-           struct rte_mempool *mp, struct chain *chain, unsigned int n_descs)
+           struct rte_mempool *mp, struct chain *chain, unsigned int n_descs,
+           struct heads *heads)
 {
     uint8_t header[sizeof(struct virtio_net_hdr_mrg_rxbuf)];
-    struct rte_mbuf *segs[DPDK_VDPA_LEND_MAX_SEGS];
-    struct part old[MAX_HEAD_PARTS];
+    struct rest rest = { .part = chain->parts };
     struct virtio_net_hdr hdr;
-    struct part *part;
+    struct rte_mbuf *head;
     unsigned int n;
 
     if (chain->len <= ring->header_len + DPDK_VDPA_RING_SHORT
         || chain->len - ring->header_len >= MAX_PACKET_LEN
-        || (rte_pktmbuf_data_room_size(mp)
-            < RTE_PKTMBUF_HEADROOM + DPDK_VDPA_LENDING_HEAD)) {
+        || !has_room_for_head(mp)) {
         return NULL;
     }
-    n = count_beyond(chain, ring->header_len + DPDK_VDPA_LENDING_HEAD) + 1;
-    if (n > MIN(lend->max_segs, DPDK_VDPA_LEND_MAX_SEGS)
-        || chain->n + 1 - n >= ARRAY_SIZE(old)
-        || rte_pktmbuf_alloc_bulk(mp, segs, n)) {
+    n = count_beyond(chain, ring->header_len + DPDK_VDPA_LENDING_HEAD);
+    if (n >= MIN(lend->max_segs, DPDK_VDPA_LEND_MAX_SEGS)
+        || n > lend->n_spare || !heads_fill(heads, mp)) {
         return NULL;
     }
-    memcpy(old, chain->parts, (chain->n + 2 - n) * sizeof *old);
-    part = parts_pull(chain->parts, header, ring->header_len);
+    head = heads->mbufs[heads->n - 1];
+    mbuf_init(head, DPDK_VDPA_LENDING_HEAD);
+    rest_pull(&rest, header, ring->header_len);
     memcpy(&hdr, header, sizeof hdr);
-    part = parts_pull(part, rte_pktmbuf_mtod(segs[0], uint8_t *),
-                      DPDK_VDPA_LENDING_HEAD);
-    segs[0]->data_len = segs[0]->pkt_len = DPDK_VDPA_LENDING_HEAD;
-    if (!head_describe(segs[0], &hdr, ring->features)) {
-        memcpy(chain->parts, old, (chain->n + 2 - n) * sizeof *old);
-        rte_pktmbuf_free_bulk(segs, n);
+    rest_pull(&rest, rte_pktmbuf_mtod(head, uint8_t *),
+              DPDK_VDPA_LENDING_HEAD);
+    if (!head_describe(head, &hdr, ring->features)) {
         return NULL;
     }
-    head_append(segs, n, chain_enter(ring, lend, chain, n_descs), part,
-                lend->iova_is_va);
+    heads->n--;
+    chain_enter(ring, lend, chain, n_descs, n);
+    head_append(head, lend, mp, &rest, n);
+    head->pkt_len = chain->len - ring->header_len;
     lend->n_lent++;
-    return segs[0];
+    return head;
 }
 
 /* Returns how many descriptors of the ring 'chain' keeps away, of a split ring
@@ -165,7 +359,8 @@ chain_n_descs(const struct dpdk_vdpa_ring *ring, const struct chain *chain)
 static unsigned int
 chain_take_or_lend(struct dpdk_vdpa_ring *ring, struct dpdk_vdpa_lend *lend,
                    struct rte_mempool *mp, struct chain *chain,
-                   struct rte_mbuf **pkts, unsigned int max, bool *donep)
+                   struct heads *heads, struct rte_mbuf **pkts,
+                   unsigned int max, bool *donep)
 {
     unsigned int n_descs = chain_n_descs(ring, chain);
     bool has_room = dpdk_vdpa_lend_has_room(lend, n_descs);
@@ -175,30 +370,31 @@ chain_take_or_lend(struct dpdk_vdpa_ring *ring, struct dpdk_vdpa_lend *lend,
     if (!*donep) {
         return 0;
     }
-    pkts[0] = has_room ? chain_lend(ring, lend, mp, chain, n_descs) : NULL;
+    pkts[0] = (has_room ? chain_lend(ring, lend, mp, chain, n_descs, heads)
+               : NULL);
     if (pkts[0]) {
         ring->n_cut = 0;
         return 1;
     }
     n = chain_take(ring, mp, chain, pkts, max, donep);
     if (*donep && lend->n) {
-        chain_enter(ring, lend, chain, n_descs);
+        chain_enter(ring, lend, chain, n_descs, 0);
     } else if (*donep) {
         chain_return(ring, chain, false);
     }
     return n;
 }
 
-uint16_t
-dpdk_vdpa_lending_recv(struct dpdk_vdpa_ring *ring,
-                       struct dpdk_vdpa_lend *lend, struct rte_mempool *mp,
-                       struct rte_mbuf **pkts, uint16_t max)
+static unsigned int
+chains_recv(struct dpdk_vdpa_ring *ring, struct dpdk_vdpa_lend *lend,
+            struct rte_mempool *mp, struct rte_mbuf **pkts, unsigned int max)
 {
     uint64_t bytes_left = max_bytes(ring, mp, max);
     uint16_t first = ring->next_used;
     unsigned int n_chains = 0, n_slots = 0;
+    struct heads heads = { .n = 0 };
     struct chain chain;
-    uint16_t n = 0;
+    unsigned int n = 0;
 
     ring->unusual = false;
     while (n < max) {
@@ -214,38 +410,105 @@ dpdk_vdpa_lending_recv(struct dpdk_vdpa_ring *ring,
         if (n_slots > ring->size) {
             break;
         }
-        n += chain_take_or_lend(ring, lend, mp, &chain, &pkts[n], max - n,
-                                &done);
+        n += chain_take_or_lend(ring, lend, mp, &chain, &heads, &pkts[n],
+                                max - n, &done);
         if (!done || chain.len > bytes_left) {
             break;
         }
         bytes_left -= chain.len;
     }
+    rte_pktmbuf_free_bulk(heads.mbufs, heads.n);
     if (ring->next_used != first) {
         chains_publish(ring);
     }
     return n;
 }
 
+uint16_t
+dpdk_vdpa_lending_recv(struct dpdk_vdpa_ring *ring,
+                       struct dpdk_vdpa_lend *lend, struct rte_mempool *mp,
+                       struct rte_mbuf **pkts, uint16_t max)
+{
+    ring->unusual = false;
+    if (ring_is_empty(ring)) {
+        return 0;
+    }
+    if (OVS_LIKELY(next_is_whole(ring) && dpdk_vdpa_lend_has_room(lend, 1))) {
+        uint16_t n = wholes_recv(ring, lend, mp, pkts, max);
+
+        if (OVS_LIKELY(n || !ring->unusual)) {
+            ring->unusual = false;      /* The next look finds it again. */
+            return n;
+        }
+    }
+    return chains_recv(ring, lend, mp, pkts, max);
+}
+
+/* Giving back. */
+
+/* Gives back buffers that each take one slot of a packed ring, in one go: at
+ * most 'max', from the oldest one on.  Returns how many. */
+static unsigned int
+give_back_wholes(struct dpdk_vdpa_ring *ring, struct dpdk_vdpa_lend *lend,
+                 unsigned int max)
+{
+    struct buffer bufs[DPDK_VDPA_RING_BURST];
+    struct dpdk_vdpa_lend local = *lend;
+    bool is_packed = ring->is_packed;
+    unsigned int n = 0;
+
+    max = MIN(max, DPDK_VDPA_RING_BURST);
+    if (is_packed) {
+        max = MIN(max, ring->size - (ring->next_used & ~WRAP));
+    }
+    while (n < max) {
+        const struct dpdk_vdpa_lent *lent = dpdk_vdpa_lend_first(&local);
+
+        if (is_packed && lent->n_slots != 1) {
+            break;
+        }
+        bufs[n++].id = lent->id;
+        dpdk_vdpa_lend_pop(&local);
+    }
+    *lend = local;
+    if (n) {
+        ring_give_back(ring, false, bufs, n);
+    }
+    return n;
+}
+
+/* Gives back the oldest buffer, of several slots of a packed ring. */
+static void
+give_back_chain(struct dpdk_vdpa_ring *ring, struct dpdk_vdpa_lend *lend)
+{
+    const struct dpdk_vdpa_lent *lent = dpdk_vdpa_lend_first(lend);
+    struct chain chain;
+
+    chain.id = lent->id;
+    chain.n_slots = lent->n_slots;
+    packed_return(ring, &chain, false);
+    dpdk_vdpa_lend_pop(lend);
+}
+
 bool
 dpdk_vdpa_lending_take_back(struct dpdk_vdpa_ring *ring,
                             struct dpdk_vdpa_lend *lend)
 {
+    unsigned int left = dpdk_vdpa_lend_n_free(lend);
     uint16_t next_avail = ring->next_avail;
-    uint16_t first = ring->next_used;
-    const struct dpdk_vdpa_lent *lent;
-    struct chain chain;
 
-    while ((lent = dpdk_vdpa_lend_first(lend))) {
-        chain.id = lent->id;
-        chain.n_slots = lent->n_slots;
-        chain_return(ring, &chain, false);
-        dpdk_vdpa_lend_pop(lend);
-    }
-    ring->next_avail = next_avail;
-    if (ring->next_used == first) {
+    if (!left) {
         return false;
     }
-    chains_publish(ring);
+    while (left) {
+        unsigned int n = give_back_wholes(ring, lend, left);
+
+        if (!n) {
+            give_back_chain(ring, lend);
+            n = 1;
+        }
+        left -= n;
+    }
+    ring->next_avail = next_avail;
     return true;
 }

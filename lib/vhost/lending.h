@@ -31,15 +31,16 @@ struct rte_mempool;
  * may have to write to, with two VLAN tags and the longest of IPv4 and TCP. */
 #define DPDK_VDPA_LENDING_HEAD 144
 
-/* As dpdk_vdpa_chain_recv(), but packets that are longer than
+/* As dpdk_vdpa_ring_recv(), or dpdk_vdpa_chain_recv() if what the guest sent
+ * is not the rule, but packets that are longer than
  * DPDK_VDPA_RING_SHORT are not copied: behind their head they are segments
  * that point to the guest's memory, and nobody may write to these.  Their
  * buffers wait in 'lend', as do those of packets that are copied behind
  * them.
  *
  * Copied are those that 'lend->max_segs' does not allow, those of which more
- * than the headers has to be looked at, and any if there are no mbufs for
- * segments.  Nothing is taken if no more buffers may wait. */
+ * than the headers has to be looked at, and any if there are no segments.
+ * Nothing is taken if no more buffers may wait. */
 uint16_t dpdk_vdpa_lending_recv(struct dpdk_vdpa_ring *,
                                 struct dpdk_vdpa_lend *lend,
                                 struct rte_mempool *mp,

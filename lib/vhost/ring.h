@@ -135,12 +135,6 @@ unsigned int dpdk_vdpa_ring_n_avail(const struct dpdk_vdpa_ring *,
 uint16_t dpdk_vdpa_ring_recv(struct dpdk_vdpa_ring *, struct rte_mempool *mp,
                              struct rte_mbuf **pkts, uint16_t n);
 
-/* The same for packets of at most DPDK_VDPA_RING_SHORT bytes: a longer one is
- * unusual. */
-uint16_t dpdk_vdpa_ring_recv_short(struct dpdk_vdpa_ring *,
-                                   struct rte_mempool *mp,
-                                   struct rte_mbuf **pkts, uint16_t n);
-
 /* Copies the 'n' packets to the guest, in order, as long as it has buffers.
  * Returns how many.  The caller goes on owning all of them. */
 uint16_t dpdk_vdpa_ring_send(struct dpdk_vdpa_ring *, struct rte_mbuf **pkts,

@@ -574,7 +574,7 @@ dpdk_vdpa_vm_create(const struct dpdk_vdpa_vm_config *config,
         return error;
     }
     dpdk_vdpa_walk_set_lender(vm->session.walk, &(struct dpdk_vdpa_lender) {
-        vm, vm_call_in, vm_lost });
+        vm, vm_call_in, vm_lost, config->aux });
     vm->path = xstrdup(config->path);
     vm->vhost_flags = vhost_flags(config);
     vm->session.postcopy = config->postcopy;

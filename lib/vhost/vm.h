@@ -87,7 +87,8 @@ struct dpdk_vdpa_vm_config {
     bool iommu;                 /* Offer VIRTIO_F_IOMMU_PLATFORM. */
     bool postcopy;              /* Offer post-copy live migration. */
     const struct dpdk_vdpa_vm_callbacks *callbacks;
-    void *aux;                  /* Passed to the callbacks. */
+    void *aux;                  /* Passed to the callbacks; owner of what is
+                                 * lent (vhost/lend.h). */
 };
 
 /* Features that a guest needs to receive TCP segments put together. */

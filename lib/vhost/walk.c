@@ -289,7 +289,7 @@ walked_set_up(struct dpdk_vdpa_walk *walk, int vid, unsigned int i)
     walk_note(walk, i);
     if (i % 2) {
         dpdk_vdpa_lend_destroy(w->lend);
-        w->lend = dpdk_vdpa_lend_create(ring->size);
+        w->lend = dpdk_vdpa_lend_create(ring->size, walk->lender.owner);
         w->lend->reachable = walk->reachable;
         w->lend->iova_is_va = rte_eal_iova_mode() == RTE_IOVA_VA;
     }
@@ -551,9 +551,7 @@ walked_recv_rest(struct walked *w, struct rte_mempool *mp,
     if (walked_is_for_library(w)) {
         return 0;
     }
-    n_got = (w->lends
-             ? dpdk_vdpa_lending_recv(&w->ring, w->lend, mp, pkts, n)
-             : dpdk_vdpa_chain_recv(&w->ring, mp, pkts, n));
+    n_got = dpdk_vdpa_chain_recv(&w->ring, mp, pkts, n);
     if (n_got && !on_detour) {
         walked_detour(w, false);
     }
@@ -569,7 +567,7 @@ walked_take_back_lent(struct walked *w, int vid, unsigned int i)
 
     atomic_read_relaxed(&w->max_lent_segs, &lend->max_segs);
     lend->max_segs = lend->reachable ? lend->max_segs : 0;
-    if (dpdk_vdpa_lending_take_back(&w->ring, lend)) {
+    if (lend->n && dpdk_vdpa_lending_take_back(&w->ring, lend)) {
         walked_tell(w, vid, i);
     }
     w->lends = lend->max_segs || lend->n;
@@ -584,21 +582,18 @@ walked_recv_lending(struct walked *w, struct rte_mempool *mp,
     uint64_t n_lent;
     uint16_t n_got;
 
-    if (!w->lend->n && !w->n_detour) {
-        n_got = dpdk_vdpa_ring_recv_short(&w->ring, mp, pkts, n);
-        if (n_got || !w->ring.unusual) {
-            return n_got;
-        }
+    if (!w->lend->n && walked_is_for_library(w)) {
+        return 0;
     }
+    n_got = dpdk_vdpa_lending_recv(&w->ring, w->lend, mp, pkts, n);
     if (w->lend->n) {
-        n_got = dpdk_vdpa_lending_recv(&w->ring, w->lend, mp, pkts, n);
         w->ring.unusual = false;
-    } else {
-        n_got = walked_recv_rest(w, mp, pkts, n);
     }
-    atomic_read_relaxed(&w->n_lent, &n_lent);
-    atomic_store_relaxed(&w->n_lent, n_lent + w->lend->n_lent);
-    w->lend->n_lent = 0;
+    if (w->lend->n_lent) {
+        atomic_read_relaxed(&w->n_lent, &n_lent);
+        atomic_store_relaxed(&w->n_lent, n_lent + w->lend->n_lent);
+        w->lend->n_lent = 0;
+    }
     return n_got;
 }
 

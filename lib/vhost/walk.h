@@ -74,6 +74,8 @@ struct dpdk_vdpa_lender {
 
     /* He does not: the guest's memory must stay mapped. */
     void (*lost)(void *aux);
+
+    const void *owner;          /* Of the queues (vhost/lend.h). */
 };
 
 /* Has packets be lent from now on by the rules of 'lender'.  To be called

@@ -365,7 +365,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     set_ring(&m.ring, &input);
     set_memory(&m.ring, input.flags & IN_FULL, data + sizeof input,
                size - sizeof input);
-    m.lend = dpdk_vdpa_lend_create(m.ring.size);
+    m.lend = dpdk_vdpa_lend_create(m.ring.size, NULL);
     m.lend->max_segs = input.max_segs % 16;
     for (int i = 0; i < N_STEPS; i++) {
         uint8_t step = input.steps[i];

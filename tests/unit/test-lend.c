@@ -45,40 +45,42 @@ setup_eal(void **state OVS_UNUSED)
     return mempool ? 0 : -1;
 }
 
-/* Lends 'n' segments of the memory at 'data', which become 'segs'. */
+/* Has a buffer enter of which 'n' segments are lent, those of the memory at
+ * 'data', which become 'segs'. */
 static void
-lend_segments(struct dpdk_vdpa_lent *lent, const uint8_t *data,
-              struct rte_mbuf **segs, unsigned int n)
+lend_buffer(struct dpdk_vdpa_lend *lend, uint16_t id, const uint8_t *data,
+            struct rte_mbuf **segs, unsigned int n)
 {
-    assert_int_equal(rte_pktmbuf_alloc_bulk(mempool, segs, n), 0);
-    dpdk_vdpa_lent_begin(lent, n);
+    dpdk_vdpa_lend_push(lend, id, 1, 1, n);
     for (unsigned int i = 0; i < n; i++) {
-        dpdk_vdpa_lent_attach(lent, segs[i], &data[i * SEGMENT_LEN],
-                              SEGMENT_LEN, RTE_BAD_IOVA);
+        segs[i] = dpdk_vdpa_lend_segment(lend, mempool, &data[i * SEGMENT_LEN],
+                                         SEGMENT_LEN, RTE_BAD_IOVA);
     }
 }
 
+/* Checks that 'n' buffers can go back, the first of which is 'id'. */
 static void
-check_first(const struct dpdk_vdpa_lend *lend, int id)
+check_free(const struct dpdk_vdpa_lend *lend, unsigned int n, int id)
 {
-    const struct dpdk_vdpa_lent *first = dpdk_vdpa_lend_first(lend);
-
-    assert_int_equal(first ? first->id : -1, id);
+    assert_int_equal(dpdk_vdpa_lend_n_free(lend), n);
+    if (n) {
+        assert_int_equal(dpdk_vdpa_lend_first(lend)->id, id);
+    }
 }
 
 static void
 test_order(void **state OVS_UNUSED)
 {
-    struct dpdk_vdpa_lend *lend = dpdk_vdpa_lend_create(16);
+    struct dpdk_vdpa_lend *lend = dpdk_vdpa_lend_create(16, NULL);
     uint8_t data[MAX_SEGMENTS * SEGMENT_LEN] = { 0 };
     struct rte_mbuf *a[2], *b[1];
     const char *reason;
 
     assert_false(dpdk_vdpa_lend_is_out(lend));
-    check_first(lend, -1);
-    lend_segments(dpdk_vdpa_lend_push(lend, 7, 0, 1), data, a, 2);
-    lend_segments(dpdk_vdpa_lend_push(lend, 3, 0, 1), data, b, 1);
-    dpdk_vdpa_lend_push(lend, 5, 0, 1);         /* A copy. */
+    check_free(lend, 0, 0);
+    lend_buffer(lend, 7, data, a, 2);
+    lend_buffer(lend, 3, data, b, 1);
+    lend_buffer(lend, 5, data, NULL, 0);        /* A copy. */
     for (unsigned int i = 0; i < 2; i++) {
         assert_int_equal(rte_mbuf_check(a[i], 1, &reason), 0);
         assert_ptr_equal(rte_pktmbuf_mtod(a[i], uint8_t *),
@@ -89,37 +91,112 @@ test_order(void **state OVS_UNUSED)
     /* The younger ones are free, and wait. */
     rte_pktmbuf_free(b[0]);
     rte_pktmbuf_free(a[1]);
-    check_first(lend, -1);
+    check_free(lend, 0, 0);
     assert_true(dpdk_vdpa_lend_is_out(lend));
     rte_pktmbuf_free(a[0]);
     assert_false(dpdk_vdpa_lend_is_out(lend));
     for (unsigned int i = 0; i < 3; i++) {
-        check_first(lend, i == 0 ? 7 : i == 1 ? 3 : 5);
+        check_free(lend, 3 - i, i == 0 ? 7 : i == 1 ? 3 : 5);
         dpdk_vdpa_lend_pop(lend);
     }
-    check_first(lend, -1);
+    check_free(lend, 0, 0);
     assert_true(rte_mempool_full(mempool));
     dpdk_vdpa_lend_destroy(lend);
 }
 
-/* Who clones a segment has one more. */
+/* Who clones a segment, or the clone, has one more, whatever came back before
+ * that. */
 static void
 test_clone(void **state OVS_UNUSED)
 {
-    struct dpdk_vdpa_lend *lend = dpdk_vdpa_lend_create(4);
+    struct dpdk_vdpa_lend *lend = dpdk_vdpa_lend_create(4, NULL);
     uint8_t data[SEGMENT_LEN] = { 0 };
-    struct rte_mbuf *seg, *clone;
+    struct rte_mbuf *seg, *clone, *other;
 
-    lend_segments(dpdk_vdpa_lend_push(lend, 1, 2, 1), data, &seg, 1);
+    lend_buffer(lend, 1, data, &seg, 1);
     clone = rte_pktmbuf_clone(seg, mempool);
     assert_non_null(clone);
     rte_pktmbuf_free(seg);
-    check_first(lend, -1);
+    check_free(lend, 0, 0);
+    assert_true(dpdk_vdpa_lend_is_out(lend));
+    other = rte_pktmbuf_clone(clone, mempool);
+    assert_non_null(other);
     rte_pktmbuf_free(clone);
-    check_first(lend, 1);
-    assert_int_equal(dpdk_vdpa_lend_first(lend)->n_slots, 2);
+    check_free(lend, 0, 0);
+    rte_pktmbuf_free(other);
+    check_free(lend, 1, 1);
+    assert_false(dpdk_vdpa_lend_is_out(lend));
     assert_true(rte_mempool_full(mempool));
     dpdk_vdpa_lend_destroy(lend);
+}
+
+/* A segment that was lent is as good as new, whatever who had it did. */
+static void
+test_again(void **state OVS_UNUSED)
+{
+    struct dpdk_vdpa_lend *lend = dpdk_vdpa_lend_create(4, NULL);
+    uint8_t data[3 * SEGMENT_LEN] = { 0 };
+    struct rte_mbuf *first, *seg;
+    const char *reason;
+    unsigned int n_spare;
+
+    lend_buffer(lend, 1, data, &first, 1);
+    n_spare = lend->n_spare;
+    first->next = rte_pktmbuf_alloc(mempool);
+    first->nb_segs = 2;
+    first->ol_flags |= RTE_MBUF_F_TX_TCP_SEG;
+    first->pool = NULL;
+    first->pkt_len = 7;
+    rte_pktmbuf_adj(first, 5);
+    rte_pktmbuf_free(first);
+    assert_true(rte_mempool_full(mempool));
+    check_free(lend, 1, 1);
+    dpdk_vdpa_lend_pop(lend);
+    assert_int_equal(lend->n_spare, n_spare + 1);
+
+    lend_buffer(lend, 2, &data[SEGMENT_LEN], &seg, 1);
+    assert_ptr_equal(seg, first);
+    assert_int_equal(rte_mbuf_check(seg, 1, &reason), 0);
+    assert_ptr_equal(rte_pktmbuf_mtod(seg, uint8_t *), &data[SEGMENT_LEN]);
+    assert_int_equal(seg->pkt_len, SEGMENT_LEN);
+    assert_int_equal(seg->data_len, SEGMENT_LEN);
+    assert_int_equal(seg->ol_flags, RTE_MBUF_F_EXTERNAL);
+    assert_ptr_equal(seg->pool, mempool);
+    check_free(lend, 0, 0);
+    rte_pktmbuf_free(seg);
+    dpdk_vdpa_lend_destroy(lend);
+}
+
+/* Buffers with all segments that there are, round and round. */
+static void
+test_all_segments(void **state OVS_UNUSED)
+{
+    struct dpdk_vdpa_lend *lend = dpdk_vdpa_lend_create(256, NULL);
+    struct rte_mbuf *segs[MAX_SEGMENTS][4096];
+    uint8_t *data = xzalloc(4096 * SEGMENT_LEN);
+    unsigned int n = lend->n_spare / MAX_SEGMENTS;
+
+    assert_true(n < ARRAY_SIZE(segs[0]));
+    for (unsigned int round = 0; round < 7; round++) {
+        for (unsigned int i = 0; i < MAX_SEGMENTS; i++) {
+            lend_buffer(lend, i, data, segs[i], n);
+            lend_buffer(lend, 100 + i, data, NULL, 0);
+        }
+        assert_true(lend->n_spare < MAX_SEGMENTS);
+        for (unsigned int i = MAX_SEGMENTS; i--; ) {
+            check_free(lend, 0, 0);
+            rte_pktmbuf_free_bulk(segs[i], n);
+        }
+        for (unsigned int i = 0; i < MAX_SEGMENTS; i++) {
+            check_free(lend, 2 * (MAX_SEGMENTS - i), i);
+            dpdk_vdpa_lend_pop(lend);
+            check_free(lend, 2 * (MAX_SEGMENTS - i) - 1, 100 + i);
+            dpdk_vdpa_lend_pop(lend);
+        }
+        assert_true(lend->n_spare / MAX_SEGMENTS == n);
+    }
+    dpdk_vdpa_lend_destroy(lend);
+    free(data);
 }
 
 static void
@@ -128,14 +205,14 @@ test_room(void **state OVS_UNUSED)
     static const uint16_t sizes[] = { 1, 5, 64, 32768 };
 
     for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
-        struct dpdk_vdpa_lend *lend = dpdk_vdpa_lend_create(sizes[i]);
+        struct dpdk_vdpa_lend *lend = dpdk_vdpa_lend_create(sizes[i], NULL);
         unsigned int n = 0;
 
         while (dpdk_vdpa_lend_has_room(lend, 1)) {
-            dpdk_vdpa_lend_push(lend, n++, 1, 1);
+            dpdk_vdpa_lend_push(lend, n++, 1, 1, 0);
         }
         assert_int_equal(n, MAX(sizes[i] / 2, 1));
-        assert_int_equal(lend->n_slots, n);
+        assert_int_equal(lend->n, n);
         dpdk_vdpa_lend_pop(lend);
         assert_true(dpdk_vdpa_lend_has_room(lend, 1));
         assert_false(dpdk_vdpa_lend_has_room(lend, 2));
@@ -153,9 +230,8 @@ test_abandon(void **state OVS_UNUSED)
     struct rte_mbuf *segs[3];
 
     for (unsigned int i = 0; i < 3; i++) {
-        lends[i] = dpdk_vdpa_lend_create(4);
-        lend_segments(dpdk_vdpa_lend_push(lends[i], 1, 1, 1), data, &segs[i],
-                      1);
+        lends[i] = dpdk_vdpa_lend_create(4, NULL);
+        lend_buffer(lends[i], 1, data, &segs[i], 1);
     }
     dpdk_vdpa_lend_abandon(lends[0]);
     dpdk_vdpa_lend_abandon(lends[1]);
@@ -166,7 +242,7 @@ test_abandon(void **state OVS_UNUSED)
     rte_pktmbuf_free(segs[2]);
     rte_pktmbuf_free(segs[1]);
     assert_true(rte_mempool_full(mempool));
-    dpdk_vdpa_lend_abandon(dpdk_vdpa_lend_create(4));
+    dpdk_vdpa_lend_abandon(dpdk_vdpa_lend_create(4, NULL));
 }
 
 /* Copies in the place of packets that are lent. */
@@ -179,12 +255,11 @@ test_abandon(void **state OVS_UNUSED)
 static struct rte_mbuf *
 lend_packet(struct dpdk_vdpa_lend *lend, unsigned int i, const uint8_t *data)
 {
-    struct dpdk_vdpa_lent *lent = dpdk_vdpa_lend_push(lend, i, 1, 1);
     struct rte_mbuf *segs[2], *pkt = rte_pktmbuf_alloc(mempool);
 
     assert_non_null(pkt);
     memset(rte_pktmbuf_append(pkt, HEAD_LEN), i, HEAD_LEN);
-    lend_segments(lent, data, segs, 2);
+    lend_buffer(lend, i, data, segs, 2);
     pkt->next = segs[0];
     segs[0]->next = segs[1];
     pkt->nb_segs = 3;
@@ -254,46 +329,76 @@ leave_mbufs(unsigned int n, struct rte_mbuf **others)
     return n_others;
 }
 
+/* What is done while somebody counts what comes back. */
+struct while_counting {
+    struct rte_mbuf *pkts[2];   /* Are let go of, by another thread. */
+    struct rte_mbuf *replaced;  /* Has a copy in its place. */
+};
+
 static void *
-free_elsewhere(void *pkt)
+free_both(void *w_)
 {
-    rte_pktmbuf_free(pkt);
-    assert_int_equal(dpdk_vdpa_lend_n_freed(), 1);
+    struct while_counting *w = w_;
+
+    rte_pktmbuf_free_bulk(w->pkts, ARRAY_SIZE(w->pkts));
     return NULL;
 }
 
-/* A thread knows how many buffers it has let go of: those of which it had the
- * last segment. */
 static void
-test_n_freed(void **state OVS_UNUSED)
+act(void *w_)
 {
-    struct dpdk_vdpa_lend *lend = dpdk_vdpa_lend_create(16);
-    unsigned int before = dpdk_vdpa_lend_n_freed();
-    uint8_t data[2 * SEGMENT_LEN] = { 0 };
-    struct rte_mbuf *pkts[3];
+    struct while_counting *w = w_;
     pthread_t thread;
 
-    for (int i = 0; i < 3; i++) {
-        pkts[i] = lend_packet(lend, i, data);
-    }
-    rte_pktmbuf_free(plain_packet());
-    assert_int_equal(dpdk_vdpa_lend_n_freed(), before);
-    rte_pktmbuf_free(pkts[2]);
-    assert_int_equal(dpdk_vdpa_lend_n_freed(), before + 1);
-    assert_int_equal(pthread_create(&thread, NULL, free_elsewhere, pkts[1]),
-                     0);
+    assert_int_equal(pthread_create(&thread, NULL, free_both, w), 0);
     pthread_join(thread, NULL);
-    assert_int_equal(dpdk_vdpa_lend_n_freed(), before + 1);
-    rte_pktmbuf_free(pkts[0]);
-    assert_int_equal(dpdk_vdpa_lend_n_freed(), before + 2);
-    assert_false(dpdk_vdpa_lend_is_out(lend));
-    dpdk_vdpa_lend_destroy(lend);
+    dpdk_vdpa_lend_replace(mempool, &w->replaced, 1);
+    rte_pktmbuf_free(w->replaced);
+}
+
+static void
+act_not(void *aux OVS_UNUSED)
+{
+}
+
+/* Packets that come back meanwhile are counted, whoever lets go of them: not
+ * their segments, not those that came before, nor another owner's. */
+static void
+test_n_freed_by(void **state OVS_UNUSED)
+{
+    int owners[2] = { 0 };
+    struct dpdk_vdpa_lend *lends[2] = {
+        dpdk_vdpa_lend_create(16, &owners[0]),
+        dpdk_vdpa_lend_create(16, &owners[1]),
+    };
+    uint8_t data[2 * SEGMENT_LEN] = { 0 };
+
+    for (unsigned int i = 0; i < 2; i++) {
+        struct rte_mbuf *kept = lend_packet(lends[0], 3, data);
+        struct while_counting w = {
+            .pkts = { lend_packet(lends[0], 0, data),
+                      lend_packet(lends[0], 1, data) },
+            .replaced = lend_packet(lends[0], 2, data),
+        };
+
+        rte_pktmbuf_free(lend_packet(lends[0], 4, data));
+        assert_int_equal(dpdk_vdpa_lend_n_freed_by(act_not, NULL, &owners[0]),
+                         0);
+        assert_int_equal(dpdk_vdpa_lend_n_freed_by(act, &w, &owners[i]),
+                         i ? 0 : 2);
+        rte_pktmbuf_free(kept);
+        while (lends[0]->n) {
+            dpdk_vdpa_lend_pop(lends[0]);
+        }
+    }
+    dpdk_vdpa_lend_destroy(lends[0]);
+    dpdk_vdpa_lend_destroy(lends[1]);
 }
 
 static void
 test_replace(void **state OVS_UNUSED)
 {
-    struct dpdk_vdpa_lend *lend = dpdk_vdpa_lend_create(16);
+    struct dpdk_vdpa_lend *lend = dpdk_vdpa_lend_create(16, NULL);
     struct rte_mbuf *pkts[REPLACED], *kept[REPLACED], *others[N_MBUFS];
     uint8_t data[2 * SEGMENT_LEN];
     unsigned int n;
@@ -311,7 +416,7 @@ test_replace(void **state OVS_UNUSED)
     dpdk_vdpa_lend_replace(mempool, pkts, REPLACED);
     assert_memory_equal(pkts, kept, sizeof pkts);
     assert_int_equal(lend->n, 3);
-    check_first(lend, -1);
+    check_free(lend, 0, 0);
     rte_pktmbuf_free_bulk(others, n);
 
     /* Only those that are asked for. */
@@ -321,7 +426,7 @@ test_replace(void **state OVS_UNUSED)
     assert_ptr_equal(pkts[3], kept[3]);
     assert_ptr_not_equal(pkts[2], kept[2]);
     check_copy(pkts[2], 2, data);
-    check_first(lend, -1);
+    check_free(lend, 0, 0);
 
     /* There is one mbuf.  That is enough, as each gives some back. */
     n = leave_mbufs(1, others);
@@ -338,7 +443,7 @@ test_replace(void **state OVS_UNUSED)
     assert_false(dpdk_vdpa_lend_is_out(lend));
     for (unsigned int i = 0; i < REPLACED; i++) {
         if (i != 1) {
-            check_first(lend, i);
+            assert_int_equal(dpdk_vdpa_lend_first(lend)->id, i);
             dpdk_vdpa_lend_pop(lend);
         }
     }
@@ -435,10 +540,8 @@ struct memory {
 static void
 take_back(struct dpdk_vdpa_lend *lend, struct memory *memory, unsigned int *n)
 {
-    const struct dpdk_vdpa_lent *first;
-
-    while ((first = dpdk_vdpa_lend_first(lend))) {
-        assert_int_equal(first->id, (uint16_t) *n);
+    for (unsigned int left = dpdk_vdpa_lend_n_free(lend); left; left--) {
+        assert_int_equal(dpdk_vdpa_lend_first(lend)->id, (uint16_t) *n);
         for (unsigned int i = 0; i < sizeof memory->buffers[0]; i++) {
             memory->buffers[*n % N_SLOTS][i] = i;
         }
@@ -452,14 +555,11 @@ lend_next(struct dpdk_vdpa_lend *lend, struct memory *memory,
           struct slots *slots, unsigned int i)
 {
     unsigned int n = random_range(MAX_SEGMENTS + 1);
-    struct dpdk_vdpa_lent *lent = dpdk_vdpa_lend_push(lend, i, 1, 1);
     uint8_t *data = memory->buffers[i % N_SLOTS];
     struct rte_mbuf *segs[MAX_SEGMENTS];
 
     memset(data, i, sizeof memory->buffers[0]);
-    if (n) {                    /* Else it is a copy. */
-        lend_segments(lent, data, segs, n);
-    }
+    lend_buffer(lend, i, data, segs, n);        /* A copy if it is 0. */
     while (n) {
         hand_over(slots, segs[--n]);
     }
@@ -468,7 +568,7 @@ lend_next(struct dpdk_vdpa_lend *lend, struct memory *memory,
 static void
 test_threads(void **state OVS_UNUSED)
 {
-    struct dpdk_vdpa_lend *lend = dpdk_vdpa_lend_create(2 * N_SLOTS);
+    struct dpdk_vdpa_lend *lend = dpdk_vdpa_lend_create(2 * N_SLOTS, NULL);
     struct slots *slots = xzalloc(sizeof *slots);
     struct memory *memory = xzalloc(sizeof *memory);
     unsigned int n = 0, n_back = 0;
@@ -508,9 +608,11 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_clone),
+        cmocka_unit_test(test_again),
+        cmocka_unit_test(test_all_segments),
         cmocka_unit_test(test_room),
         cmocka_unit_test(test_abandon),
-        cmocka_unit_test(test_n_freed),
+        cmocka_unit_test(test_n_freed_by),
         cmocka_unit_test(test_replace),
         cmocka_unit_test(test_replace_not),
         cmocka_unit_test(test_threads),

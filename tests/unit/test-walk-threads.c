@@ -416,7 +416,7 @@ test_lend_stress(void **state)
     pthread_mutex_init(&s->lock, NULL);
     f->stress = &s->stress;
     dpdk_vdpa_walk_set_lender(f->walk, &(struct dpdk_vdpa_lender) {
-        s, lend_call_in, lend_lost });
+        s, lend_call_in, lend_lost, s });
     dpdk_vdpa_walk_set_reachable(f->walk, true);
     assert_int_equal(pthread_create(&thread, NULL, lend_main, s), 0);
     for (int i = 0; i < LEND_ROUNDS; i++) {
