@@ -29,7 +29,8 @@
  * has one reference to each for itself.  A segment that is lent has two: who
  * frees it drops one, whatever thread he is in, and that is all; then there is
  * one, and it is back.  (For what DPDK says of that see "Freeing of Tx mbuf on
- * demand" in its guide.)  No mempool ever sees one.
+ * demand" in its guide.)  No mempool ever sees one.  It may be a packet of its
+ * own.
  *
  * Who lets go may be any thread, several at a time.  All else is for the
  * thread that walks the ring, or for who keeps that out. */
@@ -175,6 +176,7 @@ dpdk_vdpa_lend_segment(struct dpdk_vdpa_lend *lend, struct rte_mempool *mp,
     seg->nb_segs = 1;
     seg->port = RTE_MBUF_PORT_INVALID;
     seg->ol_flags = RTE_MBUF_F_EXTERNAL;
+    seg->packet_type = 0;
     seg->pkt_len = len;
     seg->data_len = len;
     seg->buf_len = len;

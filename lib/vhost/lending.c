@@ -86,30 +86,82 @@ whole_describe(struct dpdk_vdpa_ring *ring, const struct buffer *bufs,
     return n;
 }
 
-/* The 'n' buffers at 'bufs' have been taken as 'pkts', and wait in 'lend': of
- * those that are longer than 'copy_max' only the beginning was copied. */
+/* Returns how many of the 'n' packets in 'bufs' are no longer than
+ * 'copy_max'. */
+static inline unsigned int
+count_short(const struct buffer *bufs, unsigned int n, uint32_t copy_max)
+{
+    unsigned int n_short = 0;
+
+    for (unsigned int i = 0; i < n; i++) {
+        n_short += bufs[i].len <= copy_max;
+    }
+    return n_short;
+}
+
+/* Copies into mbufs of 'mp' those of the 'n' packets in 'bufs' that are no
+ * longer than 'copy_max', and of the others the beginning if 'heads' is true.
+ * Returns false if there are no mbufs. */
+static inline bool
+whole_copy(const struct dpdk_vdpa_ring *ring, struct rte_mempool *mp,
+           const struct buffer *bufs, struct rte_mbuf **pkts, unsigned int n,
+           uint32_t copy_max, bool heads)
+{
+    unsigned int left = heads ? n : count_short(bufs, n, copy_max);
+
+    if (!left) {
+        return true;
+    }
+    if (OVS_UNLIKELY(rte_mempool_get_bulk(mp, (void **) pkts, left))) {
+        return false;
+    }
+    while (n--) {
+        const uint8_t *data = bufs[n].data + ring->header_len;
+
+        if (bufs[n].len <= copy_max) {
+            pkts[n] = pkts[--left];
+            mbuf_fill(pkts[n], data, bufs[n].len);
+        } else if (heads) {
+            pkts[n] = pkts[--left];
+            mbuf_init(pkts[n], DPDK_VDPA_LENDING_HEAD);
+            memcpy(rte_pktmbuf_mtod(pkts[n], void *), data,
+                   DPDK_VDPA_LENDING_HEAD);
+        }
+    }
+    return true;
+}
+
+/* The 'n' buffers at 'bufs' have been taken, and wait in 'lend'.  Makes of
+ * those that are longer than 'copy_max' a packet in 'pkts' each, if 'heads' is
+ * true of what is there already. */
 static inline void
 whole_enter(struct dpdk_vdpa_ring *ring, struct dpdk_vdpa_lend *lend,
             struct rte_mempool *mp, const struct buffer *bufs,
-            struct rte_mbuf **pkts, unsigned int n, uint32_t copy_max)
+            struct rte_mbuf **pkts, unsigned int n, uint32_t copy_max,
+            bool heads)
 {
-    unsigned int skip = ring->header_len + DPDK_VDPA_LENDING_HEAD;
+    uint32_t head_len = heads ? DPDK_VDPA_LENDING_HEAD : 0;
     struct dpdk_vdpa_lend local = *lend;
     bool is_packed = ring->is_packed;
 
     for (unsigned int i = 0; i < n; i++) {
-        const uint8_t *data = bufs[i].data + skip;
+        const uint8_t *data = bufs[i].data + ring->header_len + head_len;
+        bool is_short = bufs[i].len <= copy_max;
+        struct rte_mbuf *seg;
 
-        if (OVS_UNLIKELY(bufs[i].len <= copy_max)) {
-            dpdk_vdpa_lend_push(&local, bufs[i].id, is_packed, 1, 0);
+        dpdk_vdpa_lend_push(&local, bufs[i].id, is_packed, 1, !is_short);
+        if (is_short) {
             continue;
         }
-        dpdk_vdpa_lend_push(&local, bufs[i].id, is_packed, 1, 1);
-        pkts[i]->next = dpdk_vdpa_lend_segment(
-            &local, mp, data, bufs[i].len - DPDK_VDPA_LENDING_HEAD,
-            data_iova(&local, data));
-        pkts[i]->nb_segs = 2;
-        pkts[i]->pkt_len = bufs[i].len;
+        seg = dpdk_vdpa_lend_segment(&local, mp, data, bufs[i].len - head_len,
+                                     data_iova(&local, data));
+        if (heads) {
+            pkts[i]->next = seg;
+            pkts[i]->nb_segs = 2;
+            pkts[i]->pkt_len = bufs[i].len;
+        } else {
+            pkts[i] = seg;
+        }
         local.n_lent++;
     }
     *lend = local;
@@ -121,7 +173,8 @@ whole_enter(struct dpdk_vdpa_ring *ring, struct dpdk_vdpa_lend *lend,
 }
 
 /* Takes at most 'max' packets that are the rule, 'max' being no more than
- * there is room for in 'lend'. */
+ * there is room for in 'lend'.  Headers are copied if a packet asks for
+ * something. */
 static unsigned int __rte_noinline
 whole_recv(struct dpdk_vdpa_ring *ring, struct dpdk_vdpa_lend *lend,
            struct rte_mempool *mp, struct rte_mbuf **pkts, unsigned int max)
@@ -133,30 +186,19 @@ whole_recv(struct dpdk_vdpa_ring *ring, struct dpdk_vdpa_lend *lend,
     uint32_t copy_max = lends ? DPDK_VDPA_RING_SHORT : room;
     unsigned int n = ring_peek(ring, false, bufs, max);
     unsigned int n_back = 0;
-    unsigned int n_got;
     uint16_t asks;
 
-    n = n_got = buffers_check(ring, bufs, n,
-                              lends ? MAX_PACKET_LEN - 1 : room, &asks);
+    n = buffers_check(ring, bufs, n, lends ? MAX_PACKET_LEN - 1 : room, &asks);
     if (!n) {
         return 0;
     }
-    if (OVS_UNLIKELY(rte_mempool_get_bulk(mp, (void **) pkts, n))) {
+    if (OVS_UNLIKELY(!whole_copy(ring, mp, bufs, pkts, n, copy_max, asks))) {
         ring->unusual = true;
         return 0;
     }
-    for (unsigned int i = 0; i < n; i++) {
-        const uint8_t *data = bufs[i].data + ring->header_len;
-
-        if (bufs[i].len > copy_max) {
-            mbuf_init(pkts[i], DPDK_VDPA_LENDING_HEAD);
-            memcpy(rte_pktmbuf_mtod(pkts[i], void *), data,
-                   DPDK_VDPA_LENDING_HEAD);
-        } else {
-            mbuf_fill(pkts[i], data, bufs[i].len);
-        }
-    }
     if (OVS_UNLIKELY(asks)) {
+        unsigned int n_got = n;
+
         n = whole_describe(ring, bufs, pkts, n, copy_max);
         rte_pktmbuf_free_bulk(&pkts[n], n_got - n);
     }
@@ -168,7 +210,7 @@ whole_recv(struct dpdk_vdpa_ring *ring, struct dpdk_vdpa_lend *lend,
     }
     if (n > n_back) {
         whole_enter(ring, lend, mp, &bufs[n_back], &pkts[n_back], n - n_back,
-                    copy_max);
+                    copy_max, asks);
     }
     return n;
 }

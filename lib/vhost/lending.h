@@ -27,16 +27,17 @@ struct dpdk_vdpa_ring;
 struct rte_mbuf;
 struct rte_mempool;
 
-/* How much is copied of a packet that is lent, in bytes: all headers that a VF
- * may have to write to, with two VLAN tags and the longest of IPv4 and TCP. */
+/* How much is copied of a packet that is lent and asks for something, in
+ * bytes: all headers that a VF may have to write to for that, with two VLAN
+ * tags and the longest of IPv4 and TCP. */
 #define DPDK_VDPA_LENDING_HEAD 144
 
 /* As dpdk_vdpa_ring_recv(), or dpdk_vdpa_chain_recv() if what the guest sent
  * is not the rule, but packets that are longer than
- * DPDK_VDPA_RING_SHORT are not copied: behind their head they are segments
- * that point to the guest's memory, and nobody may write to these.  Their
- * buffers wait in 'lend', as do those of packets that are copied behind
- * them.
+ * DPDK_VDPA_RING_SHORT are not copied: they are segments that point to the
+ * guest's memory, and nobody may write to these, behind a copy of the head if
+ * they are in several descriptors or ask for something.  Their buffers wait in
+ * 'lend', as do those of packets that are copied behind them.
  *
  * Copied are those that 'lend->max_segs' does not allow, those of which more
  * than the headers has to be looked at, and any if there are no segments.

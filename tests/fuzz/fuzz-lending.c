@@ -214,7 +214,8 @@ set_memory(const struct dpdk_vdpa_ring *ring, bool full, const uint8_t *data,
 static bool
 is_lent(const struct rte_mbuf *pkt)
 {
-    return pkt->next && RTE_MBUF_HAS_EXTBUF(pkt->next);
+    return (RTE_MBUF_HAS_EXTBUF(pkt)
+            || (pkt->next && RTE_MBUF_HAS_EXTBUF(pkt->next)));
 }
 
 /* Checks that 'a' and 'b' are the same packet. */
@@ -226,7 +227,7 @@ check_same_packet(const struct rte_mbuf *a, const struct rte_mbuf *b)
 
     ovs_assert(!rte_mbuf_check(a, 1, &reason));
     ovs_assert(a->pkt_len == b->pkt_len && a->pkt_len <= MAX_LEN);
-    ovs_assert(a->ol_flags == b->ol_flags);
+    ovs_assert((a->ol_flags & ~RTE_MBUF_F_EXTERNAL) == b->ol_flags);
     ovs_assert(!a->ol_flags || a->tx_offload == b->tx_offload);
     ovs_assert(!memcmp(rte_pktmbuf_read(a, 0, a->pkt_len, a_data),
                        rte_pktmbuf_read(b, 0, b->pkt_len, b_data),

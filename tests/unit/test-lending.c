@@ -109,6 +109,11 @@ send_one(struct model *m, unsigned int n, uint32_t max_len)
 static bool
 is_lent(const struct rte_mbuf *pkt)
 {
+    if (RTE_MBUF_HAS_EXTBUF(pkt)) {
+        assert_null(pkt->next);
+        assert_int_equal(pkt->ol_flags, RTE_MBUF_F_EXTERNAL);
+        return true;
+    }
     if (!pkt->next || pkt->data_len != DPDK_VDPA_LENDING_HEAD) {
         return false;
     }
@@ -375,8 +380,8 @@ test_copied(void **state)
     }
 }
 
-/* Headers that ask for something: what the VF does is said of what is lent;
- * what we do ourselves needs a copy. */
+/* Headers that ask for nothing need no copy of the packet's.  Of others, what
+ * the VF does is said of what is lent; what we do ourselves needs all of it. */
 static void
 test_header(void **state)
 {
@@ -387,6 +392,7 @@ test_header(void **state)
         bool is_lent;
         uint64_t flags;
     } cases[] = {
+        { 0, 0, true, RTE_MBUF_F_EXTERNAL },
         { 34, 0, true, RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_TCP_CKSUM },
         { 34, 500, true, RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_TCP_SEG },
         { 36, 0, false, 0 },
@@ -398,7 +404,7 @@ test_header(void **state)
         struct dpdk_vdpa_lend *lend = dpdk_vdpa_lend_create(f->ring.size, NULL);
         uint8_t *data = guest_at(&f->guest, guest_buf(0));
         struct virtio_net_hdr hdr = {
-            .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+            .flags = (cases[i].csum_start ? VIRTIO_NET_HDR_F_NEEDS_CSUM : 0),
             .csum_start = cases[i].csum_start,
             .csum_offset = 16,
             .gso_type = (cases[i].gso_size ? VIRTIO_NET_HDR_GSO_TCPV4
@@ -420,6 +426,8 @@ test_header(void **state)
         assert_int_equal(dpdk_vdpa_lending_recv(&f->ring, lend, mempool,
                                                       &pkt, 1), 1);
         assert_int_equal(is_lent(pkt), cases[i].is_lent);
+        assert_int_equal(pkt->nb_segs,
+                         cases[i].is_lent && cases[i].csum_start ? 2 : 1);
         assert_int_equal(pkt->pkt_len, 1200);
         assert_int_equal(pkt->ol_flags, cases[i].flags);
         rte_pktmbuf_free(pkt);

@@ -144,7 +144,8 @@ guest_sends_unusual(struct fixture *f)
 static bool
 pkt_is_lent(const struct rte_mbuf *pkt)
 {
-    return pkt->next && RTE_MBUF_HAS_EXTBUF(pkt->next);
+    return (RTE_MBUF_HAS_EXTBUF(pkt)
+            || (pkt->next && RTE_MBUF_HAS_EXTBUF(pkt->next)));
 }
 
 static void
