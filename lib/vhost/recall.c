@@ -114,5 +114,4 @@ dpdk_vdpa_walk_recall(struct dpdk_vdpa_walk *walk, unsigned int i,
         dpdk_vdpa_lend_abandon(w->lend);
         w->lend = NULL;
     }
-    atomic_store_explicit(&w->is_recalled, false, memory_order_release);
 }

@@ -120,6 +120,18 @@ walked_is_open(const struct walked *w_)
     return ring != NULL;
 }
 
+/* Returns true if 'w', which is closed, is not for the library either.  That
+ * may have locked it, and whoever comes would wait as long as buffers do not
+ * come back. */
+static bool
+walked_is_recalled(struct walked *w)
+{
+    bool is_recalled;
+
+    atomic_read_explicit(&w->is_recalled, &is_recalled, memory_order_acquire);
+    return is_recalled;
+}
+
 static unsigned int
 walk_n_open(const struct dpdk_vdpa_walk *walk)
 {
@@ -159,6 +171,10 @@ walk_close(struct dpdk_vdpa_walk *walk, unsigned int first, unsigned int end)
             walked_call(closed[i]);
         }
         dpdk_vdpa_walk_end_kicks(walk, closed[i] - walk->rings);
+    }
+    for (unsigned int i = 0; i < n; i++) {
+        atomic_store_explicit(&closed[i]->is_recalled, false,
+                              memory_order_release);
     }
 }
 
@@ -657,11 +673,7 @@ dpdk_vdpa_walk_recv(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
     }
     walked_leave(w);
     if (OVS_UNLIKELY(!ring)) {
-        bool is_recalled;
-
-        atomic_read_explicit(&w->is_recalled, &is_recalled,
-                             memory_order_acquire);
-        to_library = !is_recalled;
+        to_library = !walked_is_recalled(w);
     }
     if (OVS_UNLIKELY(to_library)) {
         n_got = library_recv(walk, vid, i, mp, pkts, n, n_asked);
@@ -855,6 +867,9 @@ dpdk_vdpa_walk_send(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
         is_unusual = to_library && !on_detour;
     }
     walked_leave(w);
+    if (OVS_UNLIKELY(!ring)) {
+        to_library = !walked_is_recalled(w);
+    }
     if (OVS_UNLIKELY(to_library)) {
         n_library = library_send(walk, vid, i, &pkts[n_sent], n - n_sent);
         walked_heed_library(w, is_unusual, n_library);

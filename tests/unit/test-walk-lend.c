@@ -587,6 +587,21 @@ come_by(struct fixture *f)
     f->library_gives = 0;
 }
 
+/* So is it with one that has something for the guest, if the rings of both
+ * directions are closed: the library has locked them. */
+static void
+come_by_to_send(struct fixture *f)
+{
+    struct rte_mbuf *pkt = rte_pktmbuf_alloc(mempool);
+
+    assert_non_null(pkt);
+    rte_pktmbuf_append(pkt, 60);
+    memset(f->trace, 0, sizeof f->trace);
+    assert_int_equal(dpdk_vdpa_walk_send(f->walk, VID, 0, &pkt, 1), 0);
+    check_trace("");
+    rte_pktmbuf_free(pkt);
+}
+
 static void
 test_close(void **state)
 {
@@ -618,6 +633,16 @@ test_close(void **state)
         walk_open(f);
         memset(f->trace, 0, sizeof f->trace);
     }
+
+    in_call_in = come_by_to_send;
+    first_forced = -1;
+    n_call_ins = 0;
+    frees_at = 20;
+    guest_sends_len(f, 1, LONG);
+    assert_int_equal(take(f), 1);
+    dpdk_vdpa_walk_close(f->walk);
+    check_back(f, 1);
+    walk_open(f);
 
     /* Nobody is called for nothing. */
     n_call_ins = 0;
