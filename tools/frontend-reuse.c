@@ -322,6 +322,7 @@ run(struct reuse *r, uint64_t bytes)
                       r->n_sent, r->next - r->n_lost, r->n);
             }
             skip_to(r, r->n_sent);
+            end = now_ms() + TIMEOUT;
         }
         next = r->next;
     }
