@@ -129,7 +129,33 @@ nested_disk()
         && strip -o "$dir/vhost-user-frontend" \
             "$BUILD/tools/vhost-user-frontend" \
         && printf '%s\n' "$@" > "$dir/stages" \
+        && { ! grep -qx guest "$dir/stages" || nested_guest "$dir/guest"; } \
         && cp "$TOP/tests/nested/run.sh" "$dir/run"
+}
+
+# nested_guest FOLDER: puts into FOLDER the machine's QEMU, with its libraries, and
+# what a guest of the system tests boots.
+nested_guest()
+{
+    local dir=$1 root=$1/root kernel image
+    mkdir -p "$root/bin" "$root/lib/qemu" "$root/share" \
+        && kernel=$(guest_kernel) && image=$(guest_image) \
+        && cp "$(guest_vmlinux "${kernel% *}")" "$dir/kernel" \
+        && cp "$image" "$dir/image" \
+        && guest_programs "$root" /usr/bin/qemu-system-x86_64 \
+        && cp /usr/lib/x86_64-linux-gnu/qemu/accel-tcg-x86_64.so \
+            "$root/lib/qemu/" \
+        && cp -L /usr/share/seabios/bios-256k.bin \
+            /usr/share/qemu/{kvmvapic,linuxboot_dma,pvh}.bin "$root/share/" \
+        && cat > "$dir/qemu-system-x86_64" <<'WRAPPER' \
+        && chmod +x "$dir/qemu-system-x86_64"
+#!/bin/sh
+root=$(dirname "$0")/root
+export QEMU_MODULE_DIR="$root/lib/qemu"
+exec "$root/lib64/ld-linux-x86-64.so.2" --library-path "$(
+    find "$root" -name '*.so.*' -printf '%h\n' | sort -u | paste -s -d :)" \
+    "$root/bin/qemu-system-x86_64" -L "$root/share" "$@"
+WRAPPER
 }
 
 # nested_begin: makes a namespace for L1's wires, and starts its vDPA devices.  What

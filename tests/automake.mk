@@ -323,6 +323,7 @@ EXTRA_DIST += tests/unit/test-util.sh
 
 # What runs in a virtual machine with PCI devices.
 EXTRA_DIST += \
+	tests/nested/guest.sh \
 	tests/nested/ifc.sh \
 	tests/nested/lab.sh \
 	tests/nested/migration.sh \

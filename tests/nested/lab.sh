@@ -108,6 +108,30 @@ lab_vdpa()
     pci_find 1af4 1041 8086 | sed -n "$(($1 + 1))p"
 }
 
+# lab_ifc_begin: starts an Open vSwitch that leaves the vDPA devices alone before a
+# port asks for one.
+lab_ifc_begin()
+{
+    local i
+    export LAB_EXTRA="-a 0000:00:00.0"
+    for i in 0 1; do
+        pci_bind "$(lab_vdpa $i)" vfio-pci \
+            && pci_bind "$(nic_rep $i)" vfio-pci || return
+    done
+    ovs_start && ovs_bridge br0 192.0.2.1/24
+}
+
+# lab_ifc_ports [ARGUMENT]: adds a port on each vDPA device, whose devargs have
+# ARGUMENT besides.
+lab_ifc_ports()
+{
+    local i
+    for i in 0 1; do
+        check_add "vdpa$i" "$i" vdpa-sw=false vdpa-accelerator-devargs="$(
+            lab_vdpa "$i"),vdpa=1${1+,$1}" && ovs_port_ok "vdpa$i" || return
+    done
+}
+
 # lab_guest PORT [KEY=VALUE]...: starts testpmd as a guest of PORT, which answers
 # pings; KEY=VALUE is for testpmd_vdev().  It is on the core without PMD threads, as
 # all else, and takes what time is left.

@@ -19,17 +19,6 @@
 # shellcheck disable=SC2154 # Set by who loads the libraries.
 export FRONTEND=$abs_top_srcdir/vhost-user-frontend
 
-# migration_ports [ARGUMENT]: adds a port on each vDPA device, whose devargs have
-# ARGUMENT besides.
-migration_ports()
-{
-    local i
-    for i in 0 1; do
-        check_add "vdpa$i" "$i" vdpa-sw=false vdpa-accelerator-devargs="$(
-            lab_vdpa "$i"),vdpa=1${1+,$1}" && ovs_port_ok "vdpa$i" || return
-    done
-}
-
 # migration_moves [OPTION]... -- [ARGUMENT]...: moves a guest between them; all
 # arguments are of the scenario "moves".
 migration_moves()
@@ -53,13 +42,7 @@ migration_lost_nothing()
 
 test_migration_ports()
 {
-    local i
-    export LAB_EXTRA="-a 0000:00:00.0"
-    for i in 0 1; do
-        pci_bind "$(lab_vdpa $i)" vfio-pci \
-            && pci_bind "$(nic_rep $i)" vfio-pci || return
-    done
-    ovs_start && ovs_bridge br0 192.0.2.1/24 && migration_ports
+    lab_ifc_begin && lab_ifc_ports
 }
 
 test_migration_log()
@@ -87,7 +70,7 @@ test_migration_cancelled()
 test_migration_assisted()
 {
     ovs-vsctl --timeout=60 del-port vdpa0 -- del-port vdpa1 \
-        && migration_ports sw-live-migration=1 && migration_moves -- 3
+        && lab_ifc_ports sw-live-migration=1 && migration_moves -- 3
 }
 
 test_migration_assisted_cancelled()
