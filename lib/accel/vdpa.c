@@ -444,23 +444,17 @@ our_dev_close(int vid)
 static int
 our_set_features(int vid)
 {
-    if (hw_was_paused(vid)) {
-        int ret = theirs(vid)->dev_conf(vid);
+    bool paused = hw_was_paused(vid);
+    int ret = (paused ? theirs(vid)->dev_conf(vid)
+               : theirs(vid)->set_features(vid));
 
-        if (ret) {
-            hw_note(vid, "go on after a live migration that came to nothing",
-                    ret, true);
-        }
-        return ret;
-    } else {
-        int ret = theirs(vid)->set_features(vid);
-
-        if (ret) {
-            hw_note(vid, "change features while it runs, as for live "
-                    "migration", ret, true);
-        }
-        return ret;
+    if (ret) {
+        hw_note(vid, (paused
+                      ? "go on after a live migration that came to nothing"
+                      : "change features while it runs, as for live "
+                      "migration"), ret, true);
     }
+    return ret;
 }
 
 void
