@@ -8,6 +8,7 @@
 # distributed under the License is distributed on an "AS IS" BASIS,
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
+# limitations under the License.
 
 # ./quickstart nested: a machine within the machine, L1, with PCI devices, VFIO and
 # an IOMMU, in which the stages of tests/nested run.  The machine itself is L0.
@@ -25,7 +26,7 @@ usage_nested()
     cat <<USAGE
 usage: ./quickstart nested [STAGE]...
 
-Boots a virtual machine with an IOMMU, a NIC with SR-IOV (QEMU's igb) and a vDPA
+Boots a virtual machine with an IOMMU, NICs with SR-IOV (QEMU's igb) and vDPA
 devices (tools/vdpa-pci), and tries in it what takes a real PCI device: an Open
 vSwitch that scans the PCI bus, VFIO, DPDK's own drivers.  It takes QEMU 10.1 or
 later, which comes out of a root of sid, made by mmdebstrap, if the machine's own

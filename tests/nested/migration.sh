@@ -8,8 +8,8 @@
 # distributed under the License is distributed on an "AS IS" BASIS,
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
+# limitations under the License.
 
-# Stage ifc: a port in hardware mode, with DPDK's driver ifc, on vdpa-pci
 # Stage migration: live migration of a guest between two ports with DPDK's ifc
 #
 # The guest is tools/vhost-user-frontend, which finds what was written and not logged.
