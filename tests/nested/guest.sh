@@ -37,10 +37,11 @@ guest_image()
 }
 
 # guest_begin NAME PORT [KEY=VALUE]...: starts a guest.  The device takes no more
-# mappings than memory of large pages needs.
+# mappings than memory of large pages needs.  The bridge learns where the guest is,
+# and no other stage's is to be looked for there: so its MAC address is its own.
 guest_begin()
 {
-    guest_start "$1" socket="$VDPA_ENV/$2.sock" mac="$LAB_VDPA_MAC" pages=huge \
+    guest_start "$1" socket="$VDPA_ENV/$2.sock" mac=02:00:00:00:00:03 pages=huge \
         card=romfile= "${@:3}"
 }
 
