@@ -183,7 +183,8 @@ nested_begin()
         && wait_until "grep -q ready '$VDPA_ENV/reflect.log'"
 }
 
-# nested_vdpa I: starts vDPA device I, vdpaI on the wire.
+# nested_vdpa I: starts vDPA device I, vdpaI on the wire.  One gets nothing of what
+# the other sends, which it would have to drop.
 nested_vdpa()
 {
     local name=vdpa$1
@@ -192,7 +193,8 @@ nested_vdpa()
             --socket="$VDPA_ENV/$name.sock" --wire="tap:$name" --pairs=2 \
             <> "$VDPA_ENV/$name" \
         && wait_until "[ -S '$VDPA_ENV/$name.sock' ]" \
-        && env_exec ip link set "$name" master wires0 up
+        && env_exec ip link set "$name" master wires0 up \
+        && env_exec bridge link set dev "$name" isolated on
 }
 
 # nested_run FOLDER: runs L1 with FOLDER/disk, and shows what comes of it.

@@ -15,7 +15,11 @@
 /* A guest that moves from one back-end to another by live migration, as QEMU
  * does it: it copies its memory, and again each page that the back-end says it
  * has written.  What the guest itself writes QEMU knows otherwise: here, when all
- * was copied, the guest sends some packets, and gives no new buffers any more. */
+ * was copied, the guest sends some packets, and gives no new buffers any more.
+ *
+ * It may think better of it, again and again, before it does move.  What is on
+ * its way then a back-end may lose, as one that has to stop its device does: these
+ * packets are counted for themselves. */
 
 #include "frontend.h"
 
@@ -38,9 +42,10 @@
  * come by the same queue. */
 #define WINDOW 100
 
-/* How long traffic flows before a guest moves, and for one to come back, in
- * ms. */
+/* How long traffic flows before a guest moves, how long nothing comes before what
+ * is not back is lost, and how long a back-end has to answer, in ms. */
 #define FLOW 300
+#define QUIET 2000
 #define TIMEOUT 5000
 
 struct log {
@@ -96,15 +101,32 @@ flow(struct peer *peer, int ms)
     }
 }
 
-/* Takes what comes until all is back; the guest writes nothing. */
+static unsigned int
+count_missing(const struct peer *peer)
+{
+    unsigned int n = 0;
+
+    for (unsigned int i = 0; i < peer->n_pairs; i++) {
+        n += peer->n_sent[i] - peer->n_back[i];
+    }
+    return n;
+}
+
+/* Takes what comes until all is back, or nothing comes any more; the guest writes
+ * nothing. */
 static void
 drain(struct peer *peer)
 {
-    long long int end = now_ms() + TIMEOUT;
+    long long int end = now_ms() + QUIET;
+    unsigned int n = count_missing(peer);
 
     while (!is_back(peer) && now_ms() < end) {
         for (unsigned int i = 0; i < peer->n_pairs; i++) {
             traffic_reap(peer, i, true);
+        }
+        if (count_missing(peer) != n) {
+            n = count_missing(peer);
+            end = now_ms() + QUIET;
         }
     }
 }
@@ -257,11 +279,13 @@ stop_rings(struct peer *peer, uint32_t *bases)
     }
 }
 
-/* Begins to move and thinks better of it. */
-static void
+/* Begins to move and thinks better of it; returns the number of packets that did
+ * not come back, which nobody waits for any more. */
+static unsigned int
 cancel(struct peer *peer, size_t log_size)
 {
     struct log log = { .size = log_size };
+    unsigned int n_missing;
 
     log_begin(peer, &log);
     flow(peer, FLOW);
@@ -269,6 +293,9 @@ cancel(struct peer *peer, size_t log_size)
     log_end(&log);
     flow(peer, FLOW);
     drain(peer);
+    n_missing = count_missing(peer);
+    memcpy(peer->n_back, peer->n_sent, sizeof peer->n_back);
+    return n_missing;
 }
 
 /* What a guest remembers of its rings and its packets. */
@@ -321,17 +348,6 @@ move(struct peer *from, struct peer *to, size_t log_size)
     return n_forgotten;
 }
 
-static unsigned int
-count_lost(const struct peer *peer)
-{
-    unsigned int n = 0;
-
-    for (unsigned int i = 0; i < peer->n_pairs; i++) {
-        n += peer->n_sent[i] - peer->n_back[i];
-    }
-    return n;
-}
-
 int
 scenario_moves(struct peer *peers, unsigned int n_peers, int argc,
                char *argv[])
@@ -339,7 +355,7 @@ scenario_moves(struct peer *peers, unsigned int n_peers, int argc,
     unsigned int n_moves = argc > 0 ? atoi(argv[0]) : 2;
     unsigned int n_cancels = argc > 1 ? atoi(argv[1]) : 0;
     size_t log_size = argc > 2 ? strtoul(argv[2], NULL, 0) : LOG_SIZE;
-    unsigned int n_bad = 0, lost;
+    unsigned int n_bad = 0, n_given_up = 0, lost;
     struct peer *peer = &peers[0];
 
     copy = calloc(1, MEM_SIZE);
@@ -352,14 +368,17 @@ scenario_moves(struct peer *peers, unsigned int n_peers, int argc,
         struct peer *to = &peers[(i + 1) % n_peers];
 
         for (unsigned int j = 0; j < n_cancels; j++) {
-            cancel(peer, log_size);
+            n_given_up += cancel(peer, log_size);
         }
         n_bad += move(peer, to, log_size);
         peer = to;
         flow(peer, FLOW);
     }
     drain(peer);
-    lost = count_lost(peer);
+    lost = count_missing(peer);
+    if (n_cancels) {
+        printf("given up: %u lost\n", n_given_up);
+    }
     printf("moves: %u packets, %u lost, %llu errors\n", peer->n_sent[0], lost,
            (unsigned long long) peer->n_errors);
     return n_bad || lost || peer->n_errors;

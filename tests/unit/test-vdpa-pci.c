@@ -439,6 +439,23 @@ test_stop_packed(void **state)
 	stop_and_go(PACKED);
 }
 
+/* What comes while no driver runs the device is counted. */
+static void
+test_absent(void **state)
+{
+	uint64_t n = server_stat("drop_absent");
+
+	(void)state;
+	start_device(BASE, 2);
+	add_rx(RX, 0x10000, 2048);
+	send_frame(60);
+	take_rx(RX, 0x10000, 60);
+	assert_int_equal(server_stat("drop_absent"), n);
+	common_wr(CFG(STATUS), 1, 0);
+	send_frame(60);
+	WAIT(server_stat("drop_absent") == n + 1);
+}
+
 /* What nobody has mapped nobody touches, and it is counted; the others go
  * on. */
 static void
@@ -685,7 +702,8 @@ main(void)
 		TEST(test_dma_map), TEST(test_dma_unmap),
 		TEST(test_dma_many), TEST(test_packets_split),
 		TEST(test_packets_packed), TEST(test_stop_split),
-		TEST(test_stop_packed), TEST(test_dma_fault),
+		TEST(test_stop_packed), TEST(test_absent),
+		TEST(test_dma_fault),
 		TEST(test_dma_read_only), TEST(test_log), TEST(test_reset),
 		TEST(test_reset_by_driver), TEST(test_irqs),
 	};

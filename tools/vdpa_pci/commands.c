@@ -46,6 +46,8 @@ show_stats(const struct vpci_function *fn)
 					     __ATOMIC_RELAXED));
 	show("log_lost_pages", __atomic_load_n(&dev->log.lost,
 					       __ATOMIC_RELAXED));
+	show("drop_absent", __atomic_load_n(
+		&dev->esw->counters[dev->ep_id].absent, __ATOMIC_RELAXED));
 	for (i = 0; i < dev->n_vqs; i++)
 		show_queue(&dev->vq[i]);
 }
