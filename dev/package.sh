@@ -146,11 +146,12 @@ package_try()
 package_disk()
 {
     local deb
-    mkdir -p "$2/packages" "$2/upgrade" "$2/debian" \
+    mkdir -p "$2/packages" "$2/upgrade" "$2/debian" "$2/tests/lib" \
         && cp "$1"/*.deb "$2/packages/" \
         && rm -f "$2"/packages/*-dbgsym_* \
         && cp -r "$TOP/debian/tests" "$2/debian/" \
         && cp "$TOP"/Documentation/{install,orchestration}.rst "$2/" \
+        && cp "$TOP/tests/lib/machine.sh" "$2/tests/lib/" \
         && cp "$TOP/tests/package.sh" "$2/run" || return
     for deb in "$2"/packages/*.deb; do
         package_higher "$deb" "$2/upgrade" || return

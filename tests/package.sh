@@ -13,11 +13,12 @@
 
 # Tests of the packages, on a machine that is there for nothing else: see
 # dev/vm.sh.  In the current folder are the packages, in packages/, and the same
-# with a higher version, in upgrade/, beside debian/tests and documents whose
-# commands and profiles are tried.  Each test begins where the one before it ended,
-# and its result is a line "ok NAME" or "FAILED NAME".
+# with a higher version, in upgrade/, beside debian/tests, what it takes of tests/lib,
+# and documents whose commands and profiles are tried.  Each test begins where the one
+# before it ended.
 
 . debian/tests/functions
+. tests/lib/machine.sh || exit
 export DEBIAN_FRONTEND=noninteractive
 STOCK=/usr/lib/openvswitch-switch/ovs-vswitchd
 
@@ -278,18 +279,15 @@ test_typed()
     [ "$(daemon)" = "$STOCK" ] && [ "$(vsctl list-ports br0)" = vdpa0 ]
 }
 
+machine_evidence()
+{
+    journalctl -n 40 --no-pager
+    tail -n 40 /var/log/openvswitch/ovs-vswitchd.log
+}
+
 [ $# -gt 0 ] || set -- install files autopkgtest telemetry upgrade remove \
     install_again apparmor purge typed
 for name in "$@"; do
-    echo "### $name"
-    begin=$SECONDS
-    if "test_$name"; then
-        echo "ok $name"
-    else
-        echo "FAILED $name"
-        journalctl -n 40 --no-pager
-        tail -n 40 /var/log/openvswitch/ovs-vswitchd.log
-    fi
+    machine_test "$name"
     guest_end
-    echo "### $name took $((SECONDS - begin)) s"
 done

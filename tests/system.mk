@@ -43,6 +43,7 @@ system_testsuite_libs = \
 	tests/lib/guest-more.sh \
 	tests/lib/libvirt.sh \
 	tests/lib/load.sh \
+	tests/lib/machine.sh \
 	tests/lib/nic.sh \
 	tests/lib/pcapng.py \
 	tests/lib/qmp.py \

@@ -26,26 +26,17 @@ export LAB_VDPA_MAC=02:00:00:00:00:01
 # lab_stage NAME: runs a stage.
 lab_stage()
 {
-    local name begin names
+    local name names
     . "tests/nested/$1.sh"
     env_create vdpa && trap env_destroy EXIT || exit
     mapfile -t names < <(sed -nE 's/^test_([a-z_]+)\(\)$/\1/p' \
                          "tests/nested/$1.sh")
     for name in "${names[@]}"; do
-        echo "### $name"
-        begin=$SECONDS
-        if "test_$name"; then
-            echo "ok $name"
-        else
-            echo "FAILED $name"
-            lab_evidence
-        fi
-        echo "### $name took $((SECONDS - begin)) s"
+        machine_test "$name"
     done
 }
 
-# lab_evidence: prints what may tell why a test failed.
-lab_evidence()
+machine_evidence()
 {
     ovs-appctl -T 10 dpdkvdpa/show
     grep -vE 'VHOST_CONFIG|\|(coverage|poll_loop|timeval)\|' \

@@ -14,11 +14,11 @@
 # What the virtual machine of dev/nested.sh does: it runs the stages that the file
 # "stages" names, each with an environment of its own (tests/lib/util.sh).  A stage
 # is a file STAGE.sh with functions test_STAGE_WHAT(), which run in the order in
-# which they are there; each begins where the one before it ended, and its result
-# is a line "ok NAME" or "FAILED NAME".
+# which they are there; each begins where the one before it ended.
 
 abs_top_srcdir=$PWD
 . tests/lib/load.sh || exit
+. tests/lib/machine.sh || exit
 . tests/nested/lab.sh || exit
 
 while read -r stage; do
