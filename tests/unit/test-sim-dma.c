@@ -16,7 +16,7 @@ static uint8_t from[LEN], to[LEN];
 static int16_t id;
 
 static void
-start(const char *args)
+engine_start(const char *args)
 {
 	const struct rte_dma_conf conf = { .nb_vchans = 1 };
 	const struct rte_dma_vchan_conf vchan = {
@@ -36,7 +36,7 @@ start(const char *args)
 }
 
 static void
-stop(void)
+engine_stop(void)
 {
 	assert_int_equal(rte_dma_stop(id), 0);
 	assert_int_equal(rte_vdev_uninit(NAME), 0);
@@ -78,7 +78,7 @@ test_copies(void **state)
 	unsigned int i, round;
 
 	(void)state;
-	start("");
+	engine_start("");
 	for (round = 0; round < 3; round++) {
 		for (i = 0; i < DESCS; i++)
 			assert_int_equal(copy_one(), round * DESCS + i);
@@ -97,7 +97,7 @@ test_copies(void **state)
 	assert_completed(0, UINT16_MAX, false);
 	assert_int_equal(copy_one(), 0);
 	assert_completed(1, 0, false);
-	stop();
+	engine_stop();
 }
 
 static void
@@ -108,13 +108,13 @@ test_delay(void **state)
 	bool error;
 
 	(void)state;
-	start("delay=20000");
+	engine_start("delay=20000");
 	assert_int_equal(copy_one(), 0);
 	while (rte_dma_completed(id, 0, 1, &idx, &error) == 0)
 		assert_false(error);
 	assert_true(rte_get_tsc_cycles() - begin >= rte_get_tsc_hz() / 50);
 	assert_memory_equal(from, to, LEN);
-	stop();
+	engine_stop();
 }
 
 /* Nothing is finished, and nothing written, after so many. */
@@ -122,7 +122,7 @@ static void
 test_stuck(void **state)
 {
 	(void)state;
-	start("stuck-after=2");
+	engine_start("stuck-after=2");
 	copy_one();
 	copy_one();
 	copy_one();
@@ -130,7 +130,7 @@ test_stuck(void **state)
 	memset(to, 0xee, LEN);
 	assert_completed(0, 1, false);
 	assert_int_equal(to[0], 0xee);
-	stop();
+	engine_stop();
 }
 
 static void
@@ -140,7 +140,7 @@ test_fails(void **state)
 	uint16_t idx;
 
 	(void)state;
-	start("fail-after=1");
+	engine_start("fail-after=1");
 	copy_one();
 	copy_one();
 	copy_one();
@@ -153,7 +153,7 @@ test_fails(void **state)
 	assert_int_not_equal(status[0], RTE_DMA_STATUS_SUCCESSFUL);
 	assert_int_not_equal(status[1], RTE_DMA_STATUS_SUCCESSFUL);
 	assert_int_equal(to[0], 0xee);
-	stop();
+	engine_stop();
 }
 
 static void
@@ -168,8 +168,8 @@ test_bad(void **state)
 	(void)state;
 	for (i = 0; i < RTE_DIM(bad); i++)
 		assert_int_not_equal(rte_vdev_init(NAME, bad[i]), 0);
-	start("");
-	stop();
+	engine_start("");
+	engine_stop();
 }
 
 static int
