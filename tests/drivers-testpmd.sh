@@ -73,7 +73,7 @@ start()
     mkfifo "$WORK/in" || return 1
     : > "$OUT"
     LD_PRELOAD=$VDPASIM_PRELOAD stdbuf -oL dpdk-testpmd \
-        --lcores '0,1' ${MEMORY:---no-huge -m 512} --no-pci --file-prefix "$PREFIX" \
+        --lcores '0,1' ${MEMORY:---no-huge -m 128} --no-pci --file-prefix "$PREFIX" \
         -d "$WORK/librte_vdpasim.so" "${vdevs[@]}" \
         -- -i --total-num-mbufs=8192 "$@" \
         <>"$WORK/in" >"$OUT" 2>&1 &
@@ -453,7 +453,7 @@ host_start()
     mkfifo "$WORK/host.in" || return 1
     : > "$HOST_OUT"
     LD_PRELOAD=$VDPASIM_PRELOAD ASAN_OPTIONS=${ASAN_OPTIONS-} "$VDPA_HOST" \
-        --lcores '0' --no-huge -m 512 --no-pci --file-prefix "$PREFIX-host" \
+        --lcores '0' --no-huge -m 128 --no-pci --file-prefix "$PREFIX-host" \
         -d "$WORK/librte_vdpasim.so" --vdev "$NIC" --vdev "$devargs" \
         -- "$WORK/guest.sock=net_simvf0" \
         <>"$WORK/host.in" >"$HOST_OUT" 2>&1 &
@@ -518,7 +518,7 @@ guest_launch()
     done
     shift
     rm -f "$WORK/guest.sock"     # Of a guest that was killed.
-    MEMORY="--no-huge -m 512 ${GUEST_EAL-}" \
+    MEMORY="--no-huge -m 128 ${GUEST_EAL-}" \
         start "$vdev" "$@"
 }
 
