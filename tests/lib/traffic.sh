@@ -42,12 +42,23 @@ iperf_serve()
     esac
 }
 
+# iperf_run GUEST ARGUMENT...: runs iperf3's client in the guest, as soon as the server
+# has ended the connections of the one before: until then it takes no other.
+iperf_run()
+{
+    guest_exec "$1" "
+        while netstat -tn | grep -q ':5201 .*FIN_WAIT'; do
+            usleep 10000
+        done
+        iperf3 ${*:2}"
+}
+
 # iperf_both GUEST ADDRESS SIZE [OPTION]...: so many bytes go from the guest to
 # the server at ADDRESS, then as many back.
 iperf_both()
 {
-    guest_exec "$1" "iperf3 -c $2 -n $3 ${*:4}" \
-        && guest_exec "$1" "iperf3 -c $2 -n $3 ${*:4} -R"
+    iperf_run "$1" -c "$2" -n "$3" "${@:4}" \
+        && iperf_run "$1" -c "$2" -n "$3" "${@:4}" -R
 }
 
 # traffic_serve: has the host send back what it gets, from now on.
