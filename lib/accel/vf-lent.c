@@ -16,8 +16,10 @@
 
 #include "accel/vf-lent.h"
 
+#include <errno.h>
 #include <string.h>
 
+#include <rte_config.h>
 #include <rte_bus.h>
 #include <rte_dev.h>
 #include <rte_eal.h>
@@ -56,6 +58,18 @@ needs_other_iova(uint16_t port_id)
                 || strcmp(rte_bus_name(rte_dev_bus(info.device)), "vdev")));
 }
 
+/* Returns true if the device of ethdev 'port_id' frees mbufs by itself, and so
+ * takes none but of mempools of its own kind.  What somebody else has, too, it
+ * must not free: so its driver (cnxk) drops the reference when it sends it,
+ * before the device has read it. */
+static bool
+frees_by_itself(uint16_t port_id)
+{
+    return (rte_eth_dev_pool_ops_supported(port_id,
+                                           RTE_MBUF_DEFAULT_MEMPOOL_OPS)
+            == -ENOTSUP);
+}
+
 /* Returns null if packets can be lent to ethdev 'port_id', or why not. */
 static const char *
 find_obstacle(uint16_t port_id)
@@ -67,6 +81,8 @@ find_obstacle(uint16_t port_id)
         return "the VF sends no packets of several segments";
     } else if (rte_eth_tx_done_cleanup(port_id, 0, 0) < 0) {
         return "the VF's driver does not say what it has sent";
+    } else if (frees_by_itself(port_id)) {
+        return "the VF's device frees packets by itself";
     } else if (needs_other_iova(port_id)) {
         return "DPDK uses physical addresses";
     }

@@ -26,6 +26,7 @@
 static int script_info(uint16_t port, struct rte_eth_dev_info *);
 static int script_conf(uint16_t port, struct rte_eth_conf *);
 static int script_cleanup(uint16_t port, uint16_t queue, uint32_t n);
+static int script_pool_ops(uint16_t port, const char *ops);
 static int script_stop(uint16_t port, uint16_t queue);
 static int script_start(uint16_t port, uint16_t queue);
 static int script_dev_stop(uint16_t port);
@@ -36,6 +37,7 @@ static const char *script_bus_name(const void *bus);
 #define rte_eth_dev_info_get script_info
 #define rte_eth_dev_conf_get script_conf
 #define rte_eth_tx_done_cleanup script_cleanup
+#define rte_eth_dev_pool_ops_supported script_pool_ops
 #define rte_eth_dev_tx_queue_stop script_stop
 #define rte_eth_dev_tx_queue_start script_start
 #define rte_eth_dev_stop script_dev_stop
@@ -63,6 +65,7 @@ static const char *script_bus_name(const void *bus);
 static struct rte_eth_dev_info info;
 static uint64_t offloads;
 static int cleanup_error, stop_error, start_error, info_error;
+static int pool_ops;
 static bool is_removed;
 static enum rte_iova_mode iova_mode;
 static const char *bus;
@@ -143,6 +146,14 @@ script_cleanup(uint16_t port, uint16_t queue, uint32_t n OVS_UNUSED)
 }
 
 static int
+script_pool_ops(uint16_t port, const char *ops)
+{
+    assert_int_equal(port, PORT);
+    assert_string_equal(ops, RTE_MBUF_DEFAULT_MEMPOOL_OPS);
+    return pool_ops;
+}
+
+static int
 script_stop(uint16_t port, uint16_t queue)
 {
     assert_int_equal(port, PORT);
@@ -199,6 +210,7 @@ setup(void **state OVS_UNUSED)
     info.device = (void *) 1;
     offloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
     cleanup_error = stop_error = start_error = info_error = 0;
+    pool_ops = 1;
     is_removed = false;
     iova_mode = RTE_IOVA_VA;
     bus = "pci";
@@ -251,6 +263,10 @@ test_why_not(void **state OVS_UNUSED)
     check_why_not("DPDK uses physical addresses");
     bus = "vdev";
     check_why_not(NULL);
+    pool_ops = 0;
+    check_why_not(NULL);
+    pool_ops = -ENOTSUP;
+    check_why_not("the VF's device frees packets by itself");
     cleanup_error = -ENOTSUP;
     check_why_not("the VF's driver does not say what it has sent");
     offloads = RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
