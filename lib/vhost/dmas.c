@@ -579,6 +579,7 @@ dpdk_vdpa_dmas_send(struct dpdk_vdpa_dmas *dmas, int vid, uint16_t i,
         return dpdk_vdpa_walk_send(dmas->walk, vid, i, pkts, n);
     }
     if (!dpdk_vdpa_book_is_enabled(dmas->walk->book, i)
+        || walk_recalls(dmas->walk)
         || (!r->busy && !begin_busy(dmas, vid, i))) {
         return 0;
     }

@@ -52,8 +52,6 @@ struct walked {
         atomic_int call_fd;             /* The guest's, or -1. */
         atomic_int library_fd;          /* By which the library calls. */
         atomic_uint16_t max_lent_segs;  /* Of a packet, 0 to lend none. */
-        atomic_bool is_recalled;        /* Not for the library: buffers are
-                                         * about to come back. */
 
         /* For who is inside, or the one that has the gate closed. */
         bool must_call;                 /* With the next burst. */
@@ -86,6 +84,8 @@ struct dpdk_vdpa_walk {
     struct dpdk_vdpa_notes *notes;      /* Each ring's for who is inside. */
 
     struct dpdk_vdpa_lender lender;
+    atomic_bool recalls;                /* Written by the thread that handles
+                                         * messages, read by PMD threads. */
 
     /* For the thread that handles messages. */
     int vid;                            /* Of the connection. */
@@ -115,6 +115,18 @@ static inline void
 walked_leave(struct walked *w)
 {
     dpdk_vdpa_gate_leave(&w->inside);
+}
+
+/* Returns true if nothing is for the library, as buffers are about to come
+ * back.  It would take them once more where they do, and may have locked all
+ * rings: who comes would wait as long as they do not. */
+static inline bool
+walk_recalls(struct dpdk_vdpa_walk *walk)
+{
+    bool recalls;
+
+    atomic_read_explicit(&walk->recalls, &recalls, memory_order_acquire);
+    return recalls;
 }
 
 /* Prepares the library to go on with ring 'i'.  Returns false if it cannot

@@ -120,18 +120,6 @@ walked_is_open(const struct walked *w_)
     return ring != NULL;
 }
 
-/* Returns true if 'w', which is closed, is not for the library either.  That
- * may have locked it, and whoever comes would wait as long as buffers do not
- * come back. */
-static bool
-walked_is_recalled(struct walked *w)
-{
-    bool is_recalled;
-
-    atomic_read_explicit(&w->is_recalled, &is_recalled, memory_order_acquire);
-    return is_recalled;
-}
-
 static unsigned int
 walk_n_open(const struct dpdk_vdpa_walk *walk)
 {
@@ -155,7 +143,7 @@ walk_close(struct dpdk_vdpa_walk *walk, unsigned int first, unsigned int end)
     for (unsigned int i = first; i < end; i++) {
         if (walked_is_open(&walk->rings[i])) {
             closed[n++] = &walk->rings[i];
-            atomic_store_relaxed(&walk->rings[i].is_recalled, true);
+            atomic_store_relaxed(&walk->recalls, true);
             atomic_store_explicit(&walk->rings[i].open, NULL,
                                   memory_order_release);
         }
@@ -172,10 +160,7 @@ walk_close(struct dpdk_vdpa_walk *walk, unsigned int first, unsigned int end)
         }
         dpdk_vdpa_walk_end_kicks(walk, closed[i] - walk->rings);
     }
-    for (unsigned int i = 0; i < n; i++) {
-        atomic_store_explicit(&closed[i]->is_recalled, false,
-                              memory_order_release);
-    }
+    atomic_store_explicit(&walk->recalls, false, memory_order_release);
 }
 
 void
@@ -672,10 +657,7 @@ dpdk_vdpa_walk_recv(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
         }
     }
     walked_leave(w);
-    if (OVS_UNLIKELY(!ring)) {
-        to_library = !walked_is_recalled(w);
-    }
-    if (OVS_UNLIKELY(to_library)) {
+    if (OVS_UNLIKELY(to_library && !walk_recalls(walk))) {
         n_got = library_recv(walk, vid, i, mp, pkts, n, n_asked);
         walked_heed_library(w, is_unusual, n_got);
     }
@@ -740,7 +722,7 @@ dpdk_vdpa_walk_n_avail(struct dpdk_vdpa_walk *walk, uint16_t i,
     int n = ring ? dpdk_vdpa_ring_n_avail(ring, max) : -1;
 
     walked_leave(w);
-    return n;
+    return walk_recalls(walk) ? 0 : n;
 }
 
 /* Frees the 'n' packets, at least one.  Those that are the rule, in one mbuf
@@ -867,10 +849,7 @@ dpdk_vdpa_walk_send(struct dpdk_vdpa_walk *walk, int vid, uint16_t i,
         is_unusual = to_library && !on_detour;
     }
     walked_leave(w);
-    if (OVS_UNLIKELY(!ring)) {
-        to_library = !walked_is_recalled(w);
-    }
-    if (OVS_UNLIKELY(to_library)) {
+    if (OVS_UNLIKELY(to_library && !walk_recalls(walk))) {
         n_library = library_send(walk, vid, i, &pkts[n_sent], n - n_sent);
         walked_heed_library(w, is_unusual, n_library);
     }

@@ -197,8 +197,9 @@ bool dpdk_vdpa_walk_has_lent(struct dpdk_vdpa_walk *, uint16_t ring);
 bool dpdk_vdpa_walk_return_short(struct dpdk_vdpa_walk *, int vid,
                                  uint16_t ring);
 
-/* Returns how many descriptors the guest offers in 'ring', at most 'max', or
- * -1 if nobody walks it, so that this cannot be told. */
+/* Returns how many descriptors the guest offers in 'ring', at most 'max', none
+ * while what is lent comes back, or -1 if nobody walks it, so that this cannot
+ * be told. */
 int dpdk_vdpa_walk_n_avail(struct dpdk_vdpa_walk *, uint16_t ring,
                            unsigned int max);
 

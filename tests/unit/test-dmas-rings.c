@@ -355,6 +355,22 @@ test_send(void **state OVS_UNUSED)
     assert_int_equal(n_copied(0), 33);
 }
 
+/* While what is lent comes back, the library may have locked a ring that an
+ * engine copies to. */
+static void
+test_recalled(void **state OVS_UNUSED)
+{
+    stuck = true;
+    assert_int_equal(send_some(1, LONG), 1);
+    atomic_store_relaxed(&walk->recalls, true);
+    assert_int_equal(send_some(1, LONG), 0);
+    assert_int_equal(send_some(1, SHORT), 0);
+    assert_int_equal(n_queued, 1);
+    atomic_store_relaxed(&walk->recalls, false);
+    assert_int_equal(send_some(1, LONG), 1);
+    assert_int_equal(n_queued, 2);
+}
+
 static void
 test_bound(void **state OVS_UNUSED)
 {
@@ -502,6 +518,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_send),
+        TEST(test_recalled),
         TEST(test_bound),
         TEST(test_refused),
         TEST(test_recv),
