@@ -136,8 +136,11 @@ static void
 stop_and_count(struct dpdk_vdpa_vf_lent *lent, void (*stop)(void *aux),
                void *aux)
 {
-    dpdk_vdpa_counter_add(&lent->n_unsent,
-                          dpdk_vdpa_lend_n_freed_by(stop, aux, lent->owner));
+    unsigned int n = dpdk_vdpa_lend_n_freed_by(stop, aux, lent->owner);
+
+    if (lent->n_unsent) {
+        dpdk_vdpa_counter_add(lent->n_unsent, n);
+    }
 }
 
 /* A queue, to be stopped. */
@@ -206,10 +209,4 @@ dpdk_vdpa_vf_lent_stop(struct dpdk_vdpa_vf_lent *lent, uint16_t port_id)
         rte_eth_tx_done_cleanup(port_id, i, 0);
     }
     stop_and_count(lent, stop_ethdev, &port_id);
-}
-
-uint64_t
-dpdk_vdpa_vf_lent_n_unsent(const struct dpdk_vdpa_vf_lent *lent)
-{
-    return dpdk_vdpa_counter_read(&lent->n_unsent);
 }

@@ -39,10 +39,11 @@ struct dpdk_vdpa_vf_lent {
     bool is_stuck;              /* A queue was stopped and does not start. */
     struct dpdk_vdpa_vf_queue *queues;
 
-    /* These outlive the above. */
-    const void *owner;          /* Of the queues that packets are lent from
-                                 * (vhost/lend.h), once it is known. */
-    atomic_uint64_t n_unsent;   /* Packets. */
+    /* Whose the queues are that packets are lent from (vhost/lend.h), once it
+     * is known, and his count of packets that were lent, and that the VF had
+     * not been seen to send when its queues were stopped. */
+    const void *owner;
+    atomic_uint64_t *n_unsent;
 };
 
 struct dpdk_vdpa_vf_queue {
@@ -88,9 +89,5 @@ void dpdk_vdpa_vf_lent_call_in(struct dpdk_vdpa_vf_lent *lent, bool by_force);
 /* Stops the ethdev, which has it free all packets.  For the owner of the VF,
  * while nobody else uses it; 'lent' is open, or was never. */
 void dpdk_vdpa_vf_lent_stop(struct dpdk_vdpa_vf_lent *lent, uint16_t port_id);
-
-/* Returns how many packets that were lent the VF had not been seen to send
- * when its queues were stopped.  Any thread. */
-uint64_t dpdk_vdpa_vf_lent_n_unsent(const struct dpdk_vdpa_vf_lent *lent);
 
 #endif /* accel/vf-lent.h */

@@ -141,11 +141,13 @@ vf_dev_event(const char *name OVS_UNUSED, enum rte_dev_event_type type,
 
 void
 dpdk_vdpa_vf_set_callback(struct dpdk_vdpa_vf *vf,
-                          void (*changed)(void *aux), void *aux)
+                          void (*changed)(void *aux), void *aux,
+                          atomic_uint64_t *n_unsent)
 {
     vf->changed = changed;
     vf->aux = aux;
     vf->lent.owner = aux;
+    vf->lent.n_unsent = n_unsent;
     for (size_t i = 0; i < ARRAY_SIZE(vf_event_types); i++) {
         rte_eth_dev_callback_register(vf->port_id, vf_event_types[i],
                                       vf_eth_event, vf);
@@ -808,8 +810,6 @@ dpdk_vdpa_vf_get_losses(const struct dpdk_vdpa_vf *vf,
     losses[n++] = (struct dpdk_vdpa_vf_loss) { "rx_nombuf", stats.rx_nombuf };
     losses[n++] = (struct dpdk_vdpa_vf_loss) { "rx_errors", stats.ierrors };
     losses[n++] = (struct dpdk_vdpa_vf_loss) { "tx_errors", stats.oerrors };
-    losses[n++] = (struct dpdk_vdpa_vf_loss) {
-        "tx_unsent", dpdk_vdpa_vf_lent_n_unsent(&vf->lent) };
     return n;
 }
 

@@ -27,6 +27,7 @@
 #include <stdint.h>
 
 #include "openvswitch/types.h"
+#include "ovs-atomic.h"
 
 struct dpdk_vdpa_pool_info;
 struct dpdk_vdpa_vf;
@@ -70,9 +71,12 @@ int dpdk_vdpa_vf_start(struct dpdk_vdpa_vf *,
 /* Calls 'changed(aux)' from a thread of DPDK when the link comes or goes, the
  * device goes, or it asks for a reset, which dpdk_vdpa_vf_start() does.  The
  * functions below tell which.  Packets that the VF is lent are from queues of
- * which 'aux' is the owner (vhost/lend.h).  To be called once. */
+ * which 'aux' is the owner (vhost/lend.h); those that it had not been seen to
+ * send when its queues were stopped are added to '*n_unsent', until the VF is
+ * closed.  To be called once. */
 void dpdk_vdpa_vf_set_callback(struct dpdk_vdpa_vf *,
-                               void (*changed)(void *aux), void *aux);
+                               void (*changed)(void *aux), void *aux,
+                               atomic_uint64_t *n_unsent);
 
 /* Makes the VF spread what it receives over the queues 'i' with 'enabled[i]',
  * 'i' < 'n', if it can. */
@@ -126,9 +130,8 @@ bool dpdk_vdpa_vf_is_enough_for(const struct dpdk_vdpa_vf *,
 struct eth_addr dpdk_vdpa_vf_mac(const struct dpdk_vdpa_vf *);
 
 /* Packets that a VF lost by itself, as its driver counts them since it was
- * started, but for the last: those that it was lent and had not sent when its
- * queues were stopped. */
-#define DPDK_VDPA_VF_N_LOSSES 5
+ * started. */
+#define DPDK_VDPA_VF_N_LOSSES 4
 struct dpdk_vdpa_vf_loss {
     const char *name;           /* Constant. */
     uint64_t n_packets;

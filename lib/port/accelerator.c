@@ -311,7 +311,8 @@ take_device(struct vdpa_port *port, struct device *device)
                         dpdk_vdpa_hw_devargs(device->hw));
     } else {
         port->good = *dpdk_vdpa_vf_get_config(device->vf);
-        dpdk_vdpa_vf_set_callback(device->vf, accel_changed, port);
+        dpdk_vdpa_vf_set_callback(device->vf, accel_changed, port,
+                                  &port->lending.n_unsent);
         vdpa_port_event(port, "VF is \"%s\"",
                         dpdk_vdpa_vf_devargs(device->vf));
     }

@@ -27,6 +27,7 @@
 #include "accel/pool.h"
 #include "accel/vdpa.h"
 #include "accel/vf.h"
+#include "base/counter.h"
 #include "port/dmas.h"
 #include "port/port.h"
 #include "port/report.h"
@@ -377,6 +378,8 @@ put_losses(struct figures *f, struct rte_tel_data *d,
         for (unsigned int i = 0; i < n; i++) {
             put_number(f, inner, losses[i].name, losses[i].n_packets);
         }
+        put_number(f, inner, "tx_unsent",
+                   dpdk_vdpa_counter_read(&port->lending.n_unsent));
     }
 }
 

@@ -36,6 +36,7 @@ vdpa_lending_init(struct vdpa_lending *lending)
     lending->sender = lending->vf = NULL;
     lending->n_regions = 0;
     atomic_init(&lending->error, 0);
+    atomic_init(&lending->n_unsent, 0);
 }
 
 void

@@ -40,6 +40,7 @@ struct vdpa_lending {
     struct dpdk_vdpa_vf_region regions[DPDK_VDPA_VF_MAX_REGIONS] OVS_GUARDED;
     unsigned int n_regions OVS_GUARDED;
     atomic_int error;           /* Why it does not, as an errno value. */
+    atomic_uint64_t n_unsent;   /* Packets that no VF was seen to send. */
 };
 
 void vdpa_lending_init(struct vdpa_lending *);

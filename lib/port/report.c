@@ -24,6 +24,7 @@
 #include "accel/pool.h"
 #include "accel/vdpa.h"
 #include "accel/vf.h"
+#include "base/counter.h"
 #include "netdev-provider.h"
 #include "openvswitch/dynamic-string.h"
 #include "ovs-atomic.h"
@@ -364,13 +365,13 @@ vdpa_report_n_lent(const struct vdpa_port *port)
     return port->lent + info.walk.n_lent;
 }
 
-/* Appends what went by the vhost library, or was not copied, and how often
- * what happened. */
+/* Appends what went by the vhost library, or was not copied, what was lost by
+ * that, and how often what happened. */
 static void
 report_event_stats(struct vdpa_port *port, struct netdev_custom_stats *stats)
     OVS_REQUIRES(vdpa_port_owned)
 {
-    size_t n = stats->size + 7 + DPDK_VDPA_N_EVENT_KINDS;
+    size_t n = stats->size + 8 + DPDK_VDPA_N_EVENT_KINDS;
     struct vdpa_dma_counts dma;
     uint64_t rx, tx;
 
@@ -379,6 +380,8 @@ report_event_stats(struct vdpa_port *port, struct netdev_custom_stats *stats)
     add_counter(stats, rx, "vm_rx_library_packets");
     add_counter(stats, tx, "vm_tx_library_packets");
     add_counter(stats, vdpa_report_n_lent(port), "vm_rx_zero_copy_packets");
+    add_counter(stats, dpdk_vdpa_counter_read(&port->lending.n_unsent),
+                "vf_tx_unsent");
     vdpa_report_get_dma(port, &dma);
     add_counter(stats, dma.rx, "vm_rx_dma_packets");
     add_counter(stats, dma.tx, "vm_tx_dma_packets");
@@ -538,6 +541,7 @@ show_vf(const struct vdpa_port *port, struct ds *out)
         = dpdk_vdpa_vf_get_config(port->vf);
     struct dpdk_vdpa_vf_loss losses[DPDK_VDPA_VF_N_LOSSES];
     unsigned int n = dpdk_vdpa_vf_get_losses(port->vf, losses);
+    uint64_t n_unsent = dpdk_vdpa_counter_read(&port->lending.n_unsent);
 
     ds_put_format(out, "  VF: %s, link %s\n"
                   "    DPDK port %u, queue pairs: %u of %u, descriptors: %u "
@@ -555,6 +559,9 @@ show_vf(const struct vdpa_port *port, struct ds *out)
             ds_put_format(out, "    vf_%s: %"PRIu64"\n", losses[i].name,
                           losses[i].n_packets);
         }
+    }
+    if (n_unsent) {
+        ds_put_format(out, "    vf_tx_unsent: %"PRIu64"\n", n_unsent);
     }
 }
 

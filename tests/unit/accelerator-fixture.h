@@ -263,7 +263,8 @@ dpdk_vdpa_vf_is_enough_for(const struct dpdk_vdpa_vf *vf,
 void
 dpdk_vdpa_vf_set_callback(struct dpdk_vdpa_vf *vf OVS_UNUSED,
                           void (*changed)(void *aux) OVS_UNUSED,
-                          void *aux OVS_UNUSED)
+                          void *aux OVS_UNUSED,
+                          atomic_uint64_t *n_unsent OVS_UNUSED)
 {
 }
 
