@@ -162,6 +162,7 @@ stop_queue(void *q_)
 static void
 empty_queue(struct dpdk_vdpa_vf_lent *lent, uint16_t queue)
 {
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
     struct to_stop q = { lent->port_id, queue, 0 };
     int error;
 
@@ -173,8 +174,8 @@ empty_queue(struct dpdk_vdpa_vf_lent *lent, uint16_t queue)
         lent->is_stuck |= error != 0;
     }
     if (error && !rte_eth_dev_is_removed(lent->port_id)) {
-        VLOG_WARN("port %u: queue %u cannot be stopped and started (%s)",
-                  lent->port_id, queue, ovs_strerror(-error));
+        VLOG_WARN_RL(&rl, "port %u: queue %u cannot be stopped and started "
+                     "(%s)", lent->port_id, queue, ovs_strerror(-error));
     }
 }
 
