@@ -186,6 +186,9 @@ dpdk_vdpa_vf_lent_call_in(struct dpdk_vdpa_vf_lent *lent, bool by_force)
     dpdk_vdpa_gate_barrier();
     for (unsigned int i = 0; i < lent->n; i++) {
         dpdk_vdpa_gate_wait(&lent->queues[i].inside);
+    }
+    /* Now nobody else has the driver free what it has sent. */
+    for (unsigned int i = 0; i < lent->n; i++) {
         if (by_force) {
             empty_queue(lent, i);
         } else {
