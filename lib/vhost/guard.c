@@ -383,6 +383,22 @@ check_vring_base(const struct check *c, const struct dpdk_vdpa_book_ring *ring,
 
 /* A ring may be told again where it is, as at the beginning of a live
  * migration, but may not move. */
+/* Has the library log the descriptors of a packed ring, which are at 'desc',
+ * where they are.  It logs each that it writes at its distance from what the
+ * message says, which of QEMU is the place of the used ring: a packed ring has
+ * the device's events there.  What was given back since the guest last wrote
+ * to the same page would not move with it. */
+static void
+set_packed_log(const struct check *c, uint64_t desc)
+{
+    const struct dpdk_vdpa_book_region *region
+        = dpdk_vdpa_book_find(&c->book->memory, desc, 1);
+
+    c->msg->payload.addr.log
+        = (has_feature(c, VIRTIO_F_IOMMU_PLATFORM) || !region ? desc
+           : desc - region->user + region->guest);
+}
+
 static bool
 check_vring_addr(const struct check *c, const struct dpdk_vdpa_book_ring *ring,
                  unsigned int i)
@@ -408,6 +424,9 @@ check_vring_addr(const struct check *c, const struct dpdk_vdpa_book_ring *ring,
                                             &c->book->memory)) {
         return refuse(c, "ring %u not wholly in one region of memory each",
                       i);
+    }
+    if (has_feature(c, VIRTIO_F_RING_PACKED)) {
+        set_packed_log(c, new.desc);
     }
     return false;
 }

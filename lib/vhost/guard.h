@@ -38,8 +38,8 @@
 /* Looks for what is wrong with 'msg', after what stands in 'book'.  Returns
  * false if the library may have it, otherwise true and what it is in 'why', of
  * 'size' bytes.  Of what the library may have, files are made safer to use as
- * far as that can be done.  'hw' says that a vDPA device serves the rings just
- * now. */
+ * far as that can be done, and 'msg' says what it needs to log all that it
+ * writes.  'hw' says that a vDPA device serves the rings just now. */
 bool dpdk_vdpa_guard_check(const struct dpdk_vdpa_book *book,
                            struct dpdk_vdpa_msg *msg, bool hw,
                            char *why, size_t size);

@@ -481,6 +481,36 @@ test_ring_alignment(void **state OVS_UNUSED)
     check_areas(&packed, 0, USER, USER, USER + 2, true);
 }
 
+/* What is written of a packed ring is logged where its descriptors are, in the
+ * guest's addresses, whatever the front-end says of a used ring. */
+static void
+test_ring_log(void **state OVS_UNUSED)
+{
+    static const struct {
+        uint64_t features, base, log;
+    } cases[] = {
+        { 0, USER, 0x5000 },
+        { F_PACKED, USER, 0x10001000 },
+        { F_PACKED | F_IOMMU, 0, FILE_SIZE + 0x1000 },
+    };
+
+    for (int i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct dpdk_vdpa_book book = make_book(cases[i].features, 2);
+        struct dpdk_vdpa_msg msg = make_msg(DPDK_VDPA_MSG_SET_VRING_ADDR, 40,
+                                            0);
+
+        book.memory.regions[1].guest = 0x10000000;
+        check_state(&book, DPDK_VDPA_MSG_SET_VRING_NUM, 0, 256, false);
+        msg.payload.addr.flags = 1;     /* VHOST_VRING_F_LOG. */
+        msg.payload.addr.desc = cases[i].base + FILE_SIZE + 0x1000;
+        msg.payload.addr.avail = cases[i].base + 0x3000;
+        msg.payload.addr.used = cases[i].base + 0x5000;
+        msg.payload.addr.log = 0x5000;
+        check_in(&book, &msg, false);
+        assert_int_equal(msg.payload.addr.log, cases[i].log);
+    }
+}
+
 /* With an IOMMU, addresses are the guest's, and mean nothing to us. */
 static void
 test_ring_behind_iommu(void **state OVS_UNUSED)
@@ -828,6 +858,7 @@ main(void)
         cmocka_unit_test(test_ring_position),
         cmocka_unit_test(test_ring_areas),
         cmocka_unit_test(test_ring_alignment),
+        cmocka_unit_test(test_ring_log),
         cmocka_unit_test(test_ring_behind_iommu),
         cmocka_unit_test(test_memory_of_rings),
         cmocka_unit_test(test_memory_too_large),
