@@ -355,6 +355,21 @@ hw_was_paused(int vid)
     return paused;
 }
 
+/* Returns true if the library takes the device of 'vid' to be configured. */
+static bool
+hw_serves(int vid)
+    OVS_EXCLUDED(hw_mutex)
+{
+    struct dpdk_vdpa_hw *hw;
+    bool serves;
+
+    ovs_mutex_lock(&hw_mutex);
+    hw = hw_find(rte_vhost_get_vdpa_device(vid));
+    serves = hw && dpdk_vdpa_hw_is_running(hw);
+    ovs_mutex_unlock(&hw_mutex);
+    return serves;
+}
+
 /* Our function was called in this thread. */
 static __thread bool asked_for_features;
 
@@ -448,7 +463,8 @@ our_set_features(int vid)
     int ret = (paused ? theirs(vid)->dev_conf(vid)
                : theirs(vid)->set_features(vid));
 
-    if (ret) {
+    /* Before that it is of no consequence: "sfc" always fails. */
+    if (ret && hw_serves(vid)) {
         hw_note(vid, (paused
                       ? "go on after a live migration that came to nothing"
                       : "change features while it runs, as for live "

@@ -52,6 +52,7 @@ static struct rte_vhost_vring vrings[2 * N_PAIRS];
 /* How often it was asked. */
 static unsigned int n_confs;
 static unsigned int n_closes;
+static unsigned int n_features;
 static unsigned int n_names_calls;
 static unsigned int n_stats_calls;
 static unsigned int last_ring;
@@ -73,6 +74,7 @@ fake_dev_close(int vid OVS_UNUSED)
 static int
 fake_set_features(int vid OVS_UNUSED)
 {
+    n_features++;
     return features_error;
 }
 
@@ -302,7 +304,7 @@ setup(void **state OVS_UNUSED)
     for (int i = 0; i < 2 * N_PAIRS; i++) {
         vrings[i].kickfd = -2;
     }
-    n_confs = n_closes = 0;
+    n_confs = n_closes = n_features = 0;
     memset(faults, 0, sizeof faults);
     first_untold = 2 * N_PAIRS;
     conf_error = 0;
@@ -512,6 +514,22 @@ test_features_fail(void **state OVS_UNUSED)
     assert_false(dpdk_vdpa_hw_is_running(hw));
 }
 
+/* What a driver says of features before it serves a guest is of no
+ * consequence: some always fail then. */
+static void
+test_features_before(void **state OVS_UNUSED)
+{
+    open_hw(2);
+    features_error = -1;
+    ops.set_features(0);
+    assert_int_equal(n_features, 1);
+    check_error(NULL);
+    assert_false(dpdk_vdpa_hw_is_running(hw));
+    assert_int_equal(ops.dev_conf(0), 0);
+    assert_int_equal(n_features, 1);
+    assert_true(dpdk_vdpa_hw_is_running(hw));
+}
+
 /* A live migration that was given up: the driver, which may know nothing of
  * that, ends while it still has the feature, and begins anew when the feature
  * has gone. */
@@ -627,6 +645,7 @@ main(void)
         TEST(test_closed_while_waiting),
         TEST(test_waits_in_vain),
         TEST(test_features_fail),
+        TEST(test_features_before),
         TEST(test_logging_ends),
         TEST(test_packed_is_logged),
         TEST(test_other_layout),
