@@ -185,6 +185,21 @@ server_stat(const char *name)
 	return 0;
 }
 
+unsigned long
+server_pages(void)
+{
+	unsigned long n = 0;
+	char name[40];
+	FILE *file;
+
+	snprintf(name, sizeof(name), "/proc/%d/statm", (int)server);
+	file = fopen(name, "r");
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%lu", &n), 1);
+	fclose(file);
+	return n;
+}
+
 int
 server_run(char *const argv[], char *said, size_t size)
 {

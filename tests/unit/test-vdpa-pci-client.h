@@ -46,6 +46,8 @@ void server_stop(void);
 const char *server_say(const char *command);
 /* A number of "stats". */
 uint64_t server_stat(const char *name);
+/* How many pages of addresses it has taken. */
+unsigned long server_pages(void);
 /* Waits until it prints a line that begins so. */
 void server_prints(const char *begin);
 /* Runs it with these arguments, up to NULL; its exit status, and in 'said' what

@@ -6,6 +6,7 @@
 #include "test-vdpa-pci-client.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 #include <sys/mman.h>
@@ -224,6 +225,26 @@ test_shortened(void **state)
 	close(fd);
 }
 
+/* A file that cannot be mapped leaves no hole in the window, which others of
+ * the process would fill, and the next mapping would take from them. */
+static void
+test_unmappable(void **state)
+{
+	int fd = memfd_create("sealed", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	unsigned long n;
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, MEM_SIZE), 0);
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE), 0);
+	assert_int_equal(dma_map(MEM_IOVA, MEM_SIZE, mem_fd, 0, DMA_RW), 0);
+	assert_int_equal(dma_unmap(MEM_IOVA, MEM_SIZE, 0), 0);
+	n = server_pages();
+	assert_int_equal(dma_map(MEM_IOVA, MEM_SIZE, fd, 0, DMA_RW), EPERM);
+	assert_int_equal(server_pages(), n);
+	assert_int_equal(dma_map(MEM_IOVA, MEM_SIZE, mem_fd, 0, DMA_RW), 0);
+	close(fd);
+}
+
 /* The next client waits until the first one is gone. */
 static void
 test_one_at_a_time(void **state)
@@ -356,6 +377,7 @@ main(void)
 		TEST(test_commands_unknown), TEST(test_no_reply),
 		TEST(test_files_wrong), TEST(test_version),
 		TEST(test_pieces), TEST(test_deaf), TEST(test_shortened),
+		TEST(test_unmappable),
 		TEST(test_one_at_a_time), TEST(test_noise),
 		cmocka_unit_test(test_arguments),
 	};

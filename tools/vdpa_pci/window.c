@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <unistd.h>
 #include <linux/magic.h>
@@ -115,6 +116,25 @@ find_or_reserve(uint64_t iova, int *error)
 	return find(iova);
 }
 
+/* Maps a file at 'place', which is reserved.  Where that is done at once and
+ * fails, some kernels (Linux 6.1) leave a hole for others to fill. */
+static bool
+map_at(uint8_t *place, uint64_t size, int prot, int fd, uint64_t off)
+{
+	void *va = mmap(NULL, size, prot, MAP_SHARED, fd, off);
+	int err;
+
+	if (va == MAP_FAILED)
+		return false;
+	if (mremap(va, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, place) ==
+	    place)
+		return true;
+	err = errno;
+	munmap(va, size);
+	errno = err;
+	return false;
+}
+
 uint8_t *
 vpci_window_map(uint64_t iova, uint64_t size, int fd, uint64_t off,
 		bool writable, int *error)
@@ -131,8 +151,8 @@ vpci_window_map(uint64_t iova, uint64_t size, int fd, uint64_t off,
 	place = find_or_reserve(iova, error);
 	if (place == NULL)
 		return NULL;
-	if (mmap(place, size, PROT_READ | (writable ? PROT_WRITE : 0),
-		 MAP_SHARED | MAP_FIXED, fd, off) == place)
+	if (map_at(place, size, PROT_READ | (writable ? PROT_WRITE : 0), fd,
+		   off))
 		return place;
 	*error = errno;
 	return NULL;
