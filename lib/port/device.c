@@ -23,6 +23,7 @@
 
 #include <rte_bus.h>
 #include <rte_devargs.h>
+#include <rte_eal.h>
 #include <rte_ethdev.h>
 #include <rte_pci.h>
 #include <rte_vfio.h>
@@ -155,7 +156,8 @@ vdpa_ethdev_find(const struct vdpa_device *id, uint16_t *port_idp)
 static bool
 driver_shares(const char *driver)
 {
-    return strstr(driver, "uio") || !strncmp(driver, "mlx", 3);
+    return (strstr(driver, "uio") || !strncmp(driver, "mlx", 3)
+            || !strcmp(driver, "mana"));
 }
 
 /* Stores in 'driver' the name of the driver of the kernel's that has the PCI
@@ -195,15 +197,17 @@ explain_pci(const char *name)
         return xasprintf("no driver of the kernel has it; bind it to "
                          "vfio-pci (\"dpdk-devbind.py --bind=vfio-pci %s\")",
                          name);
-    } else if (strstr(driver, "vfio")) {
-        return (rte_vfio_is_enabled("vfio") ? NULL
-                : xasprintf("%s, which has it, was not loaded when "
-                            "ovs-vswitchd started; start ovs-vswitchd anew",
-                            driver));
-    } else if (!driver_shares(driver)) {
+    } else if (strstr(driver, "vfio") && !rte_vfio_is_enabled("vfio")) {
+        return xasprintf("%s, which has it, was not loaded when ovs-vswitchd "
+                         "started, or /dev/vfio/vfio could not be opened; "
+                         "start ovs-vswitchd anew", driver);
+    } else if (!strstr(driver, "vfio") && !driver_shares(driver)) {
         return xasprintf("the kernel's driver %s has it; bind it to vfio-pci "
                          "(\"dpdk-devbind.py --bind=vfio-pci %s\")", driver,
                          name);
+    } else if (!rte_eal_has_pci()) {
+        return xstrdup("other_config:dpdk-extra has \"--no-pci\"; take that "
+                       "out and start ovs-vswitchd anew");
     }
     return NULL;
 }
@@ -213,16 +217,18 @@ vdpa_devargs_explain(const char *devargs)
 {
     unsigned int n = rte_eth_dev_count_total();
     struct vdpa_device id;
+    char *why = NULL;
 
-    if (n >= RTE_MAX_ETHPORTS) {
-        return xasprintf("DPDK has room for %d Ethernet devices, %u are in "
-                         "use; delete ports that are not needed, or use a "
-                         "DPDK that was built for more (its option "
-                         "max_ethports)",
-                         RTE_MAX_ETHPORTS, n);
+    if (vdpa_device_parse(devargs, &id) && !strcmp(id.bus, "pci")) {
+        why = explain_pci(id.name);
     }
-    return (vdpa_device_parse(devargs, &id) && !strcmp(id.bus, "pci")
-            ? explain_pci(id.name) : NULL);
+    if (!why && n >= RTE_MAX_ETHPORTS) {
+        why = xasprintf("DPDK has room for %d Ethernet devices, %u are in "
+                        "use; delete ports that are not needed, or use a "
+                        "DPDK that was built for more (its option "
+                        "max_ethports)", RTE_MAX_ETHPORTS, n);
+    }
+    return why;
 }
 
 static bool

@@ -58,9 +58,9 @@ uint16_t vdpa_ethdev_match(const char *devargs);
 bool vdpa_ethdev_names_mac(const char *devargs);
 
 /* Returns why the device of 'devargs' cannot be had, and what is to be done
- * about it, which the caller must free: DPDK has no room for one more ethdev,
- * or the device is on the PCI bus and not there, or not left to DPDK by the
- * kernel.  Null if it is for none of these reasons. */
+ * about it, which the caller must free: the device is on the PCI bus and not
+ * there, or not left to DPDK by the kernel or by who started DPDK; or DPDK has
+ * no room for one more ethdev.  Null if it is for none of these reasons. */
 char *vdpa_devargs_explain(const char *devargs);
 
 /* Where an ethdev is in an e-switch.  A VF and its representor are at the same

@@ -78,12 +78,23 @@ get_fake_vfio(const char *module)
     return !strcmp(module, "vfio") && vfio_is_enabled;
 }
 
+/* Whether DPDK takes PCI devices at all. */
+static bool has_pci = true;
+
+static int
+get_fake_pci(void)
+{
+    return has_pci;
+}
+
 #define rte_vfio_is_enabled get_fake_vfio
+#define rte_eal_has_pci get_fake_pci
 #define netdev_dpdk_get_port_id get_fake_port_id
 #define rte_eth_dev_info_get get_fake_info
 #include "lib/port/claim.c"
 #include "lib/port/device.c"
 #undef rte_vfio_is_enabled
+#undef rte_eal_has_pci
 #undef netdev_dpdk_get_port_id
 #undef rte_eth_dev_info_get
 
@@ -294,6 +305,7 @@ test_pci(void **state OVS_UNUSED)
     make_pci(root, "0000:ff:1f.2", NULL);
     make_pci(root, "0000:ff:1f.3", "vfio-pci");
     make_pci(root, "0000:ff:1f.4", "mlx5_core");
+    make_pci(root, "0000:ff:1f.5", "mana");
     check_vf_refused("0000:ff:1f.0", ENODEV, "cannot be had: there is no PCI "
                      "device 0000:ff:1f.0; give one");
     check_vf_refused("ff:1f.1", ENODEV, "driver igbvf has it; bind it to "
@@ -301,11 +313,17 @@ test_pci(void **state OVS_UNUSED)
     check_vf_refused("0000:ff:1f.2,x=1", ENODEV, "no driver of the kernel "
                      "has it; bind it to vfio-pci");
     check_vf_refused("0000:ff:1f.3", ENODEV, "vfio-pci, which has it, was not "
-                     "loaded when ovs-vswitchd started; start");
+                     "loaded when ovs-vswitchd started, or /dev/vfio/vfio "
+                     "could not be opened; start");
     vfio_is_enabled = true;
     check_vf_refused("0000:ff:1f.3", ENODEV, "cannot be probed");
     vfio_is_enabled = false;
     check_vf_refused("0000:ff:1f.4", ENODEV, "cannot be probed");
+    check_vf_refused("0000:ff:1f.5", ENODEV, "cannot be probed");
+    has_pci = false;
+    check_vf_refused("0000:ff:1f.0", ENODEV, "no PCI device 0000:ff:1f.0");
+    check_vf_refused("0000:ff:1f.4", ENODEV, "has \"--no-pci\"; take");
+    has_pci = true;
     check_vdpa_refused("0000:ff:1f.1", ENODEV, "driver igbvf has it");
     check_interface_refused("0000:ff:1f.1", ENODEV, "driver igbvf has it");
     unsetenv("SYSFS_PCI_DEVICES");
