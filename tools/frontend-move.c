@@ -19,7 +19,10 @@
  *
  * It may think better of it, again and again, before it does move.  What is on
  * its way then a back-end may lose, as one that has to stop its device does: these
- * packets are counted for themselves. */
+ * packets are counted for themselves.
+ *
+ * And it may stop and go on in the middle of a move, as by "stop" and "cont" in
+ * QEMU's monitor; a guest that boots again looks the same to the back-end. */
 
 #include "frontend.h"
 
@@ -138,6 +141,12 @@ set_features(struct peer *peer, bool logging)
 {
     peer_send_u64(peer, SET_FEATURES,
                   peer->negotiated | (logging ? F_LOG_ALL : 0));
+}
+
+/* Says which rings are logged. */
+static void
+set_ring_addrs(struct peer *peer, bool logging)
+{
     for (unsigned int i = 0; i < 2 * peer->n_pairs; i++) {
         union payload p = peer_ring_addr(i);
 
@@ -145,29 +154,42 @@ set_features(struct peer *peer, bool logging)
         p.addr.log = GUEST_BASE + i * RING_AREA + RING_USED;
         peer_send(peer, SET_VRING_ADDR, &p, sizeof p.addr, NULL, 0);
     }
+}
+
+static void
+set_logging(struct peer *peer, bool logging)
+{
+    set_features(peer, logging);
+    set_ring_addrs(peer, logging);
     if (!peer_is_alive(peer)) {
         fatal("%s: logging is refused", peer->path);
     }
 }
 
 static void
-log_begin(struct peer *peer, struct log *log)
+log_share(struct peer *peer, const struct log *log)
 {
     union payload p = { .area = { .size = log->size } };
     struct msg reply;
 
+    if (!peer_send(peer, SET_LOG_BASE, &p, 16, &log->fd, 1)
+        || !peer_recv(peer, &reply, TIMEOUT)
+        || reply.request != SET_LOG_BASE) {
+        fatal("%s: the log is refused", peer->path);
+    }
+}
+
+static void
+log_begin(struct peer *peer, struct log *log)
+{
     log->fd = make_memfd(log->size, 0);
     log->bits = mmap(NULL, log->size, PROT_READ | PROT_WRITE, MAP_SHARED,
                      log->fd, 0);
     if (log->bits == MAP_FAILED) {
         fatal("mmap: %s", strerror(errno));
     }
-    if (!peer_send(peer, SET_LOG_BASE, &p, 16, &log->fd, 1)
-        || !peer_recv(peer, &reply, TIMEOUT)
-        || reply.request != SET_LOG_BASE) {
-        fatal("%s: the log is refused", peer->path);
-    }
-    set_features(peer, true);
+    log_share(peer, log);
+    set_logging(peer, true);
 }
 
 static void
@@ -289,7 +311,7 @@ cancel(struct peer *peer, size_t log_size)
 
     log_begin(peer, &log);
     flow(peer, FLOW);
-    set_features(peer, false);
+    set_logging(peer, false);
     log_end(&log);
     flow(peer, FLOW);
     drain(peer);
@@ -298,24 +320,59 @@ cancel(struct peer *peer, size_t log_size)
     return n_missing;
 }
 
-/* What a guest remembers of its rings and its packets. */
+/* What a guest remembers of its rings. */
+static void
+hand_over_rings(const struct ring *from, struct peer *to)
+{
+    for (unsigned int i = 0; i < 2 * to->n_pairs; i++) {
+        to->rings[i].next = from[i].next;
+        to->rings[i].done = from[i].done;
+        to->rings[i].n_done = from[i].n_done;
+    }
+}
+
+/* Likewise, and of its packets. */
 static void
 hand_over(const struct peer *from, struct peer *to)
 {
-    for (unsigned int i = 0; i < 2 * to->n_pairs; i++) {
-        to->rings[i].next = from->rings[i].next;
-        to->rings[i].done = from->rings[i].done;
-        to->rings[i].n_done = from->rings[i].n_done;
-    }
+    hand_over_rings(from->rings, to);
     memcpy(to->n_sent, from->n_sent, sizeof to->n_sent);
     memcpy(to->n_back, from->n_back, sizeof to->n_back);
     memcpy(to->next, from->next, sizeof to->next);
     to->n_errors = from->n_errors;
 }
 
-/* Moves the guest; returns the number of pages that were forgotten. */
+/* Has the guest stop and go on, where it was and with the same log. */
+static void
+pause_guest(struct peer *peer, const struct log *log)
+{
+    struct ring rings[MAX_RINGS];
+    uint32_t bases[MAX_RINGS];
+
+    stop_rings(peer, bases);
+    for (unsigned int i = 0; i < peer->n_pairs; i++) {
+        traffic_reap(peer, i, true);
+    }
+    memcpy(rings, peer->rings, sizeof rings);
+    set_features(peer, true);
+    peer_share_same_memory(peer);
+    peer->bases = bases;
+    peer->keep_rings = true;
+    for (unsigned int i = 0; i < 2 * peer->n_pairs; i++) {
+        peer_start_ring(peer, i);
+    }
+    peer->bases = NULL;
+    hand_over_rings(rings, peer);
+    set_ring_addrs(peer, true);
+    log_share(peer, log);
+    peer_say_done(peer);
+}
+
+/* Moves the guest, which stops 'n_pauses' times meanwhile; returns the number of
+ * pages that were forgotten. */
 static unsigned int
-move(struct peer *from, struct peer *to, size_t log_size)
+move(struct peer *from, struct peer *to, size_t log_size,
+     unsigned int n_pauses)
 {
     struct log log = { .size = log_size };
     unsigned int n_dirty, n_forgotten;
@@ -324,6 +381,11 @@ move(struct peer *from, struct peer *to, size_t log_size)
     log_begin(from, &log);
     flow(from, FLOW);
     drain(from);
+    for (unsigned int i = 0; i < n_pauses; i++) {
+        pause_guest(from, &log);
+        flow(from, FLOW);
+        drain(from);
+    }
     copy_dirty(from, &log);
     memcpy(copy, from->mem, MEM_SIZE);
     send_some(from);
@@ -354,7 +416,8 @@ scenario_moves(struct peer *peers, unsigned int n_peers, int argc,
 {
     unsigned int n_moves = argc > 0 ? atoi(argv[0]) : 2;
     unsigned int n_cancels = argc > 1 ? atoi(argv[1]) : 0;
-    size_t log_size = argc > 2 ? strtoul(argv[2], NULL, 0) : LOG_SIZE;
+    unsigned int n_pauses = argc > 2 ? atoi(argv[2]) : 0;
+    size_t log_size = argc > 3 ? strtoul(argv[3], NULL, 0) : LOG_SIZE;
     unsigned int n_bad = 0, n_given_up = 0, lost;
     struct peer *peer = &peers[0];
 
@@ -370,7 +433,7 @@ scenario_moves(struct peer *peers, unsigned int n_peers, int argc,
         for (unsigned int j = 0; j < n_cancels; j++) {
             n_given_up += cancel(peer, log_size);
         }
-        n_bad += move(peer, to, log_size);
+        n_bad += move(peer, to, log_size, n_pauses);
         peer = to;
         flow(peer, FLOW);
     }

@@ -110,13 +110,14 @@ usage(void)
          "  reuse [MB]       send so much, 20, in packets of changing sizes, and\n"
          "                   write over each buffer that is given back: all must\n"
          "                   come back, or to a second SOCKET, as it was sent\n"
-         "  moves [N [CANCELS [LOG]]]\n"
+         "  moves [N [CANCELS [PAUSES [LOG]]]]\n"
          "                   move N times, 2, from one SOCKET to the next by live\n"
          "                   migration, under traffic that must come back, and\n"
          "                   look for pages that were not logged; each time begin\n"
-         "                   CANCELS times more, 0, and give it up; the size of\n"
-         "                   the log is LOG bytes, which need not be full pages.\n"
-         "                   The memory is of hugepages");
+         "                   CANCELS times more, 0, and give it up; stop and go\n"
+         "                   on PAUSES times, 0, on the way; the size of the log\n"
+         "                   is LOG bytes, which need not be full pages.  The\n"
+         "                   memory is of hugepages");
     for (size_t i = 0; i < N_SCENARIOS; i++) {
         printf("  %s\n", scenarios[i].help);
     }
