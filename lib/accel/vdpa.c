@@ -79,11 +79,11 @@ struct dpdk_vdpa_hw {
 
     /* Between the library and the driver. */
     bool asked OVS_GUARDED;             /* The driver, to serve the guest. */
-    bool hurried OVS_GUARDED;           /* The next time, do not wait for more
-                                         * rings. */
+    bool hurried OVS_GUARDED;           /* The next time, do not wait for
+                                         * more. */
     bool paused OVS_GUARDED;            /* Until features change. */
-    long long int waiting OVS_GUARDED;  /* For more rings, since this time in
-                                         * ms; 0 if not. */
+    long long int waiting OVS_GUARDED;  /* For rings or a log, since this time
+                                         * in ms; 0 if not. */
 };
 
 /* Protects 'hw_list' and 'drivers'.  Nothing is called with it held but
@@ -176,6 +176,25 @@ hw_count_faults(const struct dpdk_vdpa_hw *hw, unsigned int n_pairs,
 }
 
 /* Between the library and a driver. */
+
+/* Returns true if the front-end of 'vid' wants to know what is written. */
+static bool
+wants_log(int vid)
+{
+    uint64_t features = 0;
+
+    rte_vhost_get_negotiated_features(vid, &features);
+    return features & (1ULL << VHOST_F_LOG_ALL);
+}
+
+/* Returns true if it has said where. */
+static bool
+has_log(int vid)
+{
+    uint64_t base = 0, size = 0;
+
+    return !rte_vhost_get_log_base(vid, &base, &size) && size;
+}
 
 static struct driver *
 driver_find(const struct vdpa_compat_vdpa_ops *ops)
@@ -289,12 +308,12 @@ may_start_more(int vid)
 }
 
 /* The library finds 'vid' ready to be served.  Returns true if the device is
- * to wait for more rings. */
+ * to wait for more rings, or for the log of a live migration. */
 static bool
 hw_waits(int vid)
     OVS_EXCLUDED(hw_mutex)
 {
-    bool more = may_start_more(vid);
+    bool more = may_start_more(vid) || (wants_log(vid) && !has_log(vid));
     struct dpdk_vdpa_hw *hw;
 
     ovs_mutex_lock(&hw_mutex);
@@ -385,6 +404,25 @@ our_get_protocol_features(struct rte_vdpa_device *device, uint64_t *features)
     return ret;
 }
 
+/* Has the driver have the device of 'vid' begin.  If that is in the course of
+ * a live migration the driver hears of logging when the device runs, as it
+ * does of a migration that begins later: some know no other order. */
+static int
+hw_begin(int vid)
+    OVS_EXCLUDED(hw_mutex)
+{
+    const struct vdpa_compat_vdpa_ops *driver = theirs(vid);
+    int ret = driver->dev_conf(vid);
+
+    if (!ret && wants_log(vid) && has_log(vid)) {
+        ret = driver->set_features(vid);
+        if (ret) {
+            driver->dev_close(vid);
+        }
+    }
+    return ret;
+}
+
 /* To be told no is an error for the library, which asks again after the next
  * message. */
 static int
@@ -396,7 +434,7 @@ our_dev_conf(int vid)
         return -EAGAIN;
     }
     hw_note_old_faults(vid);
-    ret = theirs(vid)->dev_conf(vid);
+    ret = hw_begin(vid);
     hw_note(vid, "take over the guest's queues", ret, !ret);
     return ret;
 }
@@ -460,11 +498,16 @@ static int
 our_set_features(int vid)
 {
     bool paused = hw_was_paused(vid);
-    int ret = (paused ? theirs(vid)->dev_conf(vid)
-               : theirs(vid)->set_features(vid));
+    bool serves = hw_serves(vid);
+    int ret;
 
+    if (!serves && wants_log(vid)) {
+        return 0;               /* See hw_begin(). */
+    }
+    ret = (paused ? theirs(vid)->dev_conf(vid)
+           : theirs(vid)->set_features(vid));
     /* Before that it is of no consequence: "sfc" always fails. */
-    if (ret && hw_serves(vid)) {
+    if (ret && serves) {
         hw_note(vid, (paused
                       ? "go on after a live migration that came to nothing"
                       : "change features while it runs, as for live "

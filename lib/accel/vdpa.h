@@ -70,10 +70,10 @@ bool dpdk_vdpa_hw_is_running(const struct dpdk_vdpa_hw *);
  * have changed.  For the thread that handles the connection's messages. */
 void dpdk_vdpa_hw_end_logging(const void *hw, int vid);
 
-/* The device begins to serve a guest when all of its rings are started.
- * Returns true, once, if the front-end has started some, and no more for a
- * second.  Let it connect anew then: the next time the device will do with
- * what there is. */
+/* The device begins to serve a guest when all of its rings are started, and it
+ * is known where to log if the guest is being moved.  Returns true, once, if
+ * the front-end has started some, and said no more for a second.  Let it
+ * connect anew then: the next time the device will do with what there is. */
 bool dpdk_vdpa_hw_waits_in_vain(struct dpdk_vdpa_hw *);
 
 /* Returns what is wrong with the device, which the caller must free, or null:

@@ -50,6 +50,12 @@ test_migration_log()
     migration_moves -- 3 && [ "$(ovs_stat vdpa0 event_migration)" -eq 2 ]
 }
 
+# The guest stops and goes on in the middle of it.
+test_migration_paused()
+{
+    migration_moves -- 3 0 1
+}
+
 test_migration_pairs()
 {
     migration_moves -q 2 -- 2
@@ -57,7 +63,7 @@ test_migration_pairs()
 
 test_migration_packed()
 {
-    migration_moves -p -- 3
+    migration_moves -p -- 3 && migration_moves -p -- 2 0 2
 }
 
 # migration_dropped: prints how many packets of its guest's the devices have dropped.
@@ -92,6 +98,11 @@ test_migration_assisted()
 {
     ovs-vsctl --timeout=60 del-port vdpa0 -- del-port vdpa1 \
         && lab_ifc_ports sw-live-migration=1 && migration_moves -- 3
+}
+
+test_migration_assisted_paused()
+{
+    migration_moves -- 2 0 2
 }
 
 test_migration_assisted_cancelled()

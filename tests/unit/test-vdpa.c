@@ -129,6 +129,16 @@ fake_log_write(int vid OVS_UNUSED, uint64_t addr, uint64_t len)
     logged[n_logged++][1] = len;
 }
 
+static uint64_t log_size;
+
+static int
+fake_get_log_base(int vid OVS_UNUSED, uint64_t *base, uint64_t *size)
+{
+    *base = log_size ? 0x1000 : 0;
+    *size = log_size;
+    return 0;
+}
+
 static long long int now = 1000;
 
 static long long int
@@ -221,6 +231,7 @@ static struct rte_vdpa_device *fake_get_vdpa_device(int vid);
 #define rte_vhost_get_negotiated_features fake_get_virtio_features
 #define rte_vhost_get_mem_table fake_get_mem_table
 #define rte_vhost_log_write fake_log_write
+#define rte_vhost_get_log_base fake_get_log_base
 #include "lib/accel/vdpa.c"
 
 #if __has_include(<vdpa_driver.h>)
@@ -298,6 +309,7 @@ setup(void **state OVS_UNUSED)
     is_other_library = false;
     features_error = 0;
     virtio_features = n_logged = 0;
+    log_size = 0;
     protocol_features = F_STATUS;
     n_rings = 0;
     memset(vrings, 0, sizeof vrings);
@@ -530,6 +542,54 @@ test_features_before(void **state OVS_UNUSED)
     assert_true(dpdk_vdpa_hw_is_running(hw));
 }
 
+/* A guest may begin anew in the course of a live migration.  The driver hears
+ * of logging when the device runs, and can log. */
+static void
+test_begins_logging(void **state OVS_UNUSED)
+{
+    open_hw(2);
+    virtio_features = 1ULL << VHOST_F_LOG_ALL;
+    assert_int_equal(ops.set_features(0), 0);
+    assert_int_equal(n_features, 0);
+    log_size = 4096;
+    assert_int_equal(ops.dev_conf(0), 0);
+    assert_int_equal(n_features, 1);
+    assert_int_equal(ops.dev_close(0), 0);
+    assert_int_equal(n_closes, 1);
+
+    features_error = -EIO;
+    assert_int_equal(ops.dev_conf(0), -EIO);
+    assert_false(dpdk_vdpa_hw_is_running(hw));
+    assert_int_equal(n_closes, 2);
+    check_error("failed to take over");
+    features_error = 0;
+    assert_int_equal(ops.dev_conf(0), 0);
+    check_error(NULL);
+}
+
+/* It waits for the log, of which it may be told last, but not for ever. */
+static void
+test_waits_for_log(void **state OVS_UNUSED)
+{
+    open_hw(2);
+    virtio_features = 1ULL << VHOST_F_LOG_ALL;
+    assert_true(ops.dev_conf(0) < 0);
+    assert_int_equal(n_confs, 0);
+    check_error(NULL);
+    log_size = 4096;
+    assert_int_equal(ops.dev_conf(0), 0);
+    assert_int_equal(n_features, 1);
+    assert_int_equal(ops.dev_close(0), 0);
+
+    log_size = 0;
+    assert_true(ops.dev_conf(0) < 0);
+    now += PATIENCE;
+    assert_true(dpdk_vdpa_hw_waits_in_vain(hw));
+    assert_int_equal(ops.dev_close(0), 0);
+    assert_int_equal(ops.dev_conf(0), 0);
+    assert_int_equal(n_features, 1);
+}
+
 /* A live migration that was given up: the driver, which may know nothing of
  * that, ends while it still has the feature, and begins anew when the feature
  * has gone. */
@@ -575,6 +635,7 @@ test_packed_is_logged(void **state OVS_UNUSED)
     ring->device_event = (void *) &guest[8188];
     ring->size = 128;
     open_hw(2);
+    log_size = 4096;
     for (int i = 0; i < 4; i++) {
         virtio_features = (i & 1 ? packed : 0)
                           | (i & 2 ? 1ULL << VHOST_F_LOG_ALL : 0);
@@ -646,6 +707,8 @@ main(void)
         TEST(test_waits_in_vain),
         TEST(test_features_fail),
         TEST(test_features_before),
+        TEST(test_begins_logging),
+        TEST(test_waits_for_log),
         TEST(test_logging_ends),
         TEST(test_packed_is_logged),
         TEST(test_other_layout),
