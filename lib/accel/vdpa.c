@@ -243,14 +243,11 @@ hw_note(int vid, const char *what, int ret, bool running)
     ovs_mutex_lock(&hw_mutex);
     hw = hw_find(rte_vhost_get_vdpa_device(vid));
     if (hw) {
-        bool was_running;
-
-        atomic_read(&hw->running, &was_running);
         if (ret) {
             hw_set_error(hw, xasprintf("device \"%s\" failed to %s (%s); see "
                                        "the log", hw->name, what,
                                        ovs_strerror(ret < 0 ? -ret : EIO)));
-        } else if (running && !was_running) {
+        } else if (running) {
             hw_set_error(hw, NULL);
         }
         atomic_store(&hw->running, running);
@@ -494,24 +491,32 @@ our_dev_close(int vid)
     return ret;
 }
 
+/* What comes of it before the device serves a guest is of no consequence:
+ * "sfc" always fails.  A device that does serve one and cannot log must not
+ * write any more. */
 static int
 our_set_features(int vid)
 {
     bool paused = hw_was_paused(vid);
-    bool serves = hw_serves(vid);
     int ret;
 
-    if (!serves && wants_log(vid)) {
-        return 0;               /* See hw_begin(). */
+    if (!hw_serves(vid)) {
+        /* Of logging see hw_begin(). */
+        return wants_log(vid) ? 0 : theirs(vid)->set_features(vid);
     }
-    ret = (paused ? theirs(vid)->dev_conf(vid)
-           : theirs(vid)->set_features(vid));
-    /* Before that it is of no consequence: "sfc" always fails. */
-    if (ret && serves) {
-        hw_note(vid, (paused
-                      ? "go on after a live migration that came to nothing"
-                      : "change features while it runs, as for live "
-                      "migration"), ret, true);
+    if (paused) {
+        ret = theirs(vid)->dev_conf(vid);
+        hw_note(vid, "go on after a live migration that came to nothing", ret,
+                true);
+    } else {
+        ret = theirs(vid)->set_features(vid);
+        if (ret) {
+            theirs(vid)->dev_close(vid);
+            hw_note(vid, "log what it writes, for live migration", ret, true);
+        }
+    }
+    if (ret) {
+        hw_was_asked(vid);      /* But does not run: not to be closed. */
     }
     return ret;
 }
@@ -521,11 +526,15 @@ dpdk_vdpa_hw_end_logging(const void *hw_, int vid)
     OVS_EXCLUDED(hw_mutex)
 {
     struct dpdk_vdpa_hw *hw = CONST_CAST(struct dpdk_vdpa_hw *, hw_);
+    bool asked;
 
     ovs_mutex_lock(&hw->mutex);
-    hw->paused = true;
+    asked = hw->asked;
+    hw->asked = hw->paused = true;
     ovs_mutex_unlock(&hw->mutex);
-    theirs(vid)->dev_close(vid);
+    if (asked) {
+        theirs(vid)->dev_close(vid);
+    }
 }
 
 /* Returns true if the library asks our function for the protocol features of

@@ -512,18 +512,36 @@ test_waits_in_vain(void **state OVS_UNUSED)
     assert_true(ops.dev_conf(0) < 0);
 }
 
-/* Such a device is still configured, which the guard must know. */
+/* Such a device is still configured, which the guard must know; but it must
+ * not write what it does not log. */
 static void
 test_features_fail(void **state OVS_UNUSED)
 {
     open_hw(2);
     assert_int_equal(ops.dev_conf(0), 0);
+    virtio_features = 1ULL << VHOST_F_LOG_ALL;
     features_error = -EIO;
     assert_int_equal(ops.set_features(0), -EIO);
-    check_error("failed to change features");
+    check_error("failed to log");
     assert_true(dpdk_vdpa_hw_is_running(hw));
+    assert_int_equal(n_closes, 1);
     assert_int_equal(ops.dev_close(0), 0);
+    assert_int_equal(n_closes, 1);
     assert_false(dpdk_vdpa_hw_is_running(hw));
+
+    /* It goes on if the live migration comes to nothing. */
+    virtio_features = 0;
+    assert_int_equal(ops.dev_conf(0), 0);
+    virtio_features = 1ULL << VHOST_F_LOG_ALL;
+    assert_int_equal(ops.set_features(0), -EIO);
+    assert_int_equal(n_closes, 2);
+    dpdk_vdpa_hw_end_logging(hw, 0);
+    virtio_features = 0;
+    assert_int_equal(ops.set_features(0), 0);
+    check_error(NULL);
+    assert_int_equal(n_confs, 3);
+    assert_int_equal(ops.dev_close(0), 0);
+    assert_int_equal(n_closes, 3);
 }
 
 /* What a driver says of features before it serves a guest is of no
@@ -609,11 +627,18 @@ test_logging_ends(void **state OVS_UNUSED)
     assert_int_equal(ops.set_features(0), -EIO);
     assert_int_equal(n_confs, 2);
 
+    assert_int_equal(ops.dev_close(0), 0);
+    assert_int_equal(ops.dev_conf(0), 0);
     dpdk_vdpa_hw_end_logging(hw, 0);
     conf_error = -EIO;
     assert_int_equal(ops.set_features(0), -EIO);
     check_error("failed to go on");
+    n_closes = 0;
     assert_int_equal(ops.dev_close(0), 0);
+    assert_int_equal(n_closes, 0);
+    conf_error = 0;
+    assert_int_equal(ops.dev_conf(0), 0);
+    check_error(NULL);
 }
 
 /* Of packed rings descriptors and the device's area are logged, where they are
