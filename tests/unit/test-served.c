@@ -25,6 +25,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include <cmocka.h>
@@ -51,6 +52,9 @@
 
 static atomic_count n_confs = ATOMIC_COUNT_INIT(0);
 static unsigned int n_rings;            /* At the last one. */
+static atomic_count n_logs = ATOMIC_COUNT_INIT(0);
+static atomic_count n_blind = ATOMIC_COUNT_INIT(0);
+static atomic_count n_closes = ATOMIC_COUNT_INIT(0);
 
 static int
 get_queue_num(struct rte_vdpa_device *device OVS_UNUSED, uint32_t *n)
@@ -95,8 +99,23 @@ dev_conf(int vid)
 }
 
 static int
-nothing(int vid OVS_UNUSED)
+dev_close(int vid OVS_UNUSED)
 {
+    atomic_count_inc(&n_closes);
+    return 0;
+}
+
+/* Counts how often it is to log, and is told where or not. */
+static int
+set_features(int vid)
+{
+    uint64_t features = 0, base = 0, size = 0;
+
+    rte_vhost_get_negotiated_features(vid, &features);
+    rte_vhost_get_log_base(vid, &base, &size);
+    if (features & LOG_ALL) {
+        atomic_count_inc(size == 4096 ? &n_logs : &n_blind);
+    }
     return 0;
 }
 
@@ -111,9 +130,9 @@ static struct rte_vdpa_dev_ops ops = {
     .get_features = get_features,
     .get_protocol_features = get_protocol_features,
     .dev_conf = dev_conf,
-    .dev_close = nothing,
+    .dev_close = dev_close,
     .set_vring_state = set_vring_state,
-    .set_features = nothing,
+    .set_features = set_features,
 };
 
 /* The library: one that has more to offer than this one has. */
@@ -404,6 +423,54 @@ test_no_status_in_vain(void **state OVS_UNUSED)
 }
 
 static bool
+tell_log(int fd)
+{
+    uint64_t log[2] = { 712, 0 };
+    struct dpdk_vdpa_msg answer;
+
+    return (front_send(DPDK_VDPA_MSG_SET_LOG_BASE, 0, log, sizeof log, fd)
+            && front_recv(DPDK_VDPA_MSG_SET_LOG_BASE, &answer));
+}
+
+/* The guest begins anew in the course of its live migration, which is given up
+ * then.  Its front-end says last where to log, which the library may know from
+ * before. */
+static void
+test_logging(void **state OVS_UNUSED)
+{
+    int fd = memfd_create("log", MFD_CLOEXEC);
+
+    assert_int_equal(ftruncate(fd, 712), 0);
+    begin(FEATURES | LOG_ALL, 1 << 1 | 1);
+    atomic_count_set(&n_logs, 0);
+    for (int i = 0; i < 3; i++) {
+        if (i) {
+            stop_ring(0);
+            stop_ring(1);
+            assert_false(dpdk_vdpa_hw_is_running(hw));
+            atomic_count_set(&n_confs, 0);
+        }
+        assert_true(start_ring(0) && start_ring(1));
+        if (i) {
+            check_served(2);
+        }
+        assert_true(tell_log(fd));
+        check_served(2);
+        assert_int_equal(atomic_count_get(&n_logs), i + 1);
+    }
+    atomic_count_set(&n_closes, 0);
+    for (int i = 0; i < 2; i++) {
+        assert_true(tell_u64(DPDK_VDPA_MSG_SET_FEATURES, FEATURES, -1));
+        assert_int_equal(atomic_count_get(&n_closes), 1);
+        assert_int_equal(atomic_count_get(&n_confs), 2);
+    }
+    assert_int_equal(atomic_count_get(&n_logs), 3);
+    assert_int_equal(atomic_count_get(&n_blind), 0);
+    assert_string_equal(refused, "");
+    close(fd);
+}
+
+static bool
 make_vm(const char *folder)
 {
     static struct dpdk_vdpa_vm_callbacks callbacks;
@@ -441,6 +508,7 @@ main(void)
         cmocka_unit_test(test_protocol),
         cmocka_unit_test(test_no_status),
         cmocka_unit_test(test_no_status_in_vain),
+        cmocka_unit_test(test_logging),
     };
     char folder[] = "/tmp/test-served.XXXXXX";
     int n_failed;
