@@ -41,6 +41,10 @@ vdpa_device_parse(const char *devargs, struct vdpa_device *id)
     if (rte_devargs_parse(&da, devargs)) {
         return false;
     }
+    if (!da.bus || !da.name[0]) {       /* As of "class=eth", "bus=pci". */
+        free(da.data);
+        return false;
+    }
     id->bus = rte_bus_name(da.bus);
     if (!strcmp(id->bus, "pci") && !rte_pci_addr_parse(da.name, &addr)) {
         rte_pci_device_name(&addr, id->name, sizeof id->name);

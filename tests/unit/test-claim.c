@@ -334,9 +334,20 @@ test_pci(void **state OVS_UNUSED)
 static void
 test_bad_devargs(void **state OVS_UNUSED)
 {
+    /* Good enough for DPDK, which looks for any device then. */
+    static const char *const nameless[] = {
+        "class=eth", "class=eth,mac=02:99:99:99:99:99", "bus=pci",
+        "bus=pci/class=eth", ",x=1",
+    };
+
     check_vf_refused("net_nosuch0", EINVAL, "is not a device");
     check_vf_refused("net_null0,representor=[0]", EINVAL, "is a representor");
     check_vdpa_refused("nosuch", EINVAL, "is not a device");
+    for (int i = 0; i < ARRAY_SIZE(nameless); i++) {
+        check_vf_refused(nameless[i], EINVAL, "is not a device");
+        assert_false(vdpa_claim_is_hardware(nameless[i]));
+        assert_null(vdpa_devargs_explain(nameless[i]));
+    }
     assert_false(vdpa_claim_is_hardware("net_null0"));
     assert_true(vdpa_claim_is_hardware("0000:ff:1f.7,x=1"));
     assert_false(vdpa_claim_is_hardware("nosuch"));
