@@ -401,9 +401,26 @@ our_get_protocol_features(struct rte_vdpa_device *device, uint64_t *features)
     return ret;
 }
 
+/* Takes note that all of the guest's memory may have been written. */
+static void
+log_everything(int vid)
+{
+    struct rte_vhost_memory *mem;
+
+    if (rte_vhost_get_mem_table(vid, &mem)) {
+        return;
+    }
+    for (uint32_t i = 0; i < mem->nregions; i++) {
+        rte_vhost_log_write(vid, mem->regions[i].guest_phys_addr,
+                            mem->regions[i].size);
+    }
+    free(mem);
+}
+
 /* Has the driver have the device of 'vid' begin.  If that is in the course of
  * a live migration the driver hears of logging when the device runs, as it
- * does of a migration that begins later: some know no other order. */
+ * does of a migration that begins later: some know no other order.  Who knows
+ * what the device has written by then. */
 static int
 hw_begin(int vid)
     OVS_EXCLUDED(hw_mutex)
@@ -416,6 +433,7 @@ hw_begin(int vid)
         if (ret) {
             driver->dev_close(vid);
         }
+        log_everything(vid);
     }
     return ret;
 }
