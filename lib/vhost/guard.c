@@ -381,8 +381,6 @@ check_vring_base(const struct check *c, const struct dpdk_vdpa_book_ring *ring,
     return false;
 }
 
-/* A ring may be told again where it is, as at the beginning of a live
- * migration, but may not move. */
 /* Has the library log the descriptors of a packed ring, which are at 'desc',
  * where they are.  It logs each that it writes at its distance from what the
  * message says, which of QEMU is the place of the used ring: a packed ring has
@@ -399,6 +397,8 @@ set_packed_log(const struct check *c, uint64_t desc)
            : desc - region->user + region->guest);
 }
 
+/* A ring may be told again where it is, as at the beginning of a live
+ * migration, but may not move. */
 static bool
 check_vring_addr(const struct check *c, const struct dpdk_vdpa_book_ring *ring,
                  unsigned int i)
