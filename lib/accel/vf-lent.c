@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_config.h>
 #include <rte_bus.h>
@@ -27,9 +28,15 @@
 
 #include "base/counter.h"
 #include "openvswitch/vlog.h"
+#include "timeval.h"
 #include "vhost/lend.h"
 
 VLOG_DEFINE_THIS_MODULE(dpdk_vdpa_vf_lent);
+
+/* How long a VF that is about to be stopped has to send what it was lent, in
+ * ms, and how often it is looked at, in us. */
+#define SEND_TIME 20
+#define LOOK_INTERVAL 50
 
 const struct rte_eth_txconf *
 dpdk_vdpa_vf_lent_txconf(uint16_t port_id, struct rte_eth_txconf *conf)
@@ -206,11 +213,29 @@ stop_ethdev(void *port_id)
     rte_eth_dev_stop(*(uint16_t *) port_id);
 }
 
+/* Waits, for a while, until the VF has sent what it was lent and says so, which
+ * it may do late. */
+static void
+wait_until_sent(const struct dpdk_vdpa_vf_lent *lent, uint16_t port_id)
+{
+    long long int end = time_msec() + SEND_TIME;
+
+    do {
+        for (unsigned int i = 0; i < lent->n; i++) {
+            rte_eth_tx_done_cleanup(port_id, i, 0);
+        }
+        if (!dpdk_vdpa_lend_any_is_out(lent->owner)) {
+            break;
+        }
+        usleep(LOOK_INTERVAL);
+    } while (time_msec() < end);
+}
+
 void
 dpdk_vdpa_vf_lent_stop(struct dpdk_vdpa_vf_lent *lent, uint16_t port_id)
 {
-    for (unsigned int i = 0; i < lent->n; i++) {
-        rte_eth_tx_done_cleanup(port_id, i, 0);
+    if (lent->n) {
+        wait_until_sent(lent, port_id);
     }
     stop_and_count(lent, stop_ethdev, &port_id);
 }

@@ -86,8 +86,9 @@ dpdk_vdpa_vf_lent_leave(struct dpdk_vdpa_vf_lent *lent, uint16_t queue)
  * has.  Any thread but PMD threads, one at a time, while the VF is started. */
 void dpdk_vdpa_vf_lent_call_in(struct dpdk_vdpa_vf_lent *lent, bool by_force);
 
-/* Stops the ethdev, which has it free all packets.  For the owner of the VF,
- * while nobody else uses it; 'lent' is open, or was never. */
+/* Stops the ethdev, which has it free all packets; before that it has 20 ms to
+ * send what it was lent.  For the owner of the VF, while nobody else uses it;
+ * 'lent' is open, or was never. */
 void dpdk_vdpa_vf_lent_stop(struct dpdk_vdpa_vf_lent *lent, uint16_t port_id);
 
 #endif /* accel/vf-lent.h */

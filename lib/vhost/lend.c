@@ -172,6 +172,20 @@ dpdk_vdpa_lend_abandon(struct dpdk_vdpa_lend *lend)
     ovs_mutex_unlock(&all_mutex);
 }
 
+bool
+dpdk_vdpa_lend_any_is_out(const void *owner)
+{
+    struct dpdk_vdpa_lend *lend;
+    bool out = false;
+
+    ovs_mutex_lock(&all_mutex);
+    LIST_FOR_EACH (lend, all_node, &all) {
+        out |= lend->owner == owner && dpdk_vdpa_lend_is_out(lend);
+    }
+    ovs_mutex_unlock(&all_mutex);
+    return out;
+}
+
 /* Takes note of which segments are out. */
 static void
 note_out(struct dpdk_vdpa_lend *lend)

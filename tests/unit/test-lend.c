@@ -386,7 +386,10 @@ test_n_freed_by(void **state OVS_UNUSED)
                          0);
         assert_int_equal(dpdk_vdpa_lend_n_freed_by(act, &w, &owners[i]),
                          i ? 0 : 2);
+        assert_true(dpdk_vdpa_lend_any_is_out(&owners[0]));
+        assert_false(dpdk_vdpa_lend_any_is_out(&owners[1]));
         rte_pktmbuf_free(kept);
+        assert_false(dpdk_vdpa_lend_any_is_out(&owners[0]));
         while (lends[0]->n) {
             dpdk_vdpa_lend_pop(lends[0]);
         }

@@ -78,6 +78,10 @@ static unsigned int n_cleanups[N_QUEUES], n_stops[N_QUEUES],
 static unsigned int n_have_sent[N_QUEUES], n_have[N_QUEUES];
 static unsigned int n_freed;
 
+/* How often the driver is asked before what queue 0 has is sent, or 0 for
+ * never. */
+static unsigned int is_late;
+
 static struct dpdk_vdpa_vf_lent lent;
 static atomic_uint64_t n_unsent;
 
@@ -94,6 +98,18 @@ dpdk_vdpa_lend_n_freed_by(void (*act)(void *aux), void *aux,
     assert_ptr_equal(owner, &lent);
     act(aux);
     return n_freed - before;
+}
+
+bool
+dpdk_vdpa_lend_any_is_out(const void *owner)
+{
+    unsigned int n = 0;
+
+    assert_ptr_equal(owner, &lent);
+    for (int i = 0; i < N_QUEUES; i++) {
+        n += n_have_sent[i] + n_have[i];
+    }
+    return n;
 }
 
 static void
@@ -143,6 +159,9 @@ script_cleanup(uint16_t port, uint16_t queue, uint32_t n OVS_UNUSED)
     assert_int_equal(port, PORT);
     n_cleanups[queue]++;
     free_some(&n_have_sent[queue]);
+    if (queue == 0 && is_late && !--is_late) {
+        free_some(&n_have[queue]);
+    }
     check_alone();
     return cleanup_error;
 }
@@ -212,6 +231,7 @@ setup(void **state OVS_UNUSED)
     info.device = (void *) 1;
     offloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
     cleanup_error = stop_error = start_error = info_error = 0;
+    n_freed = is_late = 0;
     pool_ops = 1;
     is_removed = false;
     iova_mode = RTE_IOVA_VA;
@@ -390,6 +410,26 @@ test_unsent(void **state OVS_UNUSED)
     dpdk_vdpa_vf_lent_stop(&lent, PORT);
 }
 
+/* One that sends late has time for it, before it is stopped. */
+static void
+test_late(void **state OVS_UNUSED)
+{
+    lent_open(true);
+    n_have[0] = 3;
+    n_have_sent[1] = 2;
+    is_late = 5;
+    dpdk_vdpa_vf_lent_stop(&lent, PORT);
+    assert_int_equal(dpdk_vdpa_counter_read(&n_unsent), 0);
+    assert_int_equal(n_freed, 5);
+    assert_int_equal(n_cleanups[2], 5);
+
+    /* Who was lent nothing is not waited for. */
+    dpdk_vdpa_vf_lent_close(&lent);
+    n_have[0] = 1;
+    dpdk_vdpa_vf_lent_stop(&lent, PORT);
+    assert_int_equal(n_cleanups[2], 5);
+}
+
 static atomic_bool stop;
 
 static void *
@@ -448,6 +488,7 @@ main(void)
         TEST(test_txconf),
         TEST(test_call_in),
         TEST(test_unsent),
+        TEST(test_late),
         TEST(test_threads),
     };
 
