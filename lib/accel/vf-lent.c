@@ -213,7 +213,7 @@ stop_ethdev(void *port_id)
     rte_eth_dev_stop(*(uint16_t *) port_id);
 }
 
-/* Waits, for a while, until the VF has sent what it was lent and says so, which
+/* Waits, for a while, until the VF has sent what it was lent and says so, as
  * it may do late. */
 static void
 wait_until_sent(const struct dpdk_vdpa_vf_lent *lent, uint16_t port_id)

@@ -125,8 +125,8 @@ void dpdk_vdpa_lend_abandon(struct dpdk_vdpa_lend *);
 unsigned int dpdk_vdpa_lend_n_freed_by(void (*act)(void *aux), void *aux,
                                        const void *owner);
 
-/* Returns true if somebody has a segment of a buffer in any of 'owner's queues.
- * Any thread. */
+/* Returns true if somebody has a segment of a buffer in any of the queues of
+ * 'owner'.  Any thread. */
 bool dpdk_vdpa_lend_any_is_out(const void *owner);
 
 /* Returns true if somebody has a segment of a buffer in 'lend' still.  What
