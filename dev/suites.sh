@@ -47,8 +47,7 @@ part_unit()
     fi
     rm -f "${tests[@]/%/.log}" "${tests[@]/%/.trs}"
     step "unit tests${ASAN:+, with sanitizers}: ${tests[*]#tests/unit/}"
-    # Some of them wait more than they work.
-    make -j "$((2 * $(nproc)))" check TESTS="${tests[*]}" > "$log" 2>&1
+    make -j "$(nproc)" check TESTS="${tests[*]}" > "$log" 2>&1
     status=$?
     grep -E '^(FAIL|ERROR)|[Ee]rror' "$log"
     # shellcheck disable=SC2153
