@@ -168,7 +168,9 @@ nic_pci_create()
 {
     local pf netdev
     pf=$(nic_pci_pf "$1") && netdev=$(ls "/sys/bus/pci/devices/$pf/net") || return
-    ip link set "$netdev" up \
+    # What the kernel says of its own there would come to the guests of later stages.
+    echo 1 > "/proc/sys/net/ipv6/conf/$netdev/disable_ipv6" \
+        && ip link set "$netdev" up \
         && echo 0 > "/sys/bus/pci/devices/$pf/sriov_drivers_autoprobe" \
         && echo 2 > "/sys/bus/pci/devices/$pf/sriov_numvfs" \
         && ip link set "$netdev" vf 0 mac "$(nic_pci_mac "$1")" \
