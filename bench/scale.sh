@@ -36,7 +36,7 @@ scale_ovs()
     local VDPA_NIC=sim VDPA_OVS_MEMORY=$((1024 + 12 * $1))
     LD_LIBRARY_PATH=$SCALE_LIBS VSWITCHD=$SCALE_BUILD/vswitchd/ovs-vswitchd \
         VDPASIM=$SCALE_BUILD/drivers/librte_vdpasim.so \
-        ovs_start per-port-memory=false dpdk-socket-mem=$((512 + 6 * $1)) \
+        ovs_start per-port-memory=false \
         && ovs-vsctl add-br br0 -- set Bridge br0 datapath_type=netdev \
             fail_mode=secure
 }

@@ -290,7 +290,7 @@ resources()
 {
     local pid
     pid=$(process_pid ovs-vswitchd) || return 1
-    check_resources | grep -v '^fds '
+    check_resources | grep -vE '^(fds|heap) '
     echo "fds $(find "/proc/$pid/fd" ! -lname '*(deleted)' | wc -l)"
     echo "heap-MB $(($(check_heap Heap_size) >> 20))"
 }

@@ -161,10 +161,10 @@ check_resources()
 {
     local pid
     pid=$(process_pid ovs-vswitchd) || return 1
-    # But for DPDK's memory, of which each page has a file.
-    echo "fds $(find "/proc/$pid/fd" -mindepth 1 ! -lname '/memfd:seg_*' | wc -l)"
+    echo "fds $(find "/proc/$pid/fd" -mindepth 1 | wc -l)"
     echo "sockets $(find "/proc/$pid/fd" -lname 'socket:*' | wc -l)"
     echo "threads $(find "/proc/$pid/task" -mindepth 1 -maxdepth 1 | wc -l)"
+    echo "heap $(check_heap Heap_size)"
     # What a port allocates beside the memory of mempools, which comes in as many
     # pieces as the heap happens to have.
     echo "allocations $(($(check_heap Alloc_count) \

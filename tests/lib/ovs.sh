@@ -43,6 +43,7 @@ ovs_db_start()
     process_add ovsdb-server "$(cat "$VDPA_ENV/ovsdb-server.pid")" || return 1
     ovs-vsctl --no-wait -- init -- set Open_vSwitch . \
         other_config:dpdk-init=true \
+        other_config:dpdk-socket-mem="$((VDPA_OVS_MEMORY / 2))" \
         other_config:dpdk-socket-limit="$VDPA_OVS_MEMORY" \
         other_config:dpdk-lcore-mask=0x1 \
         other_config:pmd-cpu-mask=0x2 \
